@@ -1,0 +1,345 @@
+package clientvalue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// mixedPurchases are purchases drawn without any model, in cents, over 300 days.
+func mixedPurchases(clients int) []Purchase {
+	random := rand.New(rand.NewPCG(12, 13))
+	var purchases []Purchase
+	for i := range clients {
+		gap := 1 + 120*random.Float64()
+		for day := random.Float64() * 150; day < 300; day += gap * random.ExpFloat64() {
+			purchases = append(purchases, Purchase{
+				ClientID: fmt.Sprintf("%04d", i), Day: 10000 + int32(day),
+				Amount: math.Round(1000*random.ExpFloat64()) / 100,
+			})
+			if random.Float64() < .3 {
+				break
+			}
+		}
+	}
+	return purchases
+}
+
+func TestPredictDoesNotDependOnOrder(t *testing.T) {
+	t.Parallel()
+	purchases := mixedPurchases(400)
+	encode := func(purchases []Purchase) string {
+		prediction, err := Predict(context.Background(), purchases, DefaultOptions(10300))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(prediction)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	want := encode(purchases)
+	random := rand.New(rand.NewPCG(14, 15))
+	for range 3 {
+		shuffled := append([]Purchase(nil), purchases...)
+		random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		if diff := cmp.Diff(want, encode(shuffled)); diff != "" {
+			t.Fatalf("another order gives other bytes:\n%.2000s", diff)
+		}
+	}
+}
+
+func TestPredictIsConsistent(t *testing.T) {
+	t.Parallel()
+	purchases := mixedPurchases(400)
+	options := DefaultOptions(10290)
+	options.Margin = .4
+	options.HorizonDays = 100
+	prediction, err := Predict(context.Background(), purchases, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := prediction.BackTest; len(got.Forecasts) != 2 || got.Reason != "" || got.Chosen != prediction.Chosen {
+		t.Errorf("back-test = %+v", got)
+	}
+	if prediction.Clients != len(prediction.Scores) || len(prediction.Fits) != 2 {
+		t.Errorf("%d clients, %d scores, %d fits", prediction.Clients, len(prediction.Scores), len(prediction.Fits))
+	}
+	histories, err := Summarise(purchases, options.AsOf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, p := prediction.Chosen, prediction.Fits[prediction.Chosen].Params
+	horizon := 100. / 7
+	for i, s := range prediction.Scores {
+		h := histories[i]
+		expected, err := m.ExpectedPurchases(p, h, horizon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clv, err := m.CLV(p, h, s.ExpectedSpend, horizon, options.Margin, options.DiscountRate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		year, err := m.CLV(p, h, s.ExpectedSpend, 52, options.Margin, options.DiscountRate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := Score{
+			ClientID: h.ClientID, PAlive: m.PAlive(p, h),
+			ChurnRisk30: m.ChurnRisk(p, h, 30./7), ChurnRisk90: m.ChurnRisk(p, h, 90./7),
+			ExpectedPurchases: expected, ExpectedSpend: prediction.Spend.Expected(h),
+			ExpectedValue: expected * s.ExpectedSpend * options.Margin,
+			CLV:           clv, CLV12Months: year, Segment: s.Segment,
+			X: h.X, Recency: h.Recency, Age: h.Age, Spend: h.Spend,
+		}
+		if diff := cmp.Diff(want, s, cmp.Comparer(func(a, b float64) bool { return relative(a, b) < 1e-12 })); diff != "" {
+			t.Errorf("score (-want +got):\n%s", diff)
+		}
+		if s.CLV > s.ExpectedValue || s.CLV12Months < s.CLV {
+			t.Errorf("value %v, discounted %v, within a year %v", s.ExpectedValue, s.CLV, s.CLV12Months)
+		}
+	}
+}
+
+func TestPredictOfDegeneratePurchases(t *testing.T) {
+	t.Parallel()
+	var sameDay, free, once []Purchase
+	for i := range 150 {
+		id := fmt.Sprintf("%03d", i)
+		sameDay = append(sameDay, Purchase{id, 10000, 5})
+		once = append(once, Purchase{id, 9000 + int32(i), 5})
+		free = append(free, Purchase{id, 9000 + int32(i), 0}, Purchase{id, 9500 + int32(i), 0})
+	}
+	tests := map[string]struct {
+		purchases []Purchase
+		notes     []string // beginnings
+	}{
+		"one client, one purchase": {[]Purchase{{"a", 9990, 5}}, []string{
+			"no back-test", "1 clients, 0 of whom", "every client is expected to spend the pooled mean, 5.00",
+		}},
+		"one client, many purchases": {[]Purchase{{"a", 9000, 5}, {"a", 9100, 6}, {"a", 9800, 9}}, []string{
+			"no back-test", "1 clients, 1 of whom", "every client is expected",
+		}},
+		"everyone bought on the last day": {sameDay, []string{"no back-test", "150 clients, 0 of whom", "every client is expected"}},
+		"everyone bought once":            {once, []string{"no back-test", "150 clients, 0 of whom", "every client is expected"}},
+		"everything was free":             {free, []string{"every client is expected to spend the pooled mean, 0.00", "nothing is expected"}},
+		"later payments": {append([]Purchase{{"z", 10001, 5}}, once...), []string{
+			"1 payments after", "no back-test", "150 clients, 0 of whom", "every client is expected",
+		}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			prediction, err := Predict(context.Background(), test.purchases, DefaultOptions(10000))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !prediction.LowConfidence {
+				t.Error("confidence is not low")
+			}
+			left := prediction.Notes
+			for _, want := range test.notes {
+				if len(left) == 0 || !strings.HasPrefix(left[0], want) {
+					t.Fatalf("notes %q, want next %q", left, want)
+				}
+				left = left[1:]
+			}
+			// JSON refuses what is not a finite number.
+			if _, err := json.Marshal(prediction); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestPredictRefuses(t *testing.T) {
+	t.Parallel()
+	good := []Purchase{{"a", 9990, 5}}
+	with := func(change func(*Options)) Options {
+		o := DefaultOptions(10000)
+		change(&o)
+		return o
+	}
+	tests := map[string]struct {
+		purchases []Purchase
+		options   Options
+		want      error
+	}{
+		"no purchases":               {nil, DefaultOptions(10000), ErrNoClients},
+		"no purchases by then":       {good, DefaultOptions(9000), ErrNoClients},
+		"everything was refunded":    {[]Purchase{{"a", 9, 5}, {"a", 10, -5}}, DefaultOptions(10000), ErrNoClients},
+		"amount not a number":        {[]Purchase{{"a", 9990, math.NaN()}}, DefaultOptions(10000), ErrBadInput},
+		"amounts beyond numbers":     {[]Purchase{{"a", 9000, 1e308}, {"a", 9990, 1e308}, {"a", 9991, 1e308}}, DefaultOptions(10000), ErrBadInput},
+		"no options":                 {good, Options{}, ErrBadInput},
+		"no horizon":                 {good, with(func(o *Options) { o.HorizonDays = 0 }), ErrBadInput},
+		"horizon of a century":       {good, with(func(o *Options) { o.HorizonDays = 36500 }), ErrBadInput},
+		"negative margin":            {good, with(func(o *Options) { o.Margin = -1 }), ErrBadInput},
+		"discount rate not a number": {good, with(func(o *Options) { o.DiscountRate = math.NaN() }), ErrBadInput},
+		"shares above 1":             {good, with(func(o *Options) { o.Shares.VIP = .9 }), ErrBadInput},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got, err := Predict(context.Background(), test.purchases, test.options); !errors.Is(err, test.want) {
+				t.Errorf("Predict = %+v, %v; want %v", got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestPredictStopsWithContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Predict(ctx, mixedPurchases(100), DefaultOptions(10300)); !errors.Is(err, context.Canceled) {
+		t.Errorf("Predict of an ended context: %v", err)
+	}
+	histories := mixedHistories(10)
+	spend := PooledSpend(histories, "")
+	if _, err := ScoreAll(ctx, histories, Fitted{Params: sampleParams}, spend, DefaultOptions(0)); !errors.Is(err, context.Canceled) {
+		t.Errorf("ScoreAll of an ended context: %v", err)
+	}
+}
+
+func TestCLVAgainstItsDefinition(t *testing.T) {
+	t.Parallel()
+	const spend, margin, rate = 30, .5, .1
+	for _, m := range models {
+		for _, h := range sampleHistories {
+			for _, weeks := range []float64{0, .5, 1, 10.3, 52, 60} {
+				want, before := 0.0, 0.0
+				for j := 1.; before < weeks; j++ {
+					end := math.Min(j, weeks)
+					y, err := m.ExpectedPurchases(sampleParams, h, end)
+					if err != nil {
+						t.Fatal(err)
+					}
+					y0, err := m.ExpectedPurchases(sampleParams, h, before)
+					if err != nil {
+						t.Fatal(err)
+					}
+					want += spend * margin * (y - y0) / math.Pow(1+rate, end/52)
+					before = end
+				}
+				got, err := m.CLV(sampleParams, h, spend, weeks, margin, rate)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if math.Abs(got-want) > 1e-11*want {
+					t.Errorf("%s: CLV(%v) of %+v = %v, want %v", m, weeks, h, got, want)
+				}
+			}
+		}
+	}
+	h := sampleHistories[0]
+	for _, args := range [][4]float64{{-1, 1, 1, 0}, {1, -1, 1, 0}, {1, 1, -1, 0}, {1, 1, 1, -1}, {1, 1e9, 1, 0}, {1, math.NaN(), 1, 0}} {
+		if v, err := BGNBD.CLV(sampleParams, h, args[0], args[1], args[2], args[3]); !errors.Is(err, ErrBadInput) {
+			t.Errorf("CLV of %v = %v, %v; want %v", args, v, err, ErrBadInput)
+		}
+	}
+}
+
+func TestAssignSegments(t *testing.T) {
+	t.Parallel()
+	scores := func(clvs ...float64) []Score {
+		s := make([]Score, len(clvs))
+		for i, v := range clvs {
+			s[i] = Score{ClientID: fmt.Sprintf("%02d", i), CLV: v}
+		}
+		return s
+	}
+	descending := make([]float64, 20)
+	for i := range descending {
+		descending[i] = float64(-i)
+	}
+	tests := map[string]struct {
+		scores []Score
+		shares Shares
+		want   string // initials
+	}{
+		"twenty":             {scores(descending...), DefaultShares(), "VHHHMMMMMMLLLLLLLLLL"},
+		"one is VIP":         {scores(1), DefaultShares(), "V"},
+		"order is kept":      {scores(1, 3, 2), Shares{VIP: .3, High: .3, Medium: .3}, "MVH"},
+		"ties go by id":      {scores(5, 5, 5, 5), Shares{VIP: .25, High: .25, Medium: .25}, "VHML"},
+		"all may be LOW":     {scores(5, 6), Shares{}, "LL"},
+		"none need be LOW":   {scores(5, 6), Shares{Medium: 1}, "MM"},
+		"nobody":             {nil, DefaultShares(), ""},
+		"shares of thirds":   {scores(3, 2, 1), Shares{VIP: 1. / 3, High: 1. / 3, Medium: 1. / 3}, "VHM"},
+		"a share is rounded": {scores(3, 2, 1), Shares{VIP: .34}, "VVL"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := AssignSegments(test.scores, test.shares); err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for _, s := range test.scores {
+				got += string(s.Segment[0])
+			}
+			if got != test.want {
+				t.Errorf("segments %s, want %s", got, test.want)
+			}
+		})
+	}
+	if err := AssignSegments(nil, Shares{VIP: -.1}); !errors.Is(err, ErrBadInput) {
+		t.Errorf("negative share: %v", err)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		bg, mbg Accuracy
+		want    Model
+	}{
+		"smaller error":                         {Accuracy{MAE: 1}, Accuracy{MAE: .9}, MBGNBD},
+		"smaller error against a worse total":   {Accuracy{MAE: .9, Predicted: 5, Bought: 9}, Accuracy{MAE: 1, Predicted: 9, Bought: 9}, BGNBD},
+		"close errors, better total":            {Accuracy{MAE: .995, Predicted: 5, Bought: 9}, Accuracy{MAE: 1, Predicted: 8, Bought: 9}, MBGNBD},
+		"close errors, total above is as wrong": {Accuracy{MAE: 1, Predicted: 8, Bought: 9}, Accuracy{MAE: .999, Predicted: 12, Bought: 9}, BGNBD},
+		"equal":                                 {Accuracy{MAE: 1, Predicted: 8}, Accuracy{MAE: 1, Predicted: 8}, BGNBD},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := choose([]Forecast{{Fitted{Model: BGNBD}, test.bg}, {Fitted{Model: MBGNBD}, test.mbg}})
+			if got != test.want {
+				t.Errorf("chose %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestHoldOut(t *testing.T) {
+	t.Parallel()
+	if got := HoldOutCut(100, 400); got != 300 {
+		t.Errorf("HoldOutCut(100, 400) = %d, want 300", got)
+	}
+	if got := HoldOutCut(math.MinInt32, math.MaxInt32); got < 0 {
+		t.Errorf("HoldOutCut of all time = %d", got)
+	}
+	purchases := []Purchase{
+		{"a", 1, 5}, {"a", 11, 5}, {"a", 11, 2}, {"a", 12, 5}, {"a", 21, 5},
+		{"b", 10, 5}, {"c", 11, 5}, {"d", 3, 1}, {"d", 20, 1},
+	}
+	calibration, err := Summarise(purchases, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := HoldOut(purchases, calibration, 10, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{2, 0, 1}, got); diff != "" {
+		t.Errorf("purchases of a, b and d (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,162 @@
+package agents
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"time"
+)
+
+//go:embed */agent.json
+var embedded embed.FS
+
+// Manifest is what everyone but the worker knows of an agent: agent.json.
+type Manifest struct {
+	// Name is the agent's name in URLs, queues and tables, such as client-value-predictor.
+	Name string `json:"name"`
+	// Title is its name for people.
+	Title       string `json:"title"`
+	Description string `json:"description"`
+	// IDPrefix begins the ids of its executions; it ends in an underscore.
+	IDPrefix string `json:"id_prefix"`
+	// Parameters is a JSON Schema (2020-12) of an object; its defaults are filled
+	// in at acceptance.
+	Parameters json.RawMessage `json:"parameters"`
+	// TimeoutSeconds bounds one attempt.
+	TimeoutSeconds int `json:"timeout_seconds"`
+	// Tries is how many attempts may fail or be lost before the execution fails.
+	Tries int `json:"tries"`
+	// Concurrency is how many executions one worker runs at once.
+	Concurrency int `json:"concurrency"`
+	// Priority is 1 (first) to 4.
+	Priority int `json:"priority"`
+	// Effects is the class of its effects on the outside world: none, messages, pull_request.
+	Effects string `json:"effects"`
+	// Schedule is when it runs by default, as a cron expression in the firm's zone.
+	Schedule string `json:"schedule"`
+
+	schema parameterSchema
+}
+
+// Timeout bounds one attempt.
+func (m *Manifest) Timeout() time.Duration { return time.Duration(m.TimeoutSeconds) * time.Second }
+
+// MaxTimeout is the longest timeout that a manifest may name: River's own limit
+// of a job lies above it, the same in every worker (internal/queue).
+const MaxTimeout = 23 * time.Hour
+
+// Reserved are the API's nouns, which can't be agents' names.
+var Reserved = []string{
+	"audit", "clients", "conversations", "cycles", "executions", "graph", "messages", "patterns",
+	"prompts", "schedules", "status", "tokens", "webhooks", "workers",
+}
+
+// Catalogue is the agents there are, in the order of their names.
+type Catalogue []*Manifest
+
+// Find returns the agent's manifest, or nil.
+func (c Catalogue) Find(name string) *Manifest {
+	for _, m := range c {
+		if m.Name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// Embedded is the catalogue of the agents in this folder.
+func Embedded() (Catalogue, error) { return Load(embedded) }
+
+// Load reads every */agent.json of the file system and checks them together.
+func Load(fsys fs.FS) (Catalogue, error) {
+	paths, err := fs.Glob(fsys, "*/agent.json")
+	if err != nil {
+		return nil, fmt.Errorf("list manifests: %w", err)
+	}
+	var c Catalogue
+	for _, path := range paths {
+		text, err := fs.ReadFile(fsys, path)
+		if err != nil {
+			return nil, fmt.Errorf("read manifest: %w", err)
+		}
+		m, err := ParseManifest(text)
+		if err != nil {
+			return nil, fmt.Errorf("manifest %s: %w", path, err)
+		}
+		c = append(c, m)
+	}
+	return NewCatalogue(c...)
+}
+
+// NewCatalogue checks that names and id prefixes are each there once.
+func NewCatalogue(manifests ...*Manifest) (Catalogue, error) {
+	c := slices.Clone(manifests)
+	slices.SortFunc(c, func(a, b *Manifest) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
+	prefixes := map[string]string{}
+	for i, m := range c {
+		if i > 0 && c[i-1].Name == m.Name {
+			return nil, fmt.Errorf("agent %s is there twice", m.Name)
+		}
+		if other, taken := prefixes[m.IDPrefix]; taken {
+			return nil, fmt.Errorf("agents %s and %s share the id prefix %s", other, m.Name, m.IDPrefix)
+		}
+		prefixes[m.IDPrefix] = m.Name
+	}
+	return c, nil
+}
+
+var (
+	namePattern   = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	prefixPattern = regexp.MustCompile(`^[a-z0-9_]{1,62}_$`)
+	effectClasses = []string{"none", "messages", "pull_request"}
+)
+
+// ParseManifest reads one manifest; unknown fields and values out of range are errors.
+func ParseManifest(text []byte) (*Manifest, error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	var m Manifest
+	if err := dec.Decode(&m); err != nil {
+		return nil, err
+	}
+	var problems []error
+	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if !namePattern.MatchString(m.Name) || len(m.Name) > 64 {
+		wrong("name %q must be lower-case words joined by hyphens", m.Name)
+	}
+	if slices.Contains(Reserved, m.Name) {
+		wrong("name %q is reserved by the API", m.Name)
+	}
+	if !prefixPattern.MatchString(m.IDPrefix) {
+		wrong("id_prefix %q must be lower case and end in an underscore", m.IDPrefix)
+	}
+	if m.Title == "" || m.Description == "" {
+		wrong("title and description must not be empty")
+	}
+	if m.TimeoutSeconds <= 0 || m.Timeout() > MaxTimeout {
+		wrong("timeout_seconds %d must be in 1..%d", m.TimeoutSeconds, int(MaxTimeout.Seconds()))
+	}
+	if m.Tries < 1 {
+		wrong("tries %d must be at least 1", m.Tries)
+	}
+	if m.Concurrency < 1 || m.Concurrency > 10_000 {
+		wrong("concurrency %d must be in 1..10000", m.Concurrency)
+	}
+	if m.Priority < 1 || m.Priority > 4 {
+		wrong("priority %d must be in 1..4", m.Priority)
+	}
+	if !slices.Contains(effectClasses, m.Effects) {
+		wrong("effects %q is not one of %v", m.Effects, effectClasses)
+	}
+	schema, err := compileParameters(m.Parameters)
+	if err != nil {
+		wrong("parameters: %w", err)
+	}
+	m.schema = schema
+	return &m, errors.Join(problems...)
+}

@@ -1,0 +1,162 @@
+package agents
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+// FieldError is what is wrong with one parameter. Field is a JSON pointer
+// without its leading slash; it is empty for the parameters as a whole.
+type FieldError struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+// ParametersError lists everything that is wrong with the parameters of a run.
+type ParametersError struct{ Fields []FieldError }
+
+func (e *ParametersError) Error() string {
+	parts := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		parts[i] = strings.TrimPrefix(f.Field+": ", ": ") + f.Detail
+	}
+	return "parameters: " + strings.Join(parts, "; ")
+}
+
+// parameterSchema is the compiled schema and what is needed besides: each
+// top-level property's type, for the query, and default.
+type parameterSchema struct {
+	compiled *jsonschema.Schema
+	types    map[string]string
+	defaults map[string]any
+}
+
+func compileParameters(text []byte) (parameterSchema, error) {
+	var none parameterSchema
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return none, err
+	}
+	root, ok := doc.(map[string]any)
+	if !ok || root["type"] != "object" || root["additionalProperties"] != false {
+		return none, errors.New(`must be a schema with "type": "object" and "additionalProperties": false`)
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.AssertFormat()
+	if err := c.AddResource("parameters.json", doc); err != nil {
+		return none, err
+	}
+	compiled, err := c.Compile("parameters.json")
+	if err != nil {
+		return none, err
+	}
+	s := parameterSchema{compiled: compiled, types: map[string]string{}, defaults: map[string]any{}}
+	properties, _ := root["properties"].(map[string]any)
+	for name, p := range properties {
+		property, _ := p.(map[string]any)
+		kind, _ := property["type"].(string)
+		s.types[name] = kind
+		if value, has := property["default"]; has {
+			s.defaults[name] = value
+		}
+	}
+	if err := compiled.Validate(map[string]any(s.defaults)); err != nil {
+		return none, fmt.Errorf("the defaults break the schema: %w", err)
+	}
+	return s, nil
+}
+
+// CheckParameters validates the parameters of a run, a JSON object or nothing,
+// against the manifest's schema and returns them with defaults filled in, keys
+// sorted. The error is a *ParametersError where they are JSON but not allowed.
+func (m *Manifest) CheckParameters(text []byte) (json.RawMessage, error) {
+	values := map[string]any{}
+	if len(bytes.TrimSpace(text)) > 0 {
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err != nil {
+			return nil, fmt.Errorf("parse JSON: %w", err)
+		}
+		var ok bool
+		if values, ok = doc.(map[string]any); !ok {
+			return nil, &ParametersError{Fields: []FieldError{{Detail: "must be a JSON object"}}}
+		}
+	}
+	if strings.Contains(string(text), `\u0000`) {
+		return nil, &ParametersError{Fields: []FieldError{{Detail: "must not contain the character U+0000"}}}
+	}
+	for name, value := range m.schema.defaults {
+		if _, given := values[name]; !given {
+			values[name] = value
+		}
+	}
+	if err := m.schema.compiled.Validate(values); err != nil {
+		var invalid *jsonschema.ValidationError
+		if !errors.As(err, &invalid) {
+			return nil, fmt.Errorf("validate parameters: %w", err)
+		}
+		return nil, &ParametersError{Fields: fieldErrors(invalid)}
+	}
+	return json.Marshal(values)
+}
+
+// QueryParameters turns a URL's query into parameters by the types that the
+// schema gives: integers, numbers and booleans are parsed, the rest is text.
+// The result still has to pass CheckParameters.
+func (m *Manifest) QueryParameters(query url.Values) (json.RawMessage, error) {
+	values := map[string]any{}
+	var wrong []FieldError
+	for name, texts := range query {
+		if len(texts) > 1 {
+			wrong = append(wrong, FieldError{name, "is given more than once"})
+			continue
+		}
+		text := texts[0]
+		switch m.schema.types[name] {
+		case "integer", "number":
+			if _, err := strconv.ParseFloat(text, 64); err != nil || !json.Valid([]byte(text)) {
+				wrong = append(wrong, FieldError{name, fmt.Sprintf("%q is not a number", text)})
+				continue
+			}
+			values[name] = json.Number(text)
+		case "boolean":
+			if text != "true" && text != "false" {
+				wrong = append(wrong, FieldError{name, fmt.Sprintf("%q is not true or false", text)})
+				continue
+			}
+			values[name] = text == "true"
+		default:
+			values[name] = text
+		}
+	}
+	if len(wrong) > 0 {
+		slices.SortFunc(wrong, func(a, b FieldError) int { return strings.Compare(a.Field, b.Field) })
+		return nil, &ParametersError{Fields: wrong}
+	}
+	return json.Marshal(values)
+}
+
+var english = message.NewPrinter(language.English)
+
+// fieldErrors flattens the validator's tree to its leaves, sorted by field.
+func fieldErrors(err *jsonschema.ValidationError) []FieldError {
+	if len(err.Causes) == 0 {
+		return []FieldError{{strings.Join(err.InstanceLocation, "/"), err.ErrorKind.LocalizedString(english)}}
+	}
+	var out []FieldError
+	for _, cause := range err.Causes {
+		out = append(out, fieldErrors(cause)...)
+	}
+	slices.SortStableFunc(out, func(a, b FieldError) int { return strings.Compare(a.Field, b.Field) })
+	return out
+}

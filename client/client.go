@@ -1,0 +1,196 @@
+// Package client is the Go client of Ciclo's API: what the command line and the
+// outside tests use, and any other program may. It imports the standard library
+// alone.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const prefix = "/api/autonomous-agents"
+
+// Client talks to one orchestrator, or to several behind one address.
+type Client struct {
+	// URL is the orchestrator's address, such as http://127.0.0.1:8080.
+	URL   string
+	Token string
+	// HTTP is the client to use; nil means one with a timeout of 30 s a request.
+	HTTP *http.Client
+}
+
+// Problem is the API's answer to what it refuses (RFC 9457).
+type Problem struct {
+	Type   string         `json:"type"`
+	Title  string         `json:"title"`
+	Status int            `json:"status"`
+	Detail string         `json:"detail"`
+	Fields []ProblemField `json:"errors"`
+}
+
+// ProblemField is what is wrong with one field.
+type ProblemField struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+func (p *Problem) Error() string {
+	text := fmt.Sprintf("%s (%d)", p.Title, p.Status)
+	if p.Detail != "" {
+		text += ": " + p.Detail
+	}
+	for _, f := range p.Fields {
+		text += "\n  " + strings.TrimPrefix(f.Field+": ", ": ") + f.Detail
+	}
+	return text
+}
+
+// Temporary reports whether the error may pass by itself: no connection, an
+// answer cut short, 429, or a server that is not ready.
+func Temporary(err error) bool {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p.Status == http.StatusTooManyRequests || p.Status >= http.StatusInternalServerError
+	}
+	var u *url.Error
+	return errors.As(err, &u) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// Run asks for an execution; parameters is a JSON object or nil.
+func (c *Client) Run(ctx context.Context, agent string, parameters any) (Execution, error) {
+	var e Execution
+	return e, c.call(ctx, http.MethodPost, "/"+url.PathEscape(agent)+"/run", nil, parameters, &e)
+}
+
+// Get returns an execution with its transitions.
+func (c *Client) Get(ctx context.Context, id string) (Execution, error) {
+	var e Execution
+	return e, c.call(ctx, http.MethodGet, "/executions/"+url.PathEscape(id), nil, nil, &e)
+}
+
+// Cancel asks for an execution's end.
+func (c *Client) Cancel(ctx context.Context, id string) (Execution, error) {
+	var e Execution
+	return e, c.call(ctx, http.MethodPost, "/executions/"+url.PathEscape(id)+"/cancel", nil, nil, &e)
+}
+
+// List returns a page of executions, newest first. The query is the API's:
+// agent, status, since, until, cursor, limit.
+func (c *Client) List(ctx context.Context, query url.Values) (Page, error) {
+	var p Page
+	return p, c.call(ctx, http.MethodGet, "/executions", query, nil, &p)
+}
+
+// Status returns how the whole system stands.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	return s, c.call(ctx, http.MethodGet, "/status", nil, nil, &s)
+}
+
+// Ready returns nil when the orchestrator has its database and schema.
+func (c *Client) Ready(ctx context.Context) error {
+	return c.send(ctx, http.MethodGet, c.URL+"/readyz", nil, nil)
+}
+
+// Wait polls an execution until it is final, calling seen with each answer that
+// differs in status, attempt or progress. Errors that may pass are waited out
+// until ctx is done.
+func (c *Client) Wait(ctx context.Context, id string, seen func(Execution)) (Execution, error) {
+	pause := 50 * time.Millisecond
+	var last string
+	for {
+		e, err := c.Get(ctx, id)
+		switch {
+		case err != nil && (!Temporary(err) || ctx.Err() != nil):
+			return e, err
+		case err == nil:
+			if now := fmt.Sprint(e.Status, e.Attempt, e.Progress); now != last && seen != nil {
+				seen(e)
+				last = now
+			}
+			if e.Final() {
+				return e, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return e, ctx.Err()
+		case <-time.After(pause):
+			pause = min(pause*3/2, time.Second)
+		}
+	}
+}
+
+func (c *Client) call(ctx context.Context, method, path string, query url.Values, body, into any) error {
+	target := c.URL + prefix + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	return c.send(ctx, method, target, body, into)
+}
+
+func (c *Client) send(ctx context.Context, method, target string, body, into any) error {
+	var reader io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("encode request: %w", err)
+		}
+		reader = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, reader)
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.httpClient().Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= http.StatusBadRequest {
+		return readProblem(resp)
+	}
+	if into == nil {
+		_, err = io.Copy(io.Discard, resp.Body)
+		return err
+	}
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		return fmt.Errorf("read the answer of %s %s: %w", method, target, err)
+	}
+	return nil
+}
+
+var defaultHTTP = &http.Client{Timeout: 30 * time.Second}
+
+func (c *Client) httpClient() *http.Client {
+	if c.HTTP != nil {
+		return c.HTTP
+	}
+	return defaultHTTP
+}
+
+func readProblem(resp *http.Response) error {
+	p := &Problem{Status: resp.StatusCode, Title: http.StatusText(resp.StatusCode)}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return errors.Join(p, err)
+	}
+	if json.Unmarshal(text, p) != nil {
+		p.Detail = "the answer is not one of Ciclo's: is this its address?"
+	}
+	return p
+}

@@ -1,0 +1,104 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Execution is one accepted run of an agent. See the API for the fields; those
+// that an answer doesn't have are zero.
+type Execution struct {
+	ID                string          `json:"execution_id"`
+	Agent             string          `json:"agent_name"`
+	Status            string          `json:"status"`
+	Message           string          `json:"message"`
+	Parameters        json.RawMessage `json:"parameters,omitempty"`
+	Attempt           int             `json:"attempt"`
+	Failures          int             `json:"failures"`
+	Tries             int             `json:"tries"`
+	StartedAt         time.Time       `json:"started_at"`
+	RunningAt         *time.Time      `json:"running_at"`
+	EndedAt           *time.Time      `json:"ended_at"`
+	NextAttemptAt     *time.Time      `json:"next_attempt_at"`
+	CancelRequestedAt *time.Time      `json:"cancel_requested_at"`
+	DurationSeconds   *float64        `json:"duration_seconds"`
+	WorkerID          *string         `json:"worker_id"`
+	Progress          *Progress       `json:"progress"`
+	Result            json.RawMessage `json:"result,omitempty"`
+	Error             *Error          `json:"error"`
+	Transitions       []Transition    `json:"transitions,omitempty"`
+}
+
+// Final reports whether nothing can follow.
+func (e Execution) Final() bool {
+	return e.Status == "completed" || e.Status == "failed" || e.Status == "cancelled"
+}
+
+// Progress is how far the present attempt says it is.
+type Progress struct {
+	Done  int64     `json:"done"`
+	Total int64     `json:"total"`
+	Text  string    `json:"text"`
+	At    time.Time `json:"at"`
+}
+
+// Error is why the last attempt did not complete.
+type Error struct {
+	Class string `json:"class"`
+	Text  string `json:"text"`
+}
+
+// Transition is one move; From is empty for the acceptance.
+type Transition struct {
+	From     string    `json:"from"`
+	To       string    `json:"to"`
+	At       time.Time `json:"at"`
+	Attempt  int       `json:"attempt"`
+	WorkerID *string   `json:"worker_id"`
+	Reason   string    `json:"reason"`
+}
+
+// Page is one page of a list; NextCursor is nil on the last one.
+type Page struct {
+	Executions []Execution `json:"executions"`
+	NextCursor *string     `json:"next_cursor"`
+}
+
+// Status is how the whole system stands.
+type Status struct {
+	Version          string      `json:"version"`
+	Agents           []Agent     `json:"agents"`
+	Workers          []Worker    `json:"workers"`
+	RecentExecutions []Execution `json:"recent_executions"`
+}
+
+// Agent is how one agent stands.
+type Agent struct {
+	ID                     string     `json:"id"`
+	Name                   string     `json:"name"`
+	Description            string     `json:"description"`
+	Schedule               string     `json:"schedule"`
+	Started                int        `json:"started"`
+	Running                int        `json:"running"`
+	QueueAgeSeconds        *float64   `json:"queue_age_seconds"`
+	LastExecutionID        *string    `json:"last_execution_id"`
+	LastRunAt              *time.Time `json:"last_run_at"`
+	LastStatus             *string    `json:"last_status"`
+	SuccessRate            *float64   `json:"success_rate"`
+	TypicalDurationSeconds *float64   `json:"typical_duration_seconds"`
+}
+
+// Worker is one start of a worker process.
+type Worker struct {
+	ID          string         `json:"worker_id"`
+	Host        string         `json:"host"`
+	PID         int            `json:"pid"`
+	Version     string         `json:"version"`
+	Concurrency map[string]int `json:"concurrency"`
+	StartedAt   time.Time      `json:"started_at"`
+	BeatAt      time.Time      `json:"beat_at"`
+	LeaseUntil  time.Time      `json:"lease_until"`
+	StoppingAt  *time.Time     `json:"stopping_at"`
+	Alive       bool           `json:"alive"`
+	Running     int            `json:"running"`
+}

@@ -1,0 +1,25 @@
+// Command orchestrator serves Ciclo's API and takes executions back from lost workers.
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/service"
+	"github.com/nuzantara/ciclo/orchestrator"
+)
+
+func main() {
+	var command orchestrator.Command
+	kong.Parse(&command, kong.Name("orchestrator"), kong.Description("Accepts executions, answers their status, takes them back from lost workers."))
+	service.Main("orchestrator", func(ctx context.Context, log *slog.Logger) error {
+		catalogue, err := agents.Embedded()
+		if err != nil {
+			return err
+		}
+		return command.Serve(ctx, log, catalogue)
+	})
+}

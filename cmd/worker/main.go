@@ -1,0 +1,31 @@
+// Command worker takes executions from the queue and runs their agents.
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/agents/clientvalue"
+	"github.com/nuzantara/ciclo/internal/service"
+	"github.com/nuzantara/ciclo/worker"
+)
+
+// registry is the agents that this binary runs: one line each.
+var registry = map[string]agents.Agent{
+	clientvalue.Name: clientvalue.Agent{},
+}
+
+func main() {
+	var command worker.Command
+	kong.Parse(&command, kong.Name("worker"), kong.Description("Takes executions from the queue and runs their agents."))
+	service.Main("worker", func(ctx context.Context, log *slog.Logger) error {
+		catalogue, err := agents.Embedded()
+		if err != nil {
+			return err
+		}
+		return command.Work(ctx, log, catalogue, registry)
+	})
+}

@@ -1,0 +1,12 @@
+package execution
+
+import "errors"
+
+var (
+	// ErrNotFound says that no execution has the id.
+	ErrNotFound = errors.New("no such execution")
+	// ErrStale says that the attempt was superseded: what it writes is refused.
+	ErrStale = errors.New("the attempt is stale: the execution has moved on without it")
+	// ErrFinal says that the execution is already final.
+	ErrFinal = errors.New("the execution is already final")
+)

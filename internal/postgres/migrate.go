@@ -1,0 +1,152 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/nuzantara/ciclo/internal/queue"
+	"github.com/nuzantara/ciclo/migrations"
+)
+
+// migrateLock is the advisory lock under which one process at a time migrates.
+const migrateLock = 0x6369636c6f // "ciclo"
+
+const versionTable = queue.Schema + ".goose_db_version"
+
+// Migrate brings the database to this binary's schema: River's migrations
+// first, then ours, all under one advisory lock. Where there is nothing to do it
+// changes nothing. Several processes may call it at once.
+func Migrate(ctx context.Context, url string) error {
+	pool, err := Connect(ctx, PoolConfig{URL: url, Name: "ciclo migrate", MaxConns: 2})
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock($1)`, int64(migrateLock)); err != nil {
+		return fmt.Errorf("wait for the migration lock: %w", err)
+	}
+	defer unlock(ctx, conn)
+
+	if _, err := conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+queue.Schema); err != nil {
+		return fmt.Errorf("create schema %s: %w", queue.Schema, err)
+	}
+	river, err := riverMigrator(pool)
+	if err != nil {
+		return err
+	}
+	if _, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("apply River's migrations: %w", err)
+	}
+	ours, db, err := gooseProvider(pool)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := ours.Up(ctx); err != nil {
+		return fmt.Errorf("apply migrations: %w", err)
+	}
+	return nil
+}
+
+// unlock gives the lock back even where ctx is done; a connection that can't is
+// closed, which gives it back too.
+func unlock(ctx context.Context, conn *pgxpool.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if _, err := conn.Exec(ctx, `SELECT pg_advisory_unlock($1)`, int64(migrateLock)); err != nil {
+		_ = conn.Hijack().Close(ctx) // the lock goes with the session, whatever Close says
+	}
+}
+
+func riverMigrator(pool *pgxpool.Pool) (*rivermigrate.Migrator[pgx.Tx], error) {
+	m, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{
+		Schema: queue.Schema, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("prepare River's migrations: %w", err)
+	}
+	return m, nil
+}
+
+func gooseProvider(pool *pgxpool.Pool) (*goose.Provider, *sql.DB, error) {
+	db := stdlib.OpenDBFromPool(pool)
+	p, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS,
+		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("prepare migrations: %w", err), db.Close())
+	}
+	return p, db, nil
+}
+
+// SchemaError says that the database's schema is not this binary's, and which
+// command mends it.
+type SchemaError struct{ Have, Want int64 }
+
+func (e *SchemaError) Error() string {
+	if e.Have > e.Want {
+		return fmt.Sprintf("the database has schema version %d, newer than this binary's %d: update this binary", e.Have, e.Want)
+	}
+	return fmt.Sprintf("the database has schema version %d, this binary needs %d: run `ciclo migrate` with the same DATABASE_URL", e.Have, e.Want)
+}
+
+// CheckSchema compares the database's schema with this binary's. The error is a
+// *SchemaError where they differ.
+func CheckSchema(ctx context.Context, pool *pgxpool.Pool) error {
+	want, err := embeddedVersion()
+	if err != nil {
+		return err
+	}
+	var have int64
+	var table *string
+	if err := pool.QueryRow(ctx, `SELECT to_regclass($1)::text`, versionTable).Scan(&table); err != nil {
+		return fmt.Errorf("look up the schema version: %w", err)
+	}
+	if table != nil {
+		err := pool.QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM `+versionTable+` WHERE is_applied`).Scan(&have)
+		if err != nil {
+			return fmt.Errorf("read the schema version: %w", err)
+		}
+	}
+	if have != want {
+		return &SchemaError{Have: have, Want: want}
+	}
+	river, err := riverMigrator(pool)
+	if err != nil {
+		return err
+	}
+	validation, err := river.Validate(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("check River's migrations: %w", err)
+	}
+	if !validation.OK {
+		return fmt.Errorf("River's tables are not up to date (%v): run `ciclo migrate` with the same DATABASE_URL", validation.Messages)
+	}
+	return nil
+}
+
+// embeddedVersion is the number of the newest migration in this binary.
+func embeddedVersion() (int64, error) {
+	paths, err := fs.Glob(migrations.FS, "*.sql")
+	if err != nil || len(paths) == 0 {
+		return 0, fmt.Errorf("list embedded migrations: %w", err)
+	}
+	return goose.NumericComponent(paths[len(paths)-1])
+}

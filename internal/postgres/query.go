@@ -1,0 +1,207 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/queue"
+)
+
+// Get returns an execution and its transitions, the oldest first. ErrNotFound
+// where there is none.
+func (s *Store) Get(ctx context.Context, id string) (execution.Execution, []execution.Transition, error) {
+	if !execution.ValidID(id) {
+		return execution.Execution{}, nil, execution.ErrNotFound
+	}
+	var transitions []execution.Transition
+	e, err := scanExecution(s.pool.QueryRow(ctx, `
+		SELECT `+executionColumns+`, (
+			SELECT json_agg(json_build_object('from', t.from_status, 'to', t.to_status, 'at', t.at, 'attempt', t.attempt,
+			                                  'worker_id', t.worker_id, 'reason', t.reason) ORDER BY t.id)
+			FROM ciclo.transitions t WHERE t.execution_id = e.id)
+		FROM ciclo.executions e WHERE e.id = $1`, id), &transitions)
+	if err != nil {
+		return e, nil, fmt.Errorf("get execution %s: %w", id, err)
+	}
+	for i := range transitions {
+		transitions[i].At = transitions[i].At.UTC()
+	}
+	return e, transitions, nil
+}
+
+// Filter narrows a list; zero values don't.
+type Filter struct {
+	Agent    string
+	Statuses []execution.Status
+	// Since and Until bound started_at: since inclusive, until exclusive.
+	Since, Until time.Time
+	// Before is the position after which the page begins, newest first.
+	Before Position
+	Limit  int
+}
+
+// Position is where an execution lies in the order of lists.
+type Position struct {
+	StartedAt time.Time
+	ID        string
+}
+
+// List returns a page of executions, newest first, without their results.
+func (s *Store) List(ctx context.Context, f Filter) ([]execution.Execution, error) {
+	var where []string
+	var args []any
+	add := func(condition string, values ...any) {
+		for _, v := range values {
+			args = append(args, v)
+			condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(args)), 1)
+		}
+		where = append(where, condition)
+	}
+	if f.Agent != "" {
+		add("e.agent = ?", f.Agent)
+	}
+	if len(f.Statuses) > 0 {
+		add("e.status = ANY (?)", f.Statuses)
+	}
+	if !f.Since.IsZero() {
+		add("e.started_at >= ?", f.Since)
+	}
+	if !f.Until.IsZero() {
+		add("e.started_at < ?", f.Until)
+	}
+	if f.Before.ID != "" {
+		add("(e.started_at, e.id) < (?, ?)", f.Before.StartedAt, f.Before.ID)
+	}
+	query := `SELECT ` + strings.Replace(executionColumns, "e.result", "NULL::jsonb", 1) + ` FROM ciclo.executions e`
+	if len(where) > 0 {
+		query += ` WHERE ` + strings.Join(where, ` AND `)
+	}
+	args = append(args, f.Limit)
+	query += fmt.Sprintf(` ORDER BY e.started_at DESC, e.id DESC LIMIT $%d`, len(args))
+	rows, err := s.pool.Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list executions: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (execution.Execution, error) { return scanExecution(row) })
+	if err != nil {
+		return nil, fmt.Errorf("list executions: %w", err)
+	}
+	return list, nil
+}
+
+// Cancel asks for the execution's end: a started one is cancelled at once, a
+// running one by its worker at the next beat. Asking twice is as asking once.
+// ErrFinal where it has already ended otherwise.
+func (s *Store) Cancel(ctx context.Context, id string) (execution.Execution, error) {
+	var e execution.Execution
+	if !execution.ValidID(id) {
+		return e, execution.ErrNotFound
+	}
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		var job *int64
+		err := tx.QueryRow(ctx, `SELECT river_job_id FROM ciclo.executions WHERE id = $1`, id).Scan(&job)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return execution.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		if job != nil { // River's row before the execution, as everywhere
+			if _, err := tx.Exec(ctx, `SELECT FROM ciclo.river_job WHERE id = $1 FOR UPDATE`, *job); err != nil {
+				return err
+			}
+		}
+		var before execution.Status
+		var jobNow *int64
+		err = tx.QueryRow(ctx, `SELECT status, river_job_id FROM ciclo.executions WHERE id = $1 FOR UPDATE`, id).Scan(&before, &jobNow)
+		if err != nil {
+			return err
+		}
+		if before == execution.Started && jobNow != nil {
+			// A row that was made in between was locked by nobody but its maker, who is done.
+			if err := s.endJob(ctx, tx, *jobNow); err != nil {
+				return err
+			}
+		}
+		e, err = scanExecution(tx.QueryRow(ctx, `
+			WITH e AS (
+				UPDATE ciclo.executions
+				SET cancel_requested_at = coalesce(cancel_requested_at, now()),
+				    status          = CASE status WHEN 'started' THEN 'cancelled' ELSE status END,
+				    next_attempt_at = CASE status WHEN 'started' THEN NULL ELSE next_attempt_at END,
+				    ended_at        = CASE status WHEN 'started' THEN now() ELSE ended_at END,
+				    status_at       = CASE status WHEN 'started' THEN now() ELSE status_at END
+				WHERE id = $1 AND status = ANY ($2)
+				RETURNING *
+			), logged AS (
+				INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, reason)
+				SELECT id, 'started', status, attempt, 'cancelled on request' FROM e WHERE status = 'cancelled'
+			)
+			SELECT `+executionColumns+` FROM e`, id, sources(execution.Cancelled)))
+		if errors.Is(err, execution.ErrNotFound) { // it is there, so it is final
+			e, err = scanExecution(tx.QueryRow(ctx, `SELECT `+executionColumns+` FROM ciclo.executions e WHERE e.id = $1`, id))
+			if err == nil && e.Status != execution.Cancelled {
+				return execution.ErrFinal
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return e, fmt.Errorf("cancel %s: %w", id, err)
+	}
+	return e, nil
+}
+
+// AgentActivity is what an agent's executions have been doing.
+type AgentActivity struct {
+	Started int
+	Running int
+	// OldestQueuedSeconds is how long the first in the queue has been waiting.
+	OldestQueuedSeconds *float64
+	Last                *execution.Execution
+	// SuccessRate and TypicalSeconds (the median) are of the last hundred final
+	// executions; nil where there is none.
+	SuccessRate    *float64
+	TypicalSeconds *float64
+}
+
+// Activity returns what an agent's executions have been doing. Its cost depends
+// on what is alive, not on history.
+func (s *Store) Activity(ctx context.Context, agent string) (AgentActivity, error) {
+	var a AgentActivity
+	var waiting *time.Duration
+	err := s.pool.QueryRow(ctx, `
+		WITH recent AS (
+			SELECT status, extract(epoch FROM ended_at - started_at)::float8 AS seconds
+			FROM ciclo.executions WHERE agent = $1 AND ended_at IS NOT NULL
+			ORDER BY started_at DESC, id DESC LIMIT 100
+		)
+		SELECT
+			(SELECT count(*) FROM ciclo.executions WHERE agent = $1 AND status = 'started'),
+			(SELECT count(*) FROM ciclo.executions WHERE agent = $1 AND status = 'running'),
+			(SELECT now() - min(scheduled_at) FROM `+queue.Schema+`.river_job WHERE queue = $1 AND state = 'available'),
+			(SELECT avg((status = 'completed')::int)::float8 FROM recent WHERE status <> 'cancelled'),
+			(SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM recent WHERE status = 'completed')`,
+		agent).Scan(&a.Started, &a.Running, &waiting, &a.SuccessRate, &a.TypicalSeconds)
+	if err != nil {
+		return a, fmt.Errorf("activity of %s: %w", agent, err)
+	}
+	if waiting != nil {
+		seconds := waiting.Seconds()
+		a.OldestQueuedSeconds = &seconds
+	}
+	last, err := s.List(ctx, Filter{Agent: agent, Limit: 1})
+	if err != nil {
+		return a, err
+	}
+	if len(last) > 0 {
+		a.Last = &last[0]
+	}
+	return a, nil
+}

@@ -1,0 +1,270 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/riverqueue/river"
+
+	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/queue"
+)
+
+// sweepBatch bounds what one sweep looks at and returns of each kind.
+const sweepBatch = 500
+
+// Sweep is what one look at the database found to do. It costs one statement,
+// whatever there is.
+type Sweep struct {
+	// Now is the database's clock at the look.
+	Now time.Time
+	// Lost are running executions whose worker's lease has expired.
+	Lost []Suspect
+	// Strays are started executions that the queue lost: their River row is gone,
+	// final, or was fetched and not claimed for two leases.
+	Strays []Suspect
+	// Due says that an execution's due time has come.
+	Due bool
+	// Cursor is where the next sweep goes on looking for strays.
+	Cursor string
+}
+
+// Suspect is an execution as a sweep saw it. It is looked at again under its
+// locks, and acted on only if nothing has changed.
+type Suspect struct {
+	ID       string
+	Attempt  int
+	JobID    int64
+	WorkerID *string
+}
+
+// strayCondition is when the queue has lost a started execution, by its River row j: %s
+// is the execution, %d the parameter of the lease. The age counts from the later
+// of River's fetch and the execution's own last transition: a row handed on by a
+// deploy is old in River and fresh in ours.
+const strayCondition = `(j.state IN ('cancelled', 'completed', 'discarded')
+	OR (j.state = 'running' AND greatest(j.attempted_at, %s.status_at) < now() - 2 * $%d::interval))`
+
+// Sweep looks for executions that need the reaper. Strays are looked for in
+// batches by id, so that a long queue costs no more than a short one.
+func (s *Store) Sweep(ctx context.Context, lease time.Duration, cursor string) (Sweep, error) {
+	sweep := Sweep{}
+	rows, err := s.pool.Query(ctx, `
+		WITH queued AS MATERIALIZED (
+			SELECT id, attempt, river_job_id, status_at FROM ciclo.executions
+			WHERE status = 'started' AND next_attempt_at IS NULL AND id > $1
+			ORDER BY id LIMIT $3
+		), found AS (
+			(SELECT 'lost' AS what, e.id, e.attempt, e.river_job_id, e.worker_id::text
+			 FROM ciclo.executions e LEFT JOIN ciclo.workers w ON w.id = e.worker_id
+			 WHERE e.status = 'running' AND coalesce(w.lease_until < now(), true)
+			 LIMIT $3)
+			UNION ALL
+			(SELECT 'due', id, attempt, 0, NULL FROM ciclo.executions WHERE next_attempt_at <= now() LIMIT 1)
+			UNION ALL
+			SELECT 'stray', q.id, q.attempt, q.river_job_id, NULL
+			FROM queued q LEFT JOIN ciclo.river_job j ON j.id = q.river_job_id
+			WHERE j.id IS NULL OR `+fmt.Sprintf(strayCondition, "q", 2)+`
+		)
+		SELECT now(), (SELECT CASE WHEN count(*) = $3 THEN max(id) ELSE '' END FROM queued), found.*
+		FROM (SELECT 1) one LEFT JOIN found ON true`, cursor, lease, sweepBatch)
+	if err != nil {
+		return sweep, fmt.Errorf("sweep: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var what, id *string
+		var attempt *int
+		var job *int64
+		var worker *string
+		if err := rows.Scan(&sweep.Now, &sweep.Cursor, &what, &id, &attempt, &job, &worker); err != nil {
+			return sweep, fmt.Errorf("sweep: %w", err)
+		}
+		if what == nil {
+			continue
+		}
+		suspect := Suspect{ID: *id, Attempt: *attempt, JobID: *job, WorkerID: worker}
+		switch *what {
+		case "lost":
+			sweep.Lost = append(sweep.Lost, suspect)
+		case "stray":
+			sweep.Strays = append(sweep.Strays, suspect)
+		case "due":
+			sweep.Due = true
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return sweep, fmt.Errorf("sweep: %w", err)
+	}
+	return sweep, nil
+}
+
+// Reap returns the execution of a lost worker: to started and due at once, to
+// failed where tries are spent, to cancelled where that was asked for. mayJudge
+// is asked last, under all locks: whether the database has answered without a
+// gap for long enough. False without an error means that it is no longer so,
+// that somebody else is at it, or that mayJudge said no.
+func (s *Store) Reap(ctx context.Context, lost Suspect, mayJudge func() bool) (bool, error) {
+	reaped, err := s.judge(ctx, lost, execution.Running, func(tx pgx.Tx) (bool, error) {
+		to := `CASE WHEN e.cancel_requested_at IS NOT NULL THEN 'cancelled'
+		            WHEN e.failures + 1 >= e.tries THEN 'failed'
+		            ELSE 'started' END`
+		// The lease is read by the clock of now, not of the transaction's start.
+		tag, err := tx.Exec(ctx, `
+			WITH moved AS (
+				UPDATE ciclo.executions e
+				SET status = `+to+`, failures = failures + 1, worker_id = NULL, status_at = now(),
+				    ended_at        = CASE `+to+` WHEN 'started' THEN NULL ELSE now() END,
+				    next_attempt_at = CASE `+to+` WHEN 'started' THEN now() END,
+				    river_job_id    = CASE `+to+` WHEN 'started' THEN NULL ELSE river_job_id END,
+				    error_class = $5, error_text = 'worker ' || $4::text || ' was lost: its lease expired'
+				WHERE e.id = $1 AND e.attempt = $2 AND e.river_job_id = $3 AND e.worker_id = $4::uuid AND e.status = 'running'
+				  AND NOT EXISTS (SELECT FROM ciclo.workers w WHERE w.id = e.worker_id AND w.lease_until >= clock_timestamp())
+				RETURNING e.*
+			)
+			INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, reason)
+			SELECT id, 'running', status, attempt, $4::uuid, 'worker lost' FROM moved`,
+			lost.ID, lost.Attempt, lost.JobID, lost.WorkerID, execution.ClassLost)
+		if err != nil {
+			return false, err
+		}
+		return tag.RowsAffected() == 1 && mayJudge(), nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("reap attempt %d of %s: %w", lost.Attempt, lost.ID, err)
+	}
+	return reaped, nil
+}
+
+// Reconcile mends a started execution that the queue lost: its River row is
+// ended and the execution becomes due, at once for the first time and later each
+// time that it repeats before a claim (2 s, 4 s … 5 min). It counts no failure.
+// False without an error means that it is no longer so.
+func (s *Store) Reconcile(ctx context.Context, suspect Suspect, lease time.Duration) (bool, error) {
+	mended, err := s.judge(ctx, suspect, execution.Started, func(tx pgx.Tx) (bool, error) {
+		tag, err := tx.Exec(ctx, `
+			UPDATE ciclo.executions e
+			SET river_job_id = NULL, requeued = requeued + 1,
+			    next_attempt_at = now() + CASE WHEN requeued = 0 THEN interval '0'
+			        ELSE least(interval '5 min', interval '1 second' * 2 ^ least(requeued, 10)) END
+			WHERE e.id = $1 AND e.attempt = $2 AND e.river_job_id = $3 AND e.status = 'started' AND e.next_attempt_at IS NULL
+			  AND NOT EXISTS (SELECT FROM ciclo.river_job j WHERE j.id = e.river_job_id AND NOT (`+fmt.Sprintf(strayCondition, "e", 4)+`))`,
+			suspect.ID, suspect.Attempt, suspect.JobID, lease)
+		if err != nil {
+			return false, err
+		}
+		return tag.RowsAffected() == 1, nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("reconcile %s: %w", suspect.ID, err)
+	}
+	return mended, nil
+}
+
+// judge locks the River row that the suspect names, then its execution in the
+// status given, and runs verdict. Where that says yes, the River row is ended and
+// all is committed; where it says no, or a lock is taken, nothing is.
+func (s *Store) judge(ctx context.Context, suspect Suspect, status execution.Status, verdict func(tx pgx.Tx) (bool, error)) (bool, error) {
+	carried := false
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `SELECT FROM ciclo.river_job WHERE id = $1 FOR UPDATE NOWAIT`, suspect.JobID)
+		if err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `SELECT FROM ciclo.executions WHERE id = $1 AND status = $2 FOR UPDATE NOWAIT`, suspect.ID, status)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return errNotSo
+		}
+		carried, err = verdict(tx)
+		if err != nil {
+			return err
+		}
+		if !carried {
+			return errNotSo
+		}
+		return s.endJob(ctx, tx, suspect.JobID)
+	})
+	var pgErr *pgconn.PgError
+	if errors.Is(err, errNotSo) || (errors.As(err, &pgErr) && pgErr.Code == "55P03") { // lock_not_available
+		return false, nil
+	}
+	return carried && err == nil, err
+}
+
+// errNotSo rolls back what turned out not to be so.
+var errNotSo = errors.New("it is no longer so")
+
+// endJob ends a River row for good. River's own cancel only marks a running row,
+// but tells a worker that still holds it to stop; the rest is ours.
+func (s *Store) endJob(ctx context.Context, tx pgx.Tx, jobID int64) error {
+	if _, err := s.river.JobCancelTx(ctx, tx, jobID); err != nil && !errors.Is(err, river.ErrNotFound) {
+		return fmt.Errorf("cancel River job: %w", err)
+	}
+	_, err := tx.Exec(ctx, `
+		UPDATE ciclo.river_job SET state = 'cancelled', finalized_at = now()
+		WHERE id = $1 AND state NOT IN ('cancelled', 'completed', 'discarded')`, jobID)
+	if err != nil {
+		return fmt.Errorf("end River job: %w", err)
+	}
+	return nil
+}
+
+// Enqueue gives executions whose due time has come a River row, at most a batch
+// of them, and returns how many.
+func (s *Store) Enqueue(ctx context.Context) (int, error) {
+	count := 0
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			SELECT id, agent, priority FROM ciclo.executions
+			WHERE status = 'started' AND next_attempt_at <= now()
+			ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED`, sweepBatch)
+		if err != nil {
+			return err
+		}
+		type due struct {
+			ID, Agent string
+			Priority  int
+		}
+		found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[due])
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		inserts := make([]river.InsertManyParams, len(found))
+		ids := make([]string, len(found))
+		for i, d := range found {
+			ids[i] = d.ID
+			inserts[i] = river.InsertManyParams{Args: queue.Args{ExecutionID: d.ID}, InsertOpts: queue.InsertOpts(d.Agent, d.Priority)}
+		}
+		inserted, err := s.river.InsertManyTx(ctx, tx, inserts)
+		if err != nil {
+			return fmt.Errorf("insert River jobs: %w", err)
+		}
+		jobs := make([]int64, len(inserted))
+		for i, r := range inserted {
+			jobs[i] = r.Job.ID
+		}
+		tag, err := tx.Exec(ctx, `
+			UPDATE ciclo.executions e SET next_attempt_at = NULL, river_job_id = d.job
+			FROM unnest($1::text[], $2::bigint[]) AS d (id, job)
+			WHERE e.id = d.id AND e.status = 'started' AND e.next_attempt_at IS NOT NULL`, ids, jobs)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() != int64(len(ids)) {
+			return fmt.Errorf("%d of %d locked rows changed", tag.RowsAffected(), len(ids))
+		}
+		count = len(ids)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("enqueue due executions: %w", err)
+	}
+	return count, nil
+}

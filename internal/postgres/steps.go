@@ -1,0 +1,70 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nuzantara/ciclo/internal/execution"
+)
+
+// StepOutput returns the stored output of a finished step, or nil.
+func (s *Store) StepOutput(ctx context.Context, a *Attempt, name string) (json.RawMessage, error) {
+	var output json.RawMessage
+	err := s.pool.QueryRow(ctx, `SELECT output FROM ciclo.steps WHERE execution_id = $1 AND name = $2`,
+		a.Execution.ID, name).Scan(&output)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read step %s of %s: %w", name, a.Execution.ID, err)
+	}
+	return output, nil
+}
+
+// RecordStep runs fn and stores its output as the step's, in one transaction
+// that holds the execution's row: a superseded attempt gets ErrStale and has
+// written nothing.
+func (s *Store) RecordStep(ctx context.Context, a *Attempt, name string, startedAt time.Time, fn func(tx pgx.Tx) (json.RawMessage, error)) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `SELECT FROM ciclo.executions e WHERE `+fence+` FOR NO KEY UPDATE`, a.fence()...)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return execution.ErrStale
+		}
+		output, err := fn(tx)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at)
+			VALUES ($1, $4, $2, $3, $5, $6)`, a.fence(name, output, startedAt)...)
+		return err
+	})
+}
+
+// SaveProgress keeps the attempt's latest progress. ErrStale where it is superseded.
+func (s *Store) SaveProgress(ctx context.Context, a *Attempt, p execution.Progress) error {
+	tag, err := s.pool.Exec(ctx, `
+		UPDATE ciclo.executions e
+		SET progress_done = $4, progress_total = $5, progress_text = $6, progress_at = now()
+		WHERE `+fence, a.fence(p.Done, p.Total, storable(p.Text))...)
+	if err != nil {
+		return fmt.Errorf("save progress of %s: %w", a.Execution.ID, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return execution.ErrStale
+	}
+	return nil
+}
+
+// Read runs fn in a read-only transaction on one snapshot.
+func (s *Store) Read(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, fn)
+}

@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/queue"
+)
+
+// Store reads and writes executions, transitions, steps and workers.
+type Store struct {
+	pool  *pgxpool.Pool
+	river *river.Client[pgx.Tx] // inserts and cancels alone; it never works and never leads
+}
+
+// New makes a store on a pool.
+func New(pool *pgxpool.Pool) (*Store, error) {
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+		Schema: queue.Schema,
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make River's inserting client: %w", err)
+	}
+	return &Store{pool: pool, river: client}, nil
+}
+
+// Ping asks the database for a sign of life.
+func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
+
+// inTx runs fn in a transaction and commits it unless fn returns an error.
+func (s *Store) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, s.pool, fn)
+}
+
+// sources are the statuses from which the move is allowed, for = ANY($n).
+func sources(to execution.Status) []string {
+	var texts []string
+	for _, s := range execution.Sources(to) {
+		texts = append(texts, string(s))
+	}
+	return texts
+}
+
+// executionColumns are what scanExecution reads, of executions e.
+const executionColumns = `e.id, e.agent, e.status, e.parameters, e.attempt, e.failures, e.tries,
+	e.started_at, e.running_at, e.ended_at, e.next_attempt_at, e.cancel_requested_at, e.worker_id::text,
+	e.progress_done, e.progress_total, e.progress_text, e.progress_at, e.result, e.error_class, e.error_text`
+
+// scanExecution reads executionColumns, and what more the query selects after them.
+func scanExecution(row pgx.Row, more ...any) (execution.Execution, error) {
+	var e execution.Execution
+	var done, total *int64
+	var text, class, errText *string
+	var at *time.Time
+	err := row.Scan(append([]any{
+		&e.ID, &e.Agent, &e.Status, &e.Parameters, &e.Attempt, &e.Failures, &e.Tries,
+		&e.StartedAt, &e.RunningAt, &e.EndedAt, &e.NextAttemptAt, &e.CancelRequestedAt, &e.WorkerID,
+		&done, &total, &text, &at, &e.Result, &class, &errText,
+	}, more...)...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return e, execution.ErrNotFound
+	}
+	if err != nil {
+		return e, err
+	}
+	if at != nil {
+		e.Progress = &execution.Progress{Done: *done, Total: *total, Text: *text, At: *at}
+	}
+	if class != nil {
+		e.Error = &execution.Error{Class: *class, Text: *errText}
+	}
+	if e.EndedAt != nil {
+		seconds := e.EndedAt.Sub(e.StartedAt).Seconds()
+		e.DurationSeconds = &seconds
+	}
+	return e, nil
+}

@@ -1,0 +1,101 @@
+// Package service is what the mains of the services share: signals, the log and
+// the first look at the database. Imports: internal/postgres, pgx.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/nuzantara/ciclo/internal/postgres"
+)
+
+// Main runs a service until SIGINT or SIGTERM and exits with 1 on an error. A
+// second signal ends the process at once.
+func Main(name string, run func(ctx context.Context, log *slog.Logger) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level()})).With("service", name)
+	err := run(ctx, log)
+	stop()
+	if err != nil {
+		log.Error("service ended", "error", err)
+		os.Exit(1)
+	}
+}
+
+// level reads CICLO_LOG_LEVEL: debug, info (the default), warn or error.
+func level() slog.Level {
+	var l slog.Level
+	if l.UnmarshalText([]byte(os.Getenv("CICLO_LOG_LEVEL"))) != nil {
+		return slog.LevelInfo
+	}
+	return l
+}
+
+// Version is the module's version or the revision that the binary was built from.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	return "devel"
+}
+
+// Secret is a value that may stand in a file instead, so that it is in no
+// process list and no environment.
+func Secret(value, file string) (string, error) {
+	if file == "" {
+		return value, nil
+	}
+	if value != "" {
+		return "", fmt.Errorf("the secret is given both as a value and by the file %s", file)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read secret: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// AwaitSchema waits until the database answers and returns nil where its schema
+// is this binary's. A schema that differs is an error at once, which says what
+// mends it.
+func AwaitSchema(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
+	for waiting := false; ; waiting = true {
+		once, cancel := context.WithTimeout(ctx, 10*time.Second)
+		err := postgres.CheckSchema(once, pool)
+		cancel()
+		var schema *postgres.SchemaError
+		switch {
+		case err == nil || errors.As(err, &schema):
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !waiting:
+			log.Warn("waiting for the database", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}

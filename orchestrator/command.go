@@ -1,0 +1,71 @@
+package orchestrator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/service"
+)
+
+// Command is the service's configuration as flags and environment (kong reads
+// it), and how the service is put together from it.
+type Command struct {
+	service.Database
+	Listen    string        `env:"CICLO_LISTEN" default:"127.0.0.1:8080" help:"Address to serve the API on."`
+	Token     string        `env:"CICLO_TOKEN" help:"Bearer token that opens the API, at least 16 characters."`
+	TokenFile string        `env:"CICLO_TOKEN_FILE" help:"File that holds the token."`
+	ReapEvery time.Duration `env:"CICLO_REAP_EVERY" default:"1s" help:"Time between two looks for lost workers and due executions."`
+}
+
+// Serve runs the service with a catalogue until ctx is done. A database that
+// isn't there yet is waited for, with 503 as the answer meanwhile; one with
+// another schema is an error.
+func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.Catalogue) error {
+	token, err := service.Secret(c.Token, c.TokenFile)
+	if err != nil {
+		return err
+	}
+	pool, err := c.Connect(ctx, "ciclo orchestrator", c.MaxConns)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	reaperPool, err := c.Connect(ctx, "ciclo reaper", 2)
+	if err != nil {
+		return err
+	}
+	defer reaperPool.Close()
+	o, err := New(Config{
+		Pool: pool, ReaperPool: reaperPool, Catalogue: catalogue, Token: token,
+		Lease: c.Lease, ReapEvery: c.ReapEvery, Version: service.Version(), Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	known := make(chan error, 1)
+	go func() {
+		err := service.AwaitSchema(ctx, pool, log)
+		if err != nil && ctx.Err() == nil {
+			stop() // this database is not ours to serve
+		} else {
+			err = nil
+		}
+		known <- err
+	}()
+	served := o.Run(ctx, listener)
+	stop()
+	if err := <-known; err != nil {
+		return err
+	}
+	return served
+}

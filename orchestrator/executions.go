@@ -1,0 +1,206 @@
+package orchestrator
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/postgres"
+)
+
+// shown is an execution with what happened to it.
+type shown struct {
+	execution.Execution
+	Message     string                 `json:"message"`
+	Transitions []execution.Transition `json:"transitions"`
+}
+
+func (o *Orchestrator) getExecution(c echo.Context) error {
+	if err := onlyQuery(c.QueryParams()); err != nil {
+		return err
+	}
+	e, transitions, err := o.store.Get(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, shown{e, message(e), transitions})
+}
+
+func (o *Orchestrator) cancelExecution(c echo.Context) error {
+	if err := onlyQuery(c.QueryParams()); err != nil {
+		return err
+	}
+	e, err := o.store.Cancel(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusAccepted, brief(e))
+}
+
+// shownBriefly is an execution without its history and result, for lists.
+type shownBriefly struct {
+	execution.Execution
+	Message string    `json:"message"`
+	Result  *struct{} `json:"result,omitempty"` // hides the execution's own
+}
+
+func brief(e execution.Execution) shownBriefly {
+	return shownBriefly{Execution: e, Message: message(e)}
+}
+
+// message says where an execution stands, for people.
+func message(e execution.Execution) string {
+	switch e.Status {
+	case execution.Started:
+		switch {
+		case e.NextAttemptAt != nil:
+			return fmt.Sprintf("attempt %d follows at %s", e.Attempt+1, e.NextAttemptAt.Format(time.RFC3339))
+		case e.Attempt > 0:
+			return fmt.Sprintf("waits for a worker to begin attempt %d", e.Attempt+1)
+		}
+		return "accepted; waits for a worker"
+	case execution.Running:
+		if e.CancelRequestedAt != nil {
+			return "is being cancelled"
+		}
+		return fmt.Sprintf("attempt %d is running", e.Attempt)
+	case execution.Failed:
+		return "failed: " + strings.SplitN(e.Error.Text, "\n", 2)[0]
+	default:
+		return string(e.Status)
+	}
+}
+
+// page is one page of a list; NextCursor is null on the last one.
+type page struct {
+	Executions []shownBriefly `json:"executions"`
+	NextCursor *string        `json:"next_cursor"`
+}
+
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+func (o *Orchestrator) listExecutions(c echo.Context) error {
+	filter, err := o.readFilter(c.QueryParams())
+	if err != nil {
+		return err
+	}
+	limit := filter.Limit
+	filter.Limit++ // one more says whether there is a next page
+	list, err := o.store.List(c.Request().Context(), filter)
+	if err != nil {
+		return err
+	}
+	p := page{Executions: []shownBriefly{}}
+	if len(list) > limit {
+		list = list[:limit]
+		last := list[limit-1]
+		cursor := encodeCursor(postgres.Position{StartedAt: last.StartedAt, ID: last.ID})
+		p.NextCursor = &cursor
+	}
+	for _, e := range list {
+		p.Executions = append(p.Executions, brief(e))
+	}
+	return c.JSON(http.StatusOK, p)
+}
+
+// readFilter reads a list's query and collects all that is wrong with it.
+func (o *Orchestrator) readFilter(query url.Values) (postgres.Filter, error) {
+	f := postgres.Filter{Limit: defaultLimit}
+	var wrong []agents.FieldError
+	refuse := func(field, format string, args ...any) {
+		wrong = append(wrong, agents.FieldError{Field: field, Detail: fmt.Sprintf(format, args...)})
+	}
+	instant := func(field string) time.Time {
+		text := query.Get(field)
+		if text == "" {
+			return time.Time{}
+		}
+		t, err := time.Parse(time.RFC3339, text)
+		if err != nil || t.Year() < 1 || t.Year() > 9999 {
+			refuse(field, "%q is not an RFC 3339 instant such as 2026-01-31T10:00:00Z", text)
+		}
+		return t
+	}
+	if f.Agent = query.Get("agent"); f.Agent != "" && o.cfg.Catalogue.Find(f.Agent) == nil {
+		refuse("agent", "%q is not an agent", f.Agent)
+	}
+	for _, text := range query["status"] {
+		status, err := execution.ParseStatus(text)
+		if err != nil {
+			refuse("status", "%s", err)
+		}
+		f.Statuses = append(f.Statuses, status)
+	}
+	f.Since, f.Until = instant("since"), instant("until")
+	if text := query.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxLimit {
+			refuse("limit", "%q is not in 1..%d", text, maxLimit)
+		}
+		f.Limit = n
+	}
+	if text := query.Get("cursor"); text != "" {
+		position, ok := decodeCursor(text)
+		if !ok {
+			refuse("cursor", "is not one that a list gave")
+		}
+		f.Before = position
+	}
+	if err := onlyQuery(query, "agent", "status", "since", "until", "limit", "cursor"); err != nil {
+		wrong = append(wrong, err.(*problem).Fields...) //nolint:errorlint // onlyQuery returns nothing else
+	}
+	for name, values := range query {
+		if len(values) > 1 && name != "status" {
+			refuse(name, "is given more than once")
+		}
+	}
+	if len(wrong) > 0 {
+		return f, invalid(wrong...)
+	}
+	return f, nil
+}
+
+// onlyQuery refuses query parameters other than the known ones.
+func onlyQuery(query url.Values, known ...string) error {
+	var wrong []agents.FieldError
+	for name := range query {
+		if !slices.Contains(known, name) {
+			wrong = append(wrong, agents.FieldError{Field: name, Detail: "is not a parameter of this call"})
+		}
+	}
+	if len(wrong) > 0 {
+		return invalid(wrong...)
+	}
+	return nil
+}
+
+// A cursor is the position of the last execution shown.
+func encodeCursor(p postgres.Position) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(p.StartedAt.UnixMicro(), 36) + "." + p.ID))
+}
+
+func decodeCursor(text string) (postgres.Position, bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return postgres.Position{}, false
+	}
+	micros, id, _ := strings.Cut(string(raw), ".")
+	n, err := strconv.ParseInt(micros, 36, 64)
+	at := time.UnixMicro(n).UTC()
+	if err != nil || !execution.ValidID(id) || at.Year() < 1 || at.Year() > 9999 {
+		return postgres.Position{}, false
+	}
+	return postgres.Position{StartedAt: at, ID: id}, true
+}

@@ -1,0 +1,115 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/labstack/echo/v4"
+
+	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/postgres"
+)
+
+// Config is what an orchestrator needs. Zero durations take the defaults.
+type Config struct {
+	Pool *pgxpool.Pool
+	// ReaperPool is for the reaper alone, so that requests can't starve it.
+	ReaperPool *pgxpool.Pool
+	Catalogue  agents.Catalogue
+	// Token is the bearer token that opens the API.
+	Token string
+	// Lease is the workers' lease, which the reaper judges by.
+	Lease time.Duration
+	// ReapEvery is the time between two sweeps.
+	ReapEvery time.Duration
+	Version   string
+	Log       *slog.Logger
+}
+
+// Defaults of the durations.
+const (
+	DefaultLease     = 10 * time.Second
+	DefaultReapEvery = time.Second
+)
+
+// Orchestrator is one process of the service.
+type Orchestrator struct {
+	cfg    Config
+	store  *postgres.Store
+	reaper *reaper
+	echo   *echo.Echo
+	token  tokenHash
+}
+
+// New checks the configuration and prepares an orchestrator.
+func New(cfg Config) (*Orchestrator, error) {
+	if cfg.Lease <= 0 {
+		cfg.Lease = DefaultLease
+	}
+	if cfg.ReapEvery <= 0 {
+		cfg.ReapEvery = DefaultReapEvery
+	}
+	if len(cfg.Token) < minToken {
+		return nil, fmt.Errorf("the API token must have at least %d characters", minToken)
+	}
+	store, err := postgres.New(cfg.Pool)
+	if err != nil {
+		return nil, err
+	}
+	reaperStore, err := postgres.New(cfg.ReaperPool)
+	if err != nil {
+		return nil, err
+	}
+	o := &Orchestrator{cfg: cfg, store: store, token: hashToken(cfg.Token)}
+	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, cfg.Log.With("component", "reaper"))
+	o.echo = o.routes()
+	return o, nil
+}
+
+// Handler is the whole HTTP API.
+func (o *Orchestrator) Handler() http.Handler { return o.echo }
+
+// Run serves on the listener and reaps until ctx is done; then it answers what
+// was asked and returns nil.
+func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           o.echo,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(o.cfg.Log.Handler(), slog.LevelDebug),
+	}
+	reapCtx, stopReaper := context.WithCancel(ctx)
+	defer stopReaper()
+	var reaping sync.WaitGroup
+	reaping.Go(func() { o.reaper.run(reapCtx) })
+
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	o.cfg.Log.Info("orchestrator started", "address", listener.Addr().String())
+
+	var err error
+	select {
+	case <-ctx.Done():
+		shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+		defer cancel()
+		if stopErr := server.Shutdown(shutdownCtx); stopErr != nil {
+			err = errors.Join(fmt.Errorf("stop serving: %w", stopErr), server.Close())
+		}
+		<-served
+	case err = <-served:
+		err = fmt.Errorf("serve: %w", err)
+	}
+	stopReaper()
+	reaping.Wait()
+	o.cfg.Log.Info("orchestrator stopped")
+	return err
+}

@@ -1,0 +1,124 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/labstack/echo/v4"
+
+	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/postgres"
+)
+
+// problem is an RFC 9457 document and the error that handlers return. Type is
+// stable; what follows "urn:ciclo:" names the problem.
+type problem struct {
+	Type   string              `json:"type"`
+	Title  string              `json:"title"`
+	Status int                 `json:"status"`
+	Detail string              `json:"detail,omitempty"`
+	Fields []agents.FieldError `json:"errors,omitempty"`
+}
+
+func (p *problem) Error() string { return p.Title + ": " + p.Detail }
+
+func newProblem(status int, name, title, detail string) *problem {
+	return &problem{Type: "urn:ciclo:" + name, Title: title, Status: status, Detail: detail}
+}
+
+var (
+	errNoToken      = newProblem(http.StatusUnauthorized, "token-missing", "A bearer token is needed", "send the header Authorization: Bearer TOKEN")
+	errWrongToken   = newProblem(http.StatusUnauthorized, "token-wrong", "The token is not known", "")
+	errUnknownAgent = newProblem(http.StatusNotFound, "agent-unknown", "No such agent", "GET status lists the agents")
+	errNotJSON      = newProblem(http.StatusBadRequest, "not-json", "The body is not JSON", "")
+	errTooLarge     = newProblem(http.StatusRequestEntityTooLarge, "too-large", "The body is too large", "at most 1 MiB is read")
+	errUnavailable  = newProblem(http.StatusServiceUnavailable, "unavailable", "The database does not answer", "try again in a few seconds")
+	errInternal     = newProblem(http.StatusInternalServerError, "internal", "Something broke here", "the orchestrator's log says what")
+)
+
+// invalid is the answer to what is JSON, or a query, but not allowed.
+func invalid(fields ...agents.FieldError) *problem {
+	p := newProblem(http.StatusUnprocessableEntity, "invalid", "The request is not allowed", "")
+	p.Fields = fields
+	return p
+}
+
+// problemOf is the one place where an error becomes an HTTP answer. What is not
+// known here is opaque to the client and logged.
+func problemOf(err error) *problem {
+	var p *problem
+	var parameters *agents.ParametersError
+	var tooLarge *http.MaxBytesError
+	var routing *echo.HTTPError
+	var schema *postgres.SchemaError
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &parameters):
+		return invalid(parameters.Fields...)
+	case errors.As(err, &tooLarge):
+		return errTooLarge
+	case errors.Is(err, execution.ErrNotFound):
+		return newProblem(http.StatusNotFound, "execution-unknown", "No such execution", "")
+	case errors.Is(err, execution.ErrFinal):
+		return newProblem(http.StatusConflict, "execution-final", "The execution has already ended", "")
+	case errors.As(err, &schema):
+		return newProblem(http.StatusServiceUnavailable, "schema", "The database's schema is not this service's", schema.Error())
+	case unavailable(err):
+		return errUnavailable
+	case postgres.Refused(err):
+		return newProblem(http.StatusUnprocessableEntity, "refused", "The database refuses a value of the request", "")
+	case errors.As(err, &routing) && routing.Code < http.StatusInternalServerError:
+		return newProblem(routing.Code, fmt.Sprintf("http-%d", routing.Code), http.StatusText(routing.Code), "")
+	default:
+		return errInternal
+	}
+}
+
+// unavailable reports whether the database couldn't be asked, or was going away:
+// no connection, no answer in time, or SQLSTATE 08 (connection), 53 (resources),
+// 57P (shutdown, crash, starting up), 25006 (a standby that was not promoted yet).
+func unavailable(err error) bool {
+	var connect *pgconn.ConnectError
+	var network net.Error
+	var pgErr *pgconn.PgError
+	switch {
+	case errors.As(err, &pgErr):
+		return pgErr.Code[:2] == "08" || pgErr.Code[:2] == "53" || pgErr.Code[:3] == "57P" || pgErr.Code == "25006"
+	case errors.As(err, &connect), errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
+		return true
+	default:
+		return pgconn.SafeToRetry(err) || errors.Is(err, net.ErrClosed)
+	}
+}
+
+// answerError is echo's error handler.
+func (o *Orchestrator) answerError(err error, c echo.Context) {
+	if c.Response().Committed || errors.Is(c.Request().Context().Err(), context.Canceled) {
+		return
+	}
+	p := problemOf(err)
+	switch {
+	case p.Status == http.StatusInternalServerError:
+		o.cfg.Log.Error("request failed", "method", c.Request().Method, "path", c.Path(), "error", err)
+	case p.Status == http.StatusServiceUnavailable:
+		o.cfg.Log.Warn("request refused for now", "method", c.Request().Method, "path", c.Path(), "error", err)
+		c.Response().Header().Set("Retry-After", "2")
+	case p.Status == http.StatusUnauthorized:
+		c.Response().Header().Set("WWW-Authenticate", `Bearer realm="ciclo"`)
+	}
+	body, marshalErr := json.Marshal(p)
+	if marshalErr != nil {
+		o.cfg.Log.Error("encode problem", "error", marshalErr)
+		return
+	}
+	if err := c.Blob(p.Status, "application/problem+json", body); err != nil {
+		o.cfg.Log.Debug("the answer did not reach the client", "error", err)
+	}
+}

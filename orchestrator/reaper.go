@@ -1,0 +1,126 @@
+package orchestrator
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/nuzantara/ciclo/internal/postgres"
+)
+
+// reaper returns the executions of lost workers, mends those that the queue
+// lost and enqueues those whose time has come. Every orchestrator has one; rows
+// that one holds, the others pass over.
+type reaper struct {
+	store  *postgres.Store
+	lease  time.Duration
+	every  time.Duration
+	log    *slog.Logger
+	guard  guard
+	cursor string
+}
+
+func newReaper(store *postgres.Store, lease, every time.Duration, log *slog.Logger) *reaper {
+	return &reaper{store: store, lease: lease, every: every, log: log, guard: guard{lease: lease, maxGap: max(lease/3, 2*every)}}
+}
+
+func (r *reaper) run(ctx context.Context) {
+	ticker := time.NewTicker(r.every)
+	defer ticker.Stop()
+	silent := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := r.tick(ctx)
+		if err != nil && ctx.Err() == nil && !silent {
+			silent = true
+			r.log.Warn("the reaper can't look; it judges nobody until the database has answered for a whole lease", "error", err)
+		}
+		if err == nil && silent {
+			silent = false
+			r.log.Info("the reaper sees the database again")
+		}
+	}
+}
+
+// tick looks once and acts on what it sees.
+func (r *reaper) tick(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, max(r.lease, 5*time.Second))
+	defer cancel()
+	sweep, err := r.store.Sweep(ctx, r.lease, r.cursor)
+	if err != nil {
+		return err
+	}
+	r.cursor = sweep.Cursor
+	r.guard.answered(time.Now(), sweep.Now)
+
+	due := sweep.Due
+	if r.guard.mayJudge(time.Now()) {
+		for _, suspect := range sweep.Lost {
+			reaped, err := r.store.Reap(ctx, suspect, func() bool { return r.guard.mayJudge(time.Now()) })
+			if err != nil {
+				return err
+			}
+			r.guard.heard(time.Now())
+			if reaped {
+				due = true
+				r.log.Warn("worker lost: its execution was taken back", "execution_id", suspect.ID, "attempt", suspect.Attempt, "worker_id", *suspect.WorkerID)
+			}
+		}
+	}
+	for _, suspect := range sweep.Strays {
+		mended, err := r.store.Reconcile(ctx, suspect, r.lease)
+		if err != nil {
+			return err
+		}
+		r.guard.heard(time.Now())
+		if mended {
+			due = true
+			r.log.Warn("the queue lost an execution: it was put back", "execution_id", suspect.ID, "river_job_id", suspect.JobID)
+		}
+	}
+	for due {
+		n, err := r.store.Enqueue(ctx)
+		if err != nil {
+			return err
+		}
+		r.guard.heard(time.Now())
+		due = n > 0
+	}
+	return nil
+}
+
+// guard says whether the reaper may judge workers by their leases: only after
+// the database has answered it for one whole lease without a gap, so that after
+// an outage or a failover every worker has had its chance to beat first.
+type guard struct {
+	lease, maxGap time.Duration
+	since, last   time.Time // of this process's monotonic clock
+	lastDatabase  time.Time
+}
+
+// answered notes an answer that carried the database's clock. A gap, or a jump of
+// that clock against ours (a restored snapshot, a machine that slept), begins anew.
+func (g *guard) answered(now, database time.Time) {
+	jump := database.Sub(g.lastDatabase) - now.Sub(g.last)
+	if g.last.IsZero() || now.Sub(g.last) > g.maxGap || jump.Abs() > g.maxGap {
+		g.since = now
+	}
+	g.last, g.lastDatabase = now, database
+}
+
+// heard notes an answer without the clock.
+func (g *guard) heard(now time.Time) {
+	elapsed := now.Sub(g.last)
+	if elapsed > g.maxGap {
+		g.since = now
+	}
+	g.last, g.lastDatabase = now, g.lastDatabase.Add(elapsed)
+}
+
+func (g *guard) mayJudge(now time.Time) bool {
+	return !g.last.IsZero() && now.Sub(g.last) <= g.maxGap && now.Sub(g.since) >= g.lease
+}

@@ -1,0 +1,60 @@
+package orchestrator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// Prefix is where the API lies.
+const Prefix = "/api/autonomous-agents"
+
+// requestTimeout bounds what one request may ask of the database.
+const requestTimeout = 10 * time.Second
+
+func (o *Orchestrator) routes() *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = o.answerError
+	e.Use(o.recoverPanic, bounded)
+
+	// Who calls: supervisors and load balancers.
+	e.GET("/healthz", o.healthz)
+	e.GET("/readyz", o.readyz)
+
+	api := e.Group(Prefix, o.authenticate)
+	// Who calls: people, the CLI, the firm's own systems.
+	api.POST("/:agent/run", o.postRun)
+	api.GET("/status", o.getStatus)
+	// Who calls: pollers.
+	api.GET("/executions", o.listExecutions)
+	api.GET("/executions/:id", o.getExecution)
+	api.POST("/executions/:id/cancel", o.cancelExecution)
+	return e
+}
+
+// bounded gives each request its time limit.
+func bounded(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		whole := c.Request()
+		ctx, cancel := context.WithTimeout(whole.Context(), requestTimeout)
+		defer cancel()
+		c.SetRequest(whole.WithContext(ctx))
+		defer c.SetRequest(whole) // the error's answer has time of its own
+		return next(c)
+	}
+}
+
+// recoverPanic turns a panic of a handler into a logged 500.
+func (o *Orchestrator) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				err = fmt.Errorf("panic in %s %s: %v", c.Request().Method, c.Path(), v)
+			}
+		}()
+		return next(c)
+	}
+}

@@ -1,0 +1,86 @@
+package orchestrator
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/postgres"
+)
+
+// status is how the whole system stands.
+type status struct {
+	Version          string            `json:"version"`
+	Agents           []agentStatus     `json:"agents"`
+	Workers          []postgres.Worker `json:"workers"`
+	RecentExecutions []shownBriefly    `json:"recent_executions"`
+}
+
+// agentStatus is how one agent stands. Success rate and typical duration (the
+// median) are of its last hundred final executions.
+type agentStatus struct {
+	ID                     string            `json:"id"`
+	Name                   string            `json:"name"`
+	Description            string            `json:"description"`
+	Schedule               string            `json:"schedule"`
+	Started                int               `json:"started"`
+	Running                int               `json:"running"`
+	QueueAgeSeconds        *float64          `json:"queue_age_seconds"`
+	LastExecutionID        *string           `json:"last_execution_id"`
+	LastRunAt              *time.Time        `json:"last_run_at"`
+	LastStatus             *execution.Status `json:"last_status"`
+	SuccessRate            *float64          `json:"success_rate"`
+	TypicalDurationSeconds *float64          `json:"typical_duration_seconds"`
+}
+
+const recentExecutions = 10
+
+func (o *Orchestrator) getStatus(c echo.Context) error {
+	if err := onlyQuery(c.QueryParams()); err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	s := status{Version: o.cfg.Version, Agents: []agentStatus{}, RecentExecutions: []shownBriefly{}}
+	for _, manifest := range o.cfg.Catalogue {
+		activity, err := o.store.Activity(ctx, manifest.Name)
+		if err != nil {
+			return err
+		}
+		a := agentStatus{
+			ID: manifest.Name, Name: manifest.Title, Description: manifest.Description, Schedule: manifest.Schedule,
+			Started: activity.Started, Running: activity.Running, QueueAgeSeconds: activity.OldestQueuedSeconds,
+			SuccessRate: activity.SuccessRate, TypicalDurationSeconds: activity.TypicalSeconds,
+		}
+		if last := activity.Last; last != nil {
+			a.LastExecutionID, a.LastRunAt, a.LastStatus = &last.ID, &last.StartedAt, &last.Status
+		}
+		s.Agents = append(s.Agents, a)
+	}
+	var err error
+	if s.Workers, err = o.store.Workers(ctx); err != nil {
+		return err
+	}
+	recent, err := o.store.List(ctx, postgres.Filter{Limit: recentExecutions})
+	if err != nil {
+		return err
+	}
+	for _, e := range recent {
+		s.RecentExecutions = append(s.RecentExecutions, brief(e))
+	}
+	return c.JSON(http.StatusOK, s)
+}
+
+// healthz says that the process answers.
+func (o *Orchestrator) healthz(c echo.Context) error {
+	return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// readyz says that the database answers and has this service's schema.
+func (o *Orchestrator) readyz(c echo.Context) error {
+	if err := postgres.CheckSchema(c.Request().Context(), o.cfg.Pool); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
+}

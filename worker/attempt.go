@@ -1,0 +1,236 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/queue"
+)
+
+// Why an attempt's context was cancelled; a stop of the process is River's own cause.
+var (
+	errTaken     = errors.New("the execution was taken away from this worker")
+	errCancelled = errors.New("the execution is to be cancelled")
+	errTimeout   = errors.New("the attempt took longer than its timeout")
+)
+
+// unwindGrace is how long an agent may go on after its context is done. After
+// it the attempt ends without the agent, whose writes the fence refuses.
+const unwindGrace = 10 * time.Second
+
+// attempts is River's worker of the one kind of job: one job, one attempt.
+type attempts struct {
+	river.WorkerDefaults[queue.Args]
+	w *Worker
+}
+
+// Timeout is the same in every worker; the manifest's own is what ends attempts.
+func (*attempts) Timeout(*river.Job[queue.Args]) time.Duration { return queue.JobTimeout }
+
+// Work claims the execution, runs its agent once and writes the outcome. The
+// River row is ended with the outcome, in one transaction; an error here is only
+// for a claim that could not be made, which the reaper mends.
+func (h *attempts) Work(ctx context.Context, job *river.Job[queue.Args]) error {
+	w := h.w
+	if err := ctx.Err(); err != nil {
+		return err // stopping: River hands the row on
+	}
+	id := job.Args.ExecutionID
+	if !w.held.claiming(id) {
+		return nil
+	}
+	defer w.held.release(id)
+
+	claimed, err := w.store.Claim(ctx, job, w.id, w.cfg.Lease)
+	if errors.Is(err, execution.ErrStale) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	log := w.cfg.Log.With("execution_id", id, "agent", claimed.Execution.Agent, "attempt", claimed.Execution.Attempt)
+	log.Debug("attempt started")
+
+	runCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	w.held.claimed(id, claimed.Execution.Attempt, cancel)
+
+	result, err := w.run(runCtx, cancel, claimed, log)
+	w.conclude(context.WithoutCancel(ctx), runCtx, claimed, result, err, log)
+	return nil
+}
+
+// run runs the agent within its timeout and returns its encoded result.
+func (w *Worker) run(ctx context.Context, cancel context.CancelCauseFunc, a *postgres.Attempt, log *slog.Logger) (json.RawMessage, error) {
+	timer := time.AfterFunc(a.Timeout, func() { cancel(errTimeout) })
+	defer timer.Stop()
+
+	journal := newJournal(w.store, a, cancel, log)
+	defer journal.close()
+	task := agents.NewTask(agents.Task{
+		ExecutionID: a.Execution.ID,
+		Attempt:     a.Execution.Attempt,
+		StartedAt:   a.Execution.StartedAt,
+		Parameters:  a.Execution.Parameters,
+		Log:         log,
+	}, journal)
+
+	type outcome struct {
+		result json.RawMessage
+		err    error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		result, err := runAgent(ctx, w.cfg.Agents[a.Execution.Agent], task)
+		done <- outcome{result, err}
+	}()
+	select {
+	case o := <-done:
+		return o.result, o.err
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(unwindGrace)
+	defer grace.Stop()
+	select {
+	case o := <-done:
+		return o.result, o.err
+	case <-grace.C:
+		log.Error("the agent goes on after its context was cancelled; the attempt ends without it", "cause", context.Cause(ctx))
+		return nil, fmt.Errorf("the agent did not return within %s: %w", unwindGrace, context.Cause(ctx))
+	}
+}
+
+// panicError is a panic of an agent, with its stack.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n\n%s", e.value, e.stack) }
+
+func runAgent(ctx context.Context, agent agents.Agent, task *agents.Task) (result json.RawMessage, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicError{v, debug.Stack()}
+		}
+	}()
+	value, err := agent.Run(ctx, task)
+	if err != nil {
+		return nil, err
+	}
+	return encodeResult(value)
+}
+
+// encodeResult insists on a JSON object of bounded size.
+func encodeResult(value agents.Result) (json.RawMessage, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, agents.Permanent(fmt.Errorf("the result is not JSON: %w", err))
+	}
+	if !bytes.HasPrefix(text, []byte("{")) {
+		return nil, agents.Permanent(fmt.Errorf("the result must be a JSON object, not %.40s", text))
+	}
+	if len(text) > agents.MaxOutput {
+		return nil, agents.Permanent(fmt.Errorf("the result has %d bytes, at most %d are kept: write bulk to a table in StepTx", len(text), agents.MaxOutput))
+	}
+	return text, nil
+}
+
+// conclude writes the attempt's last word. What ended its context decides over
+// an error; a result that is there is kept, whatever else was asked for.
+func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, result json.RawMessage, err error, log *slog.Logger) {
+	if err == nil {
+		failed := w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Complete(ctx, a, result) })
+		if failed == nil {
+			log.Info("execution completed")
+		}
+		if !postgres.Refused(failed) {
+			return
+		}
+		err = agents.Permanent(fmt.Errorf("store the result: %w", failed))
+	}
+	cause := context.Cause(runCtx)
+	switch {
+	case errors.Is(cause, errTaken), errors.Is(cause, rivertype.ErrJobCancelledRemotely), errors.Is(err, execution.ErrStale):
+		log.Warn("attempt abandoned: the execution was taken away")
+	case errors.Is(cause, errCancelled):
+		if w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Cancelled(ctx, a) }) == nil {
+			log.Info("execution cancelled")
+		}
+	case cause != nil && !errors.Is(cause, errTimeout):
+		if w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Interrupt(ctx, a) }) == nil {
+			log.Info("attempt interrupted: the execution goes to another worker")
+		}
+	default:
+		f := failureOf(err, cause, a)
+		if w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Fail(ctx, a, f) }) == nil {
+			log.Warn("attempt failed", "class", f.Class, "permanent", f.Permanent, "error", f.Text)
+		}
+	}
+}
+
+func failureOf(err, cause error, a *postgres.Attempt) postgres.Failure {
+	f := postgres.Failure{Class: execution.ClassError, Text: err.Error(), RetryIn: retryDelay(a.Execution.Failures)}
+	var p *panicError
+	switch {
+	case errors.Is(cause, errTimeout):
+		f.Class, f.Text = execution.ClassTimeout, fmt.Sprintf("the attempt took longer than %s: %s", a.Timeout, err)
+	case errors.As(err, &p):
+		f.Class = execution.ClassPanic
+	case agents.IsPermanent(err):
+		f.Class, f.Permanent = execution.ClassPermanent, true
+	}
+	return f
+}
+
+// retryDelay doubles from one second to five minutes, with a jitter of a quarter
+// to either side so that what failed together doesn't come back together.
+func retryDelay(failures int) time.Duration {
+	delay := min(time.Second<<min(failures, 9), 5*time.Minute)
+	return time.Duration(float64(delay) * (0.75 + 0.5*rand.Float64()))
+}
+
+// lastWord writes until the database has answered. An error is the database's
+// refusal of the data itself; a stale attempt, or a process out of time, is
+// logged and done with.
+func (w *Worker) lastWord(ctx, runCtx context.Context, log *slog.Logger, write func(ctx context.Context) error) error {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		once, cancel := context.WithTimeout(ctx, 10*time.Second)
+		err := write(once)
+		cancel()
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, execution.ErrStale):
+			log.Warn("the attempt's last word was refused: the execution has moved on")
+			return err
+		case postgres.Refused(err):
+			log.Error("the database refused the attempt's outcome", "error", err)
+			return err
+		}
+		log.Warn("the attempt's outcome is not written yet", "error", err)
+		select {
+		case <-time.After(pause):
+		case <-w.givenUp:
+			log.Error("the process ends before the attempt's outcome is written; the reaper takes over")
+			return err
+		}
+		if errors.Is(context.Cause(runCtx), errTaken) {
+			log.Warn("the attempt's outcome is no longer wanted: the execution was taken away")
+			return execution.ErrStale
+		}
+	}
+}

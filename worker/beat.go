@@ -1,0 +1,62 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/postgres"
+)
+
+// beat renews the lease until ctx is done. A database that doesn't answer stops
+// no work: only its answer can take an attempt away. The error is for a session
+// that others ended.
+func (w *Worker) beat(ctx context.Context) error {
+	ticker := time.NewTicker(w.cfg.Beat)
+	defer ticker.Stop()
+	silent := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		err := w.beatOnce(ctx)
+		switch {
+		case errors.Is(err, postgres.ErrWorkerGone):
+			return err
+		case err != nil && ctx.Err() == nil && !silent:
+			silent = true
+			w.cfg.Log.Warn("heartbeat failed; work goes on", "error", err)
+		case err == nil && silent:
+			silent = false
+			w.cfg.Log.Info("heartbeat works again")
+		}
+	}
+}
+
+func (w *Worker) beatOnce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.Lease/2)
+	defer cancel()
+	number := w.held.beatBegins()
+	mine, err := w.beats.Beat(ctx, w.id, w.cfg.Lease)
+	if err != nil {
+		return err
+	}
+	answer := make(map[string]answered, len(mine))
+	for _, m := range mine {
+		answer[m.ExecutionID] = answered{m.Attempt, m.CancelRequested}
+	}
+	for _, id := range w.held.compare(number, answer) {
+		h := postgres.Held{ExecutionID: id, Attempt: answer[id].attempt}
+		switch err := w.beats.GiveBack(ctx, w.id, h); {
+		case errors.Is(err, execution.ErrStale): // it ended while the answer was on its way
+		case err != nil:
+			return err
+		default:
+			w.cfg.Log.Warn("gave back an execution whose claim's answer was lost", "execution_id", id, "attempt", h.Attempt)
+		}
+	}
+	return nil
+}

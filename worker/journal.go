@@ -1,0 +1,114 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/postgres"
+)
+
+// journal is the agent's way to the store: every write carries the attempt's fence.
+type journal struct {
+	store  *postgres.Store
+	a      *postgres.Attempt
+	cancel context.CancelCauseFunc
+	log    *slog.Logger
+
+	mu      sync.Mutex
+	latest  *execution.Progress // not yet written
+	saving  *sync.WaitGroup
+	active  bool // a goroutine is writing progress
+	closing chan struct{}
+}
+
+func newJournal(store *postgres.Store, a *postgres.Attempt, cancel context.CancelCauseFunc, log *slog.Logger) *journal {
+	return &journal{store: store, a: a, cancel: cancel, log: log, saving: new(sync.WaitGroup), closing: make(chan struct{})}
+}
+
+func (j *journal) Read(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	return j.store.Read(ctx, fn)
+}
+
+func (j *journal) Output(ctx context.Context, step string) (json.RawMessage, error) {
+	return j.store.StepOutput(ctx, j.a, step)
+}
+
+func (j *journal) Record(ctx context.Context, step string, startedAt time.Time, fn func(tx pgx.Tx) (json.RawMessage, error)) error {
+	err := j.store.RecordStep(ctx, j.a, step, startedAt, fn)
+	if errors.Is(err, execution.ErrStale) {
+		j.cancel(errTaken)
+	}
+	return err
+}
+
+// progressEvery is the shortest time between two writes of progress.
+const progressEvery = 500 * time.Millisecond
+
+func (j *journal) Progress(done, total int64, text string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.isClosing() {
+		return
+	}
+	j.latest = &execution.Progress{Done: done, Total: total, Text: text}
+	if !j.active {
+		j.active = true
+		j.saving.Go(j.save)
+	}
+}
+
+func (j *journal) isClosing() bool {
+	select {
+	case <-j.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// save writes the latest progress until there is none that is new.
+func (j *journal) save() {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-pause.C:
+		case <-j.closing:
+			return
+		}
+		j.mu.Lock()
+		p := j.latest
+		j.latest = nil
+		if p == nil {
+			j.active = false
+			j.mu.Unlock()
+			return
+		}
+		j.mu.Unlock()
+
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		err := j.store.SaveProgress(ctx, j.a, *p)
+		cancel()
+		if errors.Is(err, execution.ErrStale) {
+			j.cancel(errTaken)
+		} else if err != nil {
+			j.log.Warn("progress was not written", "error", err)
+		}
+		pause.Reset(progressEvery)
+	}
+}
+
+// close lets no more progress be written and waits for a write under way.
+func (j *journal) close() {
+	j.mu.Lock()
+	close(j.closing)
+	j.mu.Unlock()
+	j.saving.Wait()
+}

@@ -1,0 +1,217 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/queue"
+)
+
+// Config is what a worker needs. Zero durations take the defaults of Defaults.
+type Config struct {
+	// Pool is for the work; BeatPool for the heartbeats alone, so that work can't
+	// starve them.
+	Pool     *pgxpool.Pool
+	BeatPool *pgxpool.Pool
+
+	Catalogue agents.Catalogue
+	// Agents is the code, by the names in the catalogue. This worker takes work of
+	// these alone.
+	Agents map[string]agents.Agent
+	// Concurrency overrides the manifests', by agent.
+	Concurrency map[string]int
+
+	// Lease is how long the worker may be silent before its executions are given
+	// to others; Beat is how often it speaks.
+	Lease time.Duration
+	Beat  time.Duration
+	// Drain is how long a stopping worker lets attempts finish before it
+	// interrupts them.
+	Drain time.Duration
+	// FetchCooldown is River's shortest time between two fetches of one queue.
+	FetchCooldown time.Duration
+
+	Version string
+	Log     *slog.Logger
+}
+
+// Defaults of the durations.
+const (
+	DefaultLease         = 10 * time.Second
+	DefaultBeat          = 3 * time.Second
+	DefaultDrain         = 25 * time.Second
+	DefaultFetchCooldown = 5 * time.Millisecond
+)
+
+// Worker is one worker process. It is used once.
+type Worker struct {
+	cfg   Config
+	id    string
+	store *postgres.Store
+	beats *postgres.Store
+	river *river.Client[pgx.Tx]
+	held  *held
+	// givenUp is closed when the process has no more time for last words.
+	givenUp chan struct{}
+}
+
+// New checks the configuration and prepares a worker.
+func New(cfg Config) (*Worker, error) {
+	cfg.Lease = cmpOr(cfg.Lease, DefaultLease)
+	cfg.Beat = cmpOr(cfg.Beat, DefaultBeat)
+	cfg.Drain = cmpOr(cfg.Drain, DefaultDrain)
+	cfg.FetchCooldown = cmpOr(cfg.FetchCooldown, DefaultFetchCooldown)
+	if cfg.Beat > cfg.Lease/2 {
+		return nil, fmt.Errorf("the beat of %s must be at most half of the lease of %s", cfg.Beat, cfg.Lease)
+	}
+	if len(cfg.Agents) == 0 {
+		return nil, errors.New("a worker needs at least one agent")
+	}
+	w := &Worker{cfg: cfg, id: uuid.Must(uuid.NewV7()).String(), held: newHeld(), givenUp: make(chan struct{})}
+	w.cfg.Log = cfg.Log.With("worker_id", w.id)
+
+	var err error
+	if w.store, err = postgres.New(cfg.Pool); err != nil {
+		return nil, err
+	}
+	if w.beats, err = postgres.New(cfg.BeatPool); err != nil {
+		return nil, err
+	}
+	concurrency, err := w.concurrency()
+	if err != nil {
+		return nil, err
+	}
+	queues := map[string]river.QueueConfig{}
+	for agent, n := range concurrency {
+		queues[agent] = river.QueueConfig{MaxWorkers: n}
+	}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &attempts{w: w})
+	w.river, err = river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{
+		ID:                   w.id,
+		Schema:               queue.Schema,
+		Queues:               queues,
+		Workers:              workers,
+		FetchOnlyKnownKinds:  true,
+		MaxAttempts:          1,
+		JobTimeout:           queue.JobTimeout,
+		RescueStuckJobsAfter: queue.RescueAfter,
+		SoftStopTimeout:      cfg.Drain,
+		FetchPollInterval:    time.Second,
+		FetchCooldown:        cfg.FetchCooldown,
+		Logger:               w.cfg.Log.With("component", "river"),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make River's client: %w", err)
+	}
+	return w, nil
+}
+
+func cmpOr(d, def time.Duration) time.Duration {
+	if d <= 0 {
+		return def
+	}
+	return d
+}
+
+// ID is the worker's session, new at each start.
+func (w *Worker) ID() string { return w.id }
+
+// concurrency is how many executions of each agent this worker runs at once.
+func (w *Worker) concurrency() (map[string]int, error) {
+	all := map[string]int{}
+	for name := range w.cfg.Agents {
+		manifest := w.cfg.Catalogue.Find(name)
+		if manifest == nil {
+			return nil, fmt.Errorf("agent %s has no manifest in the catalogue", name)
+		}
+		all[name] = manifest.Concurrency
+	}
+	for name, n := range w.cfg.Concurrency {
+		if _, runs := all[name]; !runs {
+			return nil, fmt.Errorf("concurrency of %s: this worker runs %v", name, slices.Sorted(maps.Keys(all)))
+		}
+		if n < 1 || n > 10_000 {
+			return nil, fmt.Errorf("concurrency of %s: %d is not in 1..10000", name, n)
+		}
+		all[name] = n
+	}
+	return all, nil
+}
+
+// lastWords is how long a stopping worker goes on writing the outcomes of
+// interrupted attempts when the database is slow or away.
+const lastWords = 10 * time.Second
+
+// Run works until ctx is done, then stops gracefully: it fetches no more, gives
+// its attempts the drain time, interrupts the rest and returns nil. An error
+// means that it could not begin or that its session was ended by others.
+func (w *Worker) Run(ctx context.Context) error {
+	concurrency, err := w.concurrency()
+	if err != nil {
+		return err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("look up the host's name: %w", err)
+	}
+	err = w.store.Register(ctx, postgres.Worker{
+		ID: w.id, Host: host, PID: os.Getpid(), Version: w.cfg.Version, Concurrency: concurrency,
+	}, w.cfg.Lease)
+	if err != nil {
+		return err
+	}
+
+	detached := context.WithoutCancel(ctx)
+	beatCtx, stopBeat := context.WithCancel(detached)
+	beatDone := make(chan error, 1)
+	go func() { beatDone <- w.beat(beatCtx) }()
+	endBeat := func() error { stopBeat(); return <-beatDone }
+
+	if err := w.river.Start(detached); err != nil {
+		return errors.Join(fmt.Errorf("start River's client: %w", err), endBeat())
+	}
+	w.cfg.Log.Info("worker started", "concurrency", concurrency, "lease", w.cfg.Lease.String(), "beat", w.cfg.Beat.String())
+
+	var broken error
+	select {
+	case <-ctx.Done():
+	case broken = <-beatDone:
+		beatDone <- broken
+	}
+
+	stopCtx, cancel := context.WithTimeout(detached, w.cfg.Drain+lastWords)
+	defer cancel()
+	w.cfg.Log.Info("worker stopping", "running", w.held.count(), "drain", w.cfg.Drain.String())
+	if err := w.beats.Stopping(stopCtx, w.id); err != nil {
+		w.cfg.Log.Warn("stopping is not visible to others", "error", err)
+	}
+	stopErr := w.river.Stop(stopCtx)
+	close(w.givenUp)
+	broken = errors.Join(broken, endBeat())
+	if stopErr != nil {
+		// What is still held is taken over when the lease expires.
+		return errors.Join(broken, fmt.Errorf("stop after %s: %w", w.cfg.Drain+lastWords, stopErr))
+	}
+	byeCtx, cancelBye := context.WithTimeout(detached, 5*time.Second)
+	defer cancelBye()
+	if err := w.beats.Deregister(byeCtx, w.id); err != nil {
+		w.cfg.Log.Warn("the session was not ended, its lease will expire", "error", err)
+	}
+	w.cfg.Log.Info("worker stopped")
+	return broken
+}
