@@ -70,6 +70,13 @@ func (c *Client) Run(ctx context.Context, agent string, parameters any) (Executi
 	return e, c.call(ctx, http.MethodPost, "/"+url.PathEscape(agent)+"/run", nil, parameters, &e)
 }
 
+// RunQuery asks for an execution with its parameters as text, which the
+// orchestrator reads by the types in the agent's schema.
+func (c *Client) RunQuery(ctx context.Context, agent string, parameters url.Values) (Execution, error) {
+	var e Execution
+	return e, c.call(ctx, http.MethodPost, "/"+url.PathEscape(agent)+"/run", parameters, nil, &e)
+}
+
 // Get returns an execution with its transitions.
 func (c *Client) Get(ctx context.Context, id string) (Execution, error) {
 	var e Execution

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -27,6 +28,28 @@ type Execution struct {
 	Result            json.RawMessage `json:"result,omitempty"`
 	Error             *Error          `json:"error"`
 	Transitions       []Transition    `json:"transitions,omitempty"`
+
+	// Raw is the answer as the API gave it; encoding an Execution gives it back.
+	Raw json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON reads an execution and keeps the text.
+func (e *Execution) UnmarshalJSON(text []byte) error {
+	type fields Execution
+	if err := json.Unmarshal(text, (*fields)(e)); err != nil {
+		return err
+	}
+	e.Raw = bytes.Clone(text)
+	return nil
+}
+
+// MarshalJSON gives back the text that the execution was read from.
+func (e Execution) MarshalJSON() ([]byte, error) {
+	if e.Raw != nil {
+		return e.Raw, nil
+	}
+	type fields Execution
+	return json.Marshal(fields(e))
 }
 
 // Final reports whether nothing can follow.

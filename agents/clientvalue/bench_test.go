@@ -69,7 +69,7 @@ func BenchmarkPredict(b *testing.B) {
 func BenchmarkExpectedPurchases(b *testing.B) {
 	history := clientvalue.History{ClientID: "1", X: 4, Recency: 20, Age: 30}
 	for name, params := range map[string]clientvalue.Params{
-		"series": eval.ReferenceParams, "quadrature": {R: 60, Alpha: 200, A: .5, B: 1},
+		"series": eval.ReferenceParams, "quadrature": {R: 5000, Alpha: 20000, A: .5, B: 1},
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

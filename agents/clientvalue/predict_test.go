@@ -117,7 +117,10 @@ func TestPredictOfDegeneratePurchases(t *testing.T) {
 		id := fmt.Sprintf("%03d", i)
 		sameDay = append(sameDay, Purchase{id, 10000, 5})
 		once = append(once, Purchase{id, 9000 + int32(i), 5})
-		free = append(free, Purchase{id, 9000 + int32(i), 0}, Purchase{id, 9500 + int32(i), 0})
+		free = append(free, Purchase{id, 9000 + int32(i), 0})
+		for n := range i % 4 {
+			free = append(free, Purchase{id, 9100 + int32(i+n*(100+i)), 0})
+		}
 	}
 	tests := map[string]struct {
 		purchases []Purchase

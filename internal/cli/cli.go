@@ -1,0 +1,153 @@
+// Package cli is the command ciclo: one file a command. It talks to the API by
+// the package client, to the database for migrate and import, and starts
+// processes by the package dev. Exit codes are ExitCompleted and its fellows.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/nuzantara/ciclo/client"
+	"github.com/nuzantara/ciclo/internal/dev"
+	"github.com/nuzantara/ciclo/internal/service"
+)
+
+// Exit codes that scripts can use.
+const (
+	ExitCompleted = 0
+	ExitFailed    = 1
+	ExitUsage     = 2
+	ExitCancelled = 3
+	ExitTimedOut  = 4
+)
+
+// commands are what ciclo can do.
+type commands struct {
+	Globals
+
+	Dev     devCommand       `cmd:"" help:"Run everything on this machine: a database of its own, the orchestrator, two workers."`
+	Migrate migrateCommand   `cmd:"" help:"Bring the database of DATABASE_URL to this version's schema."`
+	Import  importCommand    `cmd:"" help:"Take a file into the source tables."`
+	Run     runCommand       `cmd:"" help:"Run an agent."`
+	Status  statusCommand    `cmd:"" help:"Show how the system, or one execution, stands."`
+	List    listCommand      `cmd:"" help:"List executions, newest first."`
+	Cancel  cancelCommand    `cmd:"" help:"Ask for an execution's end."`
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+// Globals are every command's flags.
+type Globals struct {
+	Data  string `name:"data" env:"CICLO_DATA" default:"./.ciclo" type:"path" help:"Folder of ciclo dev: its database, logs, address and token."`
+	URL   string `name:"url" env:"CICLO_URL" help:"The orchestrator's address. Default: where ciclo dev serves."`
+	Token string `name:"token" env:"CICLO_TOKEN" help:"The API token. Default: ciclo dev's."`
+	JSON  bool   `name:"json" help:"Print JSON alone."`
+
+	out io.Writer
+	err io.Writer
+}
+
+// exit is an error that decides the exit code; its text was said already.
+type exit struct{ code int }
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+// Main runs one command and returns the exit code.
+func Main(args []string, out, errOut io.Writer) int {
+	var c commands
+	c.out, c.err = out, errOut
+	code := ExitCompleted
+	exited := false
+	parser, err := kong.New(&c,
+		kong.Name("ciclo"),
+		kong.Description("Autonomous agents as durable executions on Postgres."),
+		kong.Writers(out, errOut),
+		kong.Exit(func(n int) { code, exited = n, true }),
+		kong.UsageOnError(),
+		kong.Vars{"version": service.Version()},
+	)
+	if err != nil {
+		fmt.Fprintln(errOut, "ciclo:", err)
+		return ExitUsage
+	}
+	kctx, err := parser.Parse(args)
+	if exited { // help or version was shown
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "ciclo: %v (ciclo --help shows the commands)\n", err)
+		return ExitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	kctx.BindTo(ctx, (*context.Context)(nil))
+	err = kctx.Run(&c.Globals)
+	var e exit
+	var p *client.Problem
+	switch {
+	case err == nil:
+		return ExitCompleted
+	case errors.As(err, &e):
+		return e.code
+	case errors.As(err, &p) && (p.Status == 422 || p.Status == 400):
+		fmt.Fprintln(errOut, "ciclo:", err)
+		return ExitUsage
+	default:
+		fmt.Fprintln(errOut, "ciclo:", err)
+		return ExitFailed
+	}
+}
+
+// client is the API client by flags, environment, or the folder of ciclo dev.
+func (g *Globals) client() (*client.Client, error) {
+	dir := dev.Dir(g.Data)
+	c := &client.Client{URL: g.URL, Token: g.Token}
+	var err error
+	if c.URL == "" {
+		if c.URL, err = dir.Address(); err != nil {
+			return nil, fmt.Errorf("no orchestrator is known: start one with `ciclo dev`, or set CICLO_URL and CICLO_TOKEN")
+		}
+	}
+	if c.Token == "" {
+		if c.Token, err = dir.Token(); err != nil {
+			return nil, fmt.Errorf("no API token is known: set CICLO_TOKEN")
+		}
+	}
+	return c, nil
+}
+
+// database is the database's URL by the environment or the folder of ciclo dev.
+func (g *Globals) database() (string, error) {
+	url, err := service.Secret(os.Getenv("DATABASE_URL"), os.Getenv("DATABASE_URL_FILE"))
+	if url != "" || err != nil {
+		return url, err
+	}
+	if url, err = dev.Dir(g.Data).DatabaseURL(); err != nil {
+		return "", errors.New("no database is known: set DATABASE_URL, or start one with `ciclo dev`")
+	}
+	return url, nil
+}
+
+func (g *Globals) printJSON(v any) error {
+	enc := json.NewEncoder(g.out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// say tells a person something; with --json stdout is kept for the JSON.
+func (g *Globals) say(format string, args ...any) {
+	w := g.out
+	if g.JSON {
+		w = g.err
+	}
+	fmt.Fprintf(w, format+"\n", args...)
+}

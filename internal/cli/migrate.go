@@ -1,0 +1,22 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/nuzantara/ciclo/internal/dev"
+	"github.com/nuzantara/ciclo/internal/postgres"
+)
+
+type migrateCommand struct{}
+
+func (migrateCommand) Run(ctx context.Context, g *Globals) error {
+	url, err := g.database()
+	if err != nil {
+		return err
+	}
+	if err := postgres.Migrate(ctx, url); err != nil {
+		return err
+	}
+	g.say("The schema of %s is up to date.", dev.RedactURL(url))
+	return nil
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/nuzantara/ciclo/client"
+)
+
+type runCommand struct {
+	Agent string   `arg:"" help:"The agent, such as client-value-predictor."`
+	Args  []string `arg:"" optional:"" passthrough:"" help:"--wait, --timeout 10m, --json, and the agent's parameters as flags, such as --horizon-days 90."`
+}
+
+// runFlags are what follows the agent's name: the command's own flags and the
+// agent's parameters, which the orchestrator checks.
+type runFlags struct {
+	wait       bool
+	json       bool
+	timeout    time.Duration
+	parameters url.Values
+}
+
+func parseRunFlags(args []string) (runFlags, error) {
+	f := runFlags{parameters: url.Values{}}
+	for len(args) > 0 {
+		flag := args[0]
+		args = args[1:]
+		if !strings.HasPrefix(flag, "--") || len(flag) == 2 {
+			return f, fmt.Errorf("%q is not a flag: parameters are given as --name value", flag)
+		}
+		name, value, given := strings.Cut(flag[2:], "=")
+		switch name {
+		case "wait":
+			f.wait = true
+			continue
+		case "json":
+			f.json = true
+			continue
+		}
+		if !given {
+			if len(args) == 0 {
+				return f, fmt.Errorf("--%s needs a value", name)
+			}
+			value, args = args[0], args[1:]
+		}
+		if name == "timeout" {
+			d, err := time.ParseDuration(value)
+			if err != nil || d <= 0 {
+				return f, fmt.Errorf("--timeout %q is not a duration such as 10m", value)
+			}
+			f.timeout = d
+			continue
+		}
+		f.parameters.Add(strings.ReplaceAll(name, "-", "_"), value)
+	}
+	return f, nil
+}
+
+func (c runCommand) Run(ctx context.Context, g *Globals) error {
+	flags, err := parseRunFlags(c.Args)
+	if err != nil {
+		fmt.Fprintln(g.err, "ciclo:", err)
+		return exit{ExitUsage}
+	}
+	g.JSON = g.JSON || flags.json
+	api, err := g.client()
+	if err != nil {
+		return err
+	}
+	e, err := api.RunQuery(ctx, c.Agent, flags.parameters)
+	if err != nil {
+		return err
+	}
+	if !flags.wait {
+		if g.JSON {
+			return g.printJSON(e)
+		}
+		g.say("%s is accepted; `ciclo status %s` shows how it stands.", e.ID, e.ID)
+		return nil
+	}
+	g.say("%s", e.ID)
+	waitCtx := ctx
+	if flags.timeout > 0 {
+		var cancel context.CancelFunc
+		waitCtx, cancel = context.WithTimeout(ctx, flags.timeout)
+		defer cancel()
+	}
+	e, err = api.Wait(waitCtx, e.ID, func(e client.Execution) { g.say("  %s", line(e)) })
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		fmt.Fprintf(g.err, "ciclo: it goes on after %s; `ciclo status %s` shows how it stands\n", flags.timeout, e.ID)
+		return exit{ExitTimedOut}
+	}
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		err = g.printJSON(e)
+	} else {
+		printResult(g.out, e)
+	}
+	return errors.Join(err, outcome(e))
+}
+
+// outcome is the exit code of a final execution.
+func outcome(e client.Execution) error {
+	switch e.Status {
+	case "failed":
+		return exit{ExitFailed}
+	case "cancelled":
+		return exit{ExitCancelled}
+	default:
+		return nil
+	}
+}
+
+// line is a moment of an execution in one line.
+func line(e client.Execution) string {
+	if e.Status == "running" && e.Progress != nil {
+		return fmt.Sprintf("%-9s %s (%d of %d)", e.Status, e.Progress.Text, e.Progress.Done, e.Progress.Total)
+	}
+	return fmt.Sprintf("%-9s %s", e.Status, e.Message)
+}
