@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -149,4 +151,29 @@ func embeddedVersion() (int64, error) {
 		return 0, fmt.Errorf("list embedded migrations: %w", err)
 	}
 	return goose.NumericComponent(paths[len(paths)-1])
+}
+
+// SchemaFingerprint changes whenever Migrate would leave another schema: tests
+// share migrated templates by it.
+func SchemaFingerprint() (string, error) {
+	h := sha256.New()
+	paths, err := fs.Glob(migrations.FS, "*.sql")
+	if err != nil {
+		return "", fmt.Errorf("list embedded migrations: %w", err)
+	}
+	for _, path := range paths {
+		text, err := migrations.FS.ReadFile(path)
+		if err != nil {
+			return "", fmt.Errorf("read embedded migration: %w", err)
+		}
+		fmt.Fprintf(h, "%s %d\n%s", path, len(text), text)
+	}
+	river, err := riverMigrator(nil)
+	if err != nil {
+		return "", err
+	}
+	for _, v := range river.AllVersions() {
+		fmt.Fprintf(h, "river %d\n%s", v.Version, v.SQLUp)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }

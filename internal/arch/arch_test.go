@@ -1,0 +1,149 @@
+// Package arch holds the architecture's arrows: which of Ciclo's packages, and
+// which of its dependencies, a package may come to import, directly or not.
+package arch
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/nuzantara/ciclo"
+
+// law is what a package may depend on: Ciclo's own packages, and libraries by
+// prefix of their import path. A name that ends in /... covers what is below it.
+type law struct {
+	own       []string
+	libraries []string
+	// stdOnly forbids every library.
+	stdOnly bool
+}
+
+// laws covers every package of the module; one that is missing fails the test.
+var laws = map[string]law{
+	"internal/execution":     {stdOnly: true},
+	"migrations":             {stdOnly: true},
+	"client":                 {stdOnly: true},
+	"internal/queue":         {libraries: []string{"github.com/riverqueue/river"}},
+	"internal/postgres":      {own: []string{"internal/execution", "internal/queue", "migrations"}},
+	"internal/service":       {own: []string{"internal/postgres"}},
+	"agents":                 {own: []string{"internal/execution"}},
+	"agents/clientvalue":     {own: []string{"agents"}},
+	"orchestrator":           {own: []string{"agents", "internal/execution", "internal/postgres", "internal/service"}},
+	"worker":                 {own: []string{"agents", "internal/execution", "internal/postgres", "internal/queue", "internal/service"}},
+	"internal/localpostgres": {},
+	"internal/testdatabase":  {own: []string{"internal/localpostgres"}},
+	"internal/imports":       {},
+	"internal/demo":          {},
+	"internal/dev":           {own: []string{"client", "internal/localpostgres", "internal/postgres"}},
+	"internal/cli":           {own: []string{"client", "internal/dev", "internal/demo", "internal/imports", "internal/postgres", "internal/service"}},
+	"cmd/orchestrator":       {own: []string{"orchestrator", "agents", "internal/service"}},
+	"cmd/worker":             {own: []string{"worker", "agents", "agents/clientvalue", "internal/service"}},
+	"cmd/ciclo":              {own: []string{"internal/cli"}},
+
+	// Tests, benches and figures: in no shipped binary.
+	"internal/arch":                    {},
+	"internal/testagents":              {own: []string{"agents"}},
+	"internal/testagents/orchestrator": {own: []string{"internal/testagents", "orchestrator", "internal/service"}},
+	"internal/testagents/worker":       {own: []string{"internal/testagents", "worker", "internal/service"}},
+	"agents/clientvalue/eval":          {own: []string{"agents/clientvalue"}},
+}
+
+// neverInAgents are what no agent may see, by whatever way.
+var neverInAgents = []string{"github.com/riverqueue/river", module + "/internal/postgres", module + "/internal/queue", "github.com/labstack/echo"}
+
+type goPackage struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+	Deps       []string
+}
+
+func load(t *testing.T) map[string]goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard,Imports,Deps", module+"/...")
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %s", exit.Stderr)
+		}
+		t.Fatalf("go list: %v", err)
+	}
+	all := map[string]goPackage{}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatalf("read go list: %v", err)
+		}
+		all[p.ImportPath] = p
+	}
+}
+
+func TestArrows(t *testing.T) {
+	t.Parallel()
+	all := load(t)
+	for path, p := range all {
+		name, own := strings.CutPrefix(path, module+"/")
+		if !own {
+			continue
+		}
+		l, known := laws[name]
+		if !known {
+			t.Errorf("%s has no law: say here what it may import", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			if to, own := strings.CutPrefix(imported, module+"/"); own {
+				if !slices.Contains(l.own, to) {
+					t.Errorf("%s imports %s, which its law does not allow", name, to)
+				}
+			} else if !all[imported].Standard && imported != "C" {
+				allowed := !l.stdOnly && (len(l.libraries) == 0 || slices.ContainsFunc(l.libraries, func(prefix string) bool { return strings.HasPrefix(imported, prefix) }))
+				if !allowed {
+					t.Errorf("%s imports the library %s, which its law does not allow", name, imported)
+				}
+			}
+		}
+	}
+	for name := range laws {
+		if _, there := all[module+"/"+name]; !there && name != "internal/arch" {
+			t.Errorf("the law of %s is about no package", name)
+		}
+	}
+}
+
+func TestAgentsSeeNeitherQueueNorStore(t *testing.T) {
+	t.Parallel()
+	for path, p := range load(t) {
+		name, own := strings.CutPrefix(path, module+"/")
+		if !own || (name != "agents" && !strings.HasPrefix(name, "agents/")) {
+			continue
+		}
+		for _, dep := range p.Deps {
+			for _, never := range neverInAgents {
+				if strings.HasPrefix(dep, never) {
+					t.Errorf("%s comes to import %s", name, dep)
+				}
+			}
+			if other, agent := strings.CutPrefix(dep, module+"/agents/"); agent && !strings.HasPrefix(name, "agents/"+strings.Split(other, "/")[0]) {
+				t.Errorf("%s imports another agent, %s", name, dep)
+			}
+		}
+	}
+}
+
+func TestOrchestratorHasNoAgentCode(t *testing.T) {
+	t.Parallel()
+	for _, dep := range load(t)[module+"/cmd/orchestrator"].Deps {
+		if strings.HasPrefix(dep, module+"/agents/") || dep == module+"/worker" {
+			t.Errorf("cmd/orchestrator comes to import %s", dep)
+		}
+	}
+}

@@ -1,0 +1,213 @@
+package postgres_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/testdatabase"
+)
+
+func connect(t *testing.T, url string) *bundle {
+	t.Helper()
+	pool, err := postgres.Connect(t.Context(), postgres.PoolConfig{URL: url, Name: t.Name(), MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return &bundle{t: t, ctx: t.Context(), pool: pool}
+}
+
+func TestMigratingManyTimesAtOnce(t *testing.T) {
+	t.Parallel()
+	url := testdatabase.Empty(t)
+	b := connect(t, url)
+	var schema *postgres.SchemaError
+	err := postgres.CheckSchema(b.ctx, b.pool)
+	if !errors.As(err, &schema) || schema.Have != 0 || !strings.Contains(err.Error(), "ciclo migrate") {
+		t.Errorf("an empty database: %v", err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := postgres.Migrate(b.ctx, url); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	b.must(postgres.CheckSchema(b.ctx, b.pool))
+
+	b.exec(`INSERT INTO ciclo.goose_db_version (version_id, is_applied) VALUES (999999, true)`)
+	if err = postgres.CheckSchema(b.ctx, b.pool); !errors.As(err, &schema) || !strings.Contains(err.Error(), "update this binary") {
+		t.Errorf("a newer database: %v", err)
+	}
+	b.exec(`DELETE FROM ciclo.goose_db_version WHERE version_id = 999999 OR version_id = (SELECT max(version_id) FROM ciclo.goose_db_version WHERE version_id < 999999)`)
+	if err = postgres.CheckSchema(b.ctx, b.pool); !errors.As(err, &schema) || !strings.Contains(err.Error(), "ciclo migrate") {
+		t.Errorf("an older database: %v", err)
+	}
+}
+
+// columnsOf are the columns that an execution of the status must have, so that
+// only the move itself can be refused.
+func columnsOf(s execution.Status) string {
+	switch s {
+	case execution.Started:
+		return `worker_id = NULL, river_job_id = 1, next_attempt_at = NULL, ended_at = NULL, result = NULL`
+	case execution.Running:
+		return `worker_id = '` + uuid.NewString() + `', river_job_id = 1, running_at = now(), ended_at = NULL, result = NULL, attempt = attempt + 1`
+	case execution.Completed:
+		return `worker_id = NULL, ended_at = now(), result = '{}'`
+	case execution.Failed:
+		return `worker_id = NULL, ended_at = now(), result = NULL, error_class = 'error', error_text = 'no'`
+	default:
+		return `worker_id = NULL, ended_at = now(), result = NULL, cancel_requested_at = now()`
+	}
+}
+
+// The trigger and the table in Go are the same table.
+func TestTheDatabaseRefusesTheSameMoves(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	for _, from := range execution.Statuses {
+		for _, to := range execution.Statuses {
+			if from == to {
+				continue
+			}
+			e := b.accept()
+			b.exec(`ALTER TABLE ciclo.executions DISABLE TRIGGER USER`)
+			b.exec(`UPDATE ciclo.executions SET status = '` + string(from) + `', ` + columnsOf(from) + ` WHERE id = '` + e.ID + `'`)
+			b.exec(`ALTER TABLE ciclo.executions ENABLE TRIGGER USER`)
+			_, err := b.pool.Exec(b.ctx, `UPDATE ciclo.executions SET status = '`+string(to)+`', `+columnsOf(to)+` WHERE id = $1`, e.ID)
+			if allowed := execution.CanMove(from, to); (err == nil) != allowed {
+				t.Errorf("%s to %s: the table says %v, the database %v", from, to, allowed, err)
+			}
+		}
+	}
+}
+
+func TestTheDatabaseRefuses(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	started, running, final := b.accept().ID, b.accept().ID, b.accept().ID
+	w := b.worker()
+	b.run(running, w)
+	b.must(b.Complete(b.ctx, b.run(final, w), []byte(`{}`)))
+	for name, sql := range map[string]string{
+		"an unknown status":                  `UPDATE ciclo.executions SET status = 'done' WHERE id = '` + started + `'`,
+		"started with a worker":              `UPDATE ciclo.executions SET worker_id = gen_random_uuid() WHERE id = '` + started + `'`,
+		"started with neither row nor time":  `UPDATE ciclo.executions SET river_job_id = NULL WHERE id = '` + started + `'`,
+		"started with both row and time":     `UPDATE ciclo.executions SET next_attempt_at = now() WHERE id = '` + started + `'`,
+		"running without a worker":           `UPDATE ciclo.executions SET worker_id = NULL WHERE id = '` + running + `'`,
+		"an attempt that goes back":          `UPDATE ciclo.executions SET attempt = 0 WHERE id = '` + running + `'`,
+		"an attempt that jumps":              `UPDATE ciclo.executions SET status = 'running', attempt = attempt + 2, worker_id = gen_random_uuid(), running_at = now() WHERE id = '` + started + `'`,
+		"more failures than attempts":        `UPDATE ciclo.executions SET failures = 9 WHERE id = '` + running + `'`,
+		"completed without a result":         `UPDATE ciclo.executions SET status = 'completed', worker_id = NULL, ended_at = now() WHERE id = '` + running + `'`,
+		"failed without an error":            `UPDATE ciclo.executions SET status = 'failed', worker_id = NULL, ended_at = now() WHERE id = '` + running + `'`,
+		"cancelled unasked":                  `UPDATE ciclo.executions SET status = 'cancelled', worker_id = NULL, ended_at = now() WHERE id = '` + running + `'`,
+		"a final execution that runs again":  `UPDATE ciclo.executions SET status = 'started', ended_at = NULL, result = NULL WHERE id = '` + final + `'`,
+		"a final execution with a due time":  `UPDATE ciclo.executions SET next_attempt_at = now() WHERE id = '` + final + `'`,
+		"parameters that are no object":      `UPDATE ciclo.executions SET parameters = '[]' WHERE id = '` + started + `'`,
+		"a transition that is changed":       `UPDATE ciclo.transitions SET reason = 'x'`,
+		"a transition of nothing":            `INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, reason) VALUES ('x', 'started', 'running', 1, '')`,
+		"a payment of NaN":                   `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('c', now(), 'NaN', 'USD')`,
+		"an endless payment":                 `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('c', now(), 'Infinity', 'USD')`,
+		"a payment at no time":               `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('c', 'infinity', 1, 'USD')`,
+		"a payment in no currency":           `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('c', now(), 1, 'usd')`,
+		"a payment of nobody":                `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('nobody', now(), 1, 'USD')`,
+		"a client without an id":             `INSERT INTO crm.clients (id) VALUES ('')`,
+		"a score that is no number":          score(final, `'NaN'`, `.5`),
+		"a risk beyond one":                  score(final, `1`, `1.5`),
+		"a score of an unknown execution":    score("nobody", `1`, `.5`),
+		"a step output of nobody's attempt":  `INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at) VALUES ('` + running + `', 'x', 0, gen_random_uuid(), '1', now())`,
+		"a worker whose concurrency is text": `UPDATE ciclo.workers SET concurrency = '"x"'`,
+	} {
+		b.exec(`INSERT INTO crm.clients (id) VALUES ('c') ON CONFLICT DO NOTHING`)
+		_, err := b.pool.Exec(b.ctx, sql)
+		var refused *pgconn.PgError
+		if !errors.As(err, &refused) || !postgres.Refused(err) {
+			t.Errorf("%s: the database says %v", name, err)
+		}
+	}
+}
+
+func score(execution, clv, risk string) string {
+	return `INSERT INTO ciclo.client_scores VALUES ('` + execution + `', 'c', now(), 'VIP', 1, 1, 2, 1, .5, ` + risk + `, .5, 1, 1, 1, ` + clv + `, 1, false)`
+}
+
+func TestListing(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	w := b.worker()
+	var ids []string // newest first
+	for range 7 {
+		ids = append([]string{b.accept().ID}, ids...)
+	}
+	b.must(b.Complete(b.ctx, b.run(ids[2], w), []byte(`{"big": 1}`)))
+	b.run(ids[4], w)
+
+	var seen []string
+	f := postgres.Filter{Limit: 3}
+	for {
+		page, err := b.List(b.ctx, f)
+		b.must(err)
+		for _, e := range page {
+			seen = append(seen, e.ID)
+			if e.Result != nil {
+				t.Errorf("a list carries the result %s", e.Result)
+			}
+			f.Before = postgres.Position{StartedAt: e.StartedAt, ID: e.ID}
+		}
+		if len(page) < f.Limit {
+			break
+		}
+		b.accept() // what comes meanwhile moves nothing
+	}
+	if strings.Join(seen, " ") != strings.Join(ids, " ") {
+		t.Errorf("pages give %v, want %v", seen, ids)
+	}
+	for name, c := range map[string]struct {
+		filter postgres.Filter
+		want   int
+	}{
+		"by status":        {postgres.Filter{Statuses: []execution.Status{execution.Running}}, 1},
+		"by two statuses":  {postgres.Filter{Statuses: []execution.Status{execution.Running, execution.Completed}}, 2},
+		"by agent":         {postgres.Filter{Agent: "test-noop", Statuses: []execution.Status{execution.Completed}}, 1},
+		"by another agent": {postgres.Filter{Agent: "nobody"}, 0},
+		"until the second": {postgres.Filter{Until: b.get(ids[5]).StartedAt}, 1},
+		"since the sixth":  {postgres.Filter{Since: b.get(ids[5]).StartedAt, Until: b.get(ids[3]).StartedAt}, 2},
+	} {
+		c.filter.Limit = 100
+		list, err := b.List(b.ctx, c.filter)
+		b.must(err)
+		if len(list) != c.want {
+			t.Errorf("%s: %d executions, want %d", name, len(list), c.want)
+		}
+	}
+}
+
+func TestActivity(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	idle, err := b.Activity(b.ctx, "test-noop")
+	b.must(err)
+	if idle.Last != nil || idle.SuccessRate != nil || idle.OldestQueuedSeconds != nil {
+		t.Errorf("an agent that never ran: %+v", idle)
+	}
+	w := b.worker()
+	b.must(b.Complete(b.ctx, b.run(b.accept().ID, w), []byte(`{}`)))
+	b.must(b.Fail(b.ctx, b.run(b.accept().ID, w), postgres.Failure{Class: "permanent", Permanent: true}))
+	b.run(b.accept().ID, w)
+	last := b.accept()
+	a, err := b.Activity(b.ctx, "test-noop")
+	b.must(err)
+	if a.Started != 1 || a.Running != 1 || a.Last.ID != last.ID || *a.SuccessRate != .5 || *a.TypicalSeconds < 0 || *a.OldestQueuedSeconds < 0 {
+		t.Errorf("activity %+v", a)
+	}
+}

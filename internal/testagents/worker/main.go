@@ -1,0 +1,25 @@
+// Command worker is the worker with the test agents.
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/nuzantara/ciclo/internal/service"
+	"github.com/nuzantara/ciclo/internal/testagents"
+	"github.com/nuzantara/ciclo/worker"
+)
+
+func main() {
+	var command worker.Command
+	kong.Parse(&command)
+	service.Main("worker", func(ctx context.Context, log *slog.Logger) error {
+		catalogue, err := testagents.Catalogue()
+		if err != nil {
+			return err
+		}
+		return command.Work(ctx, log, catalogue, testagents.Registry())
+	})
+}
