@@ -243,7 +243,11 @@ func TestTheFence(t *testing.T) {
 			b.run(id, b.worker())
 		},
 		"interrupted": func(_ string, a *postgres.Attempt) { b.must(b.Interrupt(b.ctx, a)) },
-		"completed":   func(_ string, a *postgres.Attempt) { b.must(b.Complete(b.ctx, a, []byte(`{}`))) },
+		"interrupted and run again by the same worker": func(id string, a *postgres.Attempt) {
+			b.must(b.Interrupt(b.ctx, a))
+			b.run(id, a.WorkerID)
+		},
+		"completed": func(_ string, a *postgres.Attempt) { b.must(b.Complete(b.ctx, a, []byte(`{}`))) },
 	} {
 		w := b.worker()
 		e := b.accept()
