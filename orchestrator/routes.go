@@ -18,13 +18,13 @@ func (o *Orchestrator) routes() *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = o.answerError
-	e.Use(o.recoverPanic, bounded)
+	e.Use(o.recoverPanic, bounded, o.authenticate)
 
-	// Who calls: supervisors and load balancers.
+	// Who calls: supervisors and load balancers, without a token.
 	e.GET("/healthz", o.healthz)
 	e.GET("/readyz", o.readyz)
 
-	api := e.Group(Prefix, o.authenticate)
+	api := e.Group(Prefix)
 	// Who calls: people, the CLI, the firm's own systems.
 	api.POST("/:agent/run", o.postRun)
 	api.GET("/status", o.getStatus)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -96,17 +98,31 @@ func (Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error) 
 	options.HorizonDays, options.Margin, options.DiscountRate = p.HorizonDays, p.Margin, p.DiscountRate
 
 	task.Progress(0, 1, fmt.Sprintf("fitting models to %d payments", len(read.purchases)))
-	prediction, err := Predict(ctx, read.purchases, options)
-	if errors.Is(err, ErrBadInput) || errors.Is(err, ErrNoClients) {
-		return nil, agents.Permanent(err)
-	}
+	training, err := agents.Step(ctx, task, "fit", func(ctx context.Context) (Training, error) {
+		return Train(ctx, read.purchases, options)
+	})
 	if err != nil {
+		return nil, hopeless(err)
+	}
+	scores, err := training.Score(ctx, read.purchases)
+	if err != nil {
+		return nil, hopeless(err)
+	}
+	if worthless(scores) {
+		training.note("nothing is expected to be spent: segments follow client ids alone")
+	}
+	if err := writeScores(ctx, task, scores, read.asOf); err != nil {
 		return nil, err
 	}
-	if err := writeScores(ctx, task, prediction.Scores, read.asOf); err != nil {
-		return nil, err
+	return summarise(ctx, task, read, training)
+}
+
+// hopeless marks the errors that the same payments give again.
+func hopeless(err error) error {
+	if errors.Is(err, ErrBadInput) || errors.Is(err, ErrNoClients) || errors.Is(err, ErrNoConvergence) {
+		return agents.Permanent(err)
 	}
-	return summarise(ctx, task, read, prediction)
+	return err
 }
 
 func (p parameters) window(accepted time.Time) (window, error) {
@@ -126,33 +142,50 @@ func (p parameters) window(accepted time.Time) (window, error) {
 	return w, nil
 }
 
-// writeScores writes a row for each client, a batch a step, so that a killed run
-// goes on where it was and writes none twice.
+// written is the output of a step that wrote scores.
+type written struct {
+	Scores int64  `json:"scores"`
+	Last   string `json:"last_client_id"`
+}
+
+// writeScores writes a row for each client, in the order of ids, a batch a step,
+// so that a killed run goes on where it was and writes none twice. A batch
+// begins after the last client of the one before, whatever payments have come in
+// between two attempts.
 func writeScores(ctx context.Context, task *agents.Task, scores []Score, asOf int32) error {
 	day := endOf(asOf - 1)
-	for first := 0; first < len(scores); first += writeBatch {
-		batch := scores[first:min(first+writeBatch, len(scores))]
-		_, err := agents.StepTx(ctx, task, fmt.Sprintf("write scores %d", first/writeBatch+1),
-			func(ctx context.Context, tx pgx.Tx) (int64, error) {
-				return tx.CopyFrom(ctx, pgx.Identifier{"ciclo", "client_scores"}, []string{
-					"execution_id", "client_id", "as_of", "segment", "repeat_purchases", "recency_weeks", "age_weeks", "mean_spend",
-					"p_alive", "churn_risk_30", "churn_risk_90", "expected_purchases", "expected_spend", "expected_value",
-					"clv", "clv_12_months", "low_confidence",
-				}, pgx.CopyFromSlice(len(batch), func(i int) ([]any, error) {
-					s := batch[i]
-					return []any{
-						task.ExecutionID, s.ClientID, day, string(s.Segment), int32(s.X), s.Recency, s.Age, money(s.Spend),
-						s.PAlive, s.ChurnRisk30, s.ChurnRisk90, s.ExpectedPurchases, money(s.ExpectedSpend), money(s.ExpectedValue),
-						money(s.CLV), money(s.CLV12Months), s.LowConfidence,
-					}, nil
-				}))
-			})
+	for batch, rest := 1, scores; len(rest) > 0; batch++ {
+		w, err := agents.StepTx(ctx, task, fmt.Sprintf("write scores %d", batch), func(ctx context.Context, tx pgx.Tx) (written, error) {
+			rows := rest[:min(writeBatch, len(rest))]
+			n, err := copyScores(ctx, tx, task.ExecutionID, day, rows)
+			return written{n, rows[len(rows)-1].ClientID}, err
+		})
 		if err != nil {
 			return err
 		}
-		task.Progress(int64(first+len(batch)), int64(len(scores)), "writing scores")
+		next, found := slices.BinarySearchFunc(rest, w.Last, func(s Score, id string) int { return strings.Compare(s.ClientID, id) })
+		if found {
+			next++
+		}
+		rest = rest[next:]
+		task.Progress(int64(len(scores)-len(rest)), int64(len(scores)), "writing scores")
 	}
 	return nil
+}
+
+func copyScores(ctx context.Context, tx pgx.Tx, execution string, day time.Time, scores []Score) (int64, error) {
+	return tx.CopyFrom(ctx, pgx.Identifier{"ciclo", "client_scores"}, []string{
+		"execution_id", "client_id", "as_of", "segment", "repeat_purchases", "recency_weeks", "age_weeks", "mean_spend",
+		"p_alive", "churn_risk_30", "churn_risk_90", "expected_purchases", "expected_spend", "expected_value",
+		"clv", "clv_12_months", "low_confidence",
+	}, pgx.CopyFromSlice(len(scores), func(i int) ([]any, error) {
+		s := scores[i]
+		return []any{
+			execution, s.ClientID, day, string(s.Segment), int32(s.X), s.Recency, s.Age, money(s.Spend),
+			s.PAlive, s.ChurnRisk30, s.ChurnRisk90, s.ExpectedPurchases, money(s.ExpectedSpend), money(s.ExpectedValue),
+			money(s.CLV), money(s.CLV12Months), s.LowConfidence,
+		}, nil
+	}))
 }
 
 // money keeps six decimals of an estimated amount.
@@ -163,20 +196,33 @@ func money(v float64) float64 {
 	return math.Round(v*1e6) / 1e6
 }
 
-func summarise(ctx context.Context, task *agents.Task, read payments, p Prediction) (Result, error) {
+// summarise reads back what was written and makes the result of it.
+func summarise(ctx context.Context, task *agents.Task, read payments, t Training) (Result, error) {
 	r := Result{
-		AsOf: date(read.asOf), HorizonDays: p.Options.HorizonDays, Currency: read.currency,
-		Payments: p.Payments, Omitted: read.omissions(), Clients: p.Clients, RepeatBuyers: p.RepeatBuyers,
-		Model: p.Chosen.String(), Fits: p.Fits, Spend: p.Spend, BackTest: p.BackTest,
-		Segments: map[string]int{}, LowConfidence: p.LowConfidence, Notes: p.Notes,
+		AsOf: date(read.asOf), HorizonDays: t.Options.HorizonDays, Currency: read.currency,
+		Payments: t.Payments, Omitted: read.omissions(), Clients: t.Clients, RepeatBuyers: t.RepeatBuyers,
+		Model: t.Chosen.String(), Fits: t.Fits, Spend: t.Spend, BackTest: t.BackTest,
+		Segments: map[string]int{}, LowConfidence: t.LowConfidence, Notes: t.Notes,
 	}
-	for _, s := range p.Scores {
-		r.Segments[string(s.Segment)]++
-		r.TotalCLV += s.CLV
-	}
-	r.TotalCLV = money(r.TotalCLV)
 	err := task.Read(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
+			SELECT segment, count(*)::int, sum(clv)::float8 FROM ciclo.client_scores WHERE execution_id = $1
+			GROUP BY segment ORDER BY segment`, task.ExecutionID)
+		if err != nil {
+			return err
+		}
+		var segment string
+		var clients int
+		var clv float64
+		_, err = pgx.ForEachRow(rows, []any{&segment, &clients, &clv}, func() error {
+			r.Segments[segment] = clients
+			r.TotalCLV = money(r.TotalCLV + clv)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		rows, err = tx.Query(ctx, `
 			SELECT s.client_id, c.name, s.segment, s.clv::float8, s.expected_purchases, s.churn_risk_90, s.p_alive
 			FROM ciclo.client_scores s LEFT JOIN source.clients c ON c.id = s.client_id
 			WHERE s.execution_id = $1 ORDER BY s.clv DESC, s.client_id LIMIT $2`, task.ExecutionID, topClients)
@@ -187,7 +233,7 @@ func summarise(ctx context.Context, task *agents.Task, read payments, p Predicti
 		return err
 	})
 	if err != nil {
-		return r, fmt.Errorf("read the top clients: %w", err)
+		return r, fmt.Errorf("read the scores back: %w", err)
 	}
 	return r, nil
 }

@@ -60,7 +60,8 @@ func HoldOutCut(first, end int32) int32 {
 // history is too short or has too few clients or no repeat purchase by the cut,
 // Reason says so and BG/NBD is chosen.
 //
-// ErrNoClients where nobody bought by end, ErrBadInput as from Merge.
+// ErrBadInput as from Merge, ErrNoConvergence as from ExpectedPurchases, the
+// context's error.
 func BackTest(ctx context.Context, purchases []Purchase, cut, end int32) (BackTestReport, error) {
 	report := BackTestReport{Cut: cut, End: end, Chosen: BGNBD}
 	calibration, err := Summarise(purchases, cut)

@@ -2,10 +2,11 @@
 // from the purchases of clients it computes how likely each client is still
 // buying, how often and for how much they will buy, and what that is worth.
 //
-// It is pure and deterministic: purchases in, numbers out, the same bytes for
-// the same purchases in whatever order they come. It imports the standard
-// library and gonum. Databases, HTTP, clocks, logging and anything that knows
-// where purchases come from never belong here.
+// The core is pure and deterministic: purchases in, numbers out, the same bytes
+// for the same purchases in whatever order they come. It imports the standard
+// library and gonum; databases, HTTP, clocks, logging and anything that knows
+// where purchases come from never belong in it. The agent around it (agent.go,
+// source.go) reads the source and writes the scores.
 //
 // Time is in weeks (days/7) wherever a model works and in days since
 // 1970-01-01 UTC (Day) wherever a calendar does. Money is in the caller's one

@@ -70,18 +70,28 @@ func (e expectation) series(b0, shift float64) (value float64, ok bool) {
 		first = -math.Expm1((e.a-1)*log) / (e.a - 1)
 	}
 	scale := math.Exp((e.a - 1) * log)
+	// The expectation is at most rate tau, that of a client who never drops
+	// out: beyond this rounding error it can't be within seriesError.
+	limit := seriesError * e.rate * e.tau
+	closed := 4 * (e.a + e.b + 1) * math.Abs(first) // in epsilons
+	if epsilon*closed > limit || scale < 1e-250 {
+		return 0, false
+	}
 	term := d * z
 	sum, rounding := 0.0, 0.0
 	for k := 1.0; k <= seriesCap; k++ {
 		sum += term
 		rounding += (k + 2) * math.Abs(term)
+		if !(epsilon*scale*rounding <= limit) {
+			return 0, false
+		}
 		ratio := (e.a + k - 1) * (d + k) / ((c + k) * (k + 1)) * z
-		// From d+k > 0 on the ratio stays positive and goes to z, so that the
-		// rest of the sum is below that of a geometric series.
-		if bound := math.Max(ratio, z); d+k > 0 && bound < 1 &&
+		// d < c and (a+k-1)/(k+1) goes to 1, so that from d+k > 0 on no later
+		// ratio is above bound: the rest of the sum is below a geometric series.
+		if bound := math.Max((e.a+k-1)/(k+1), 1) * z; d+k > 0 && bound < 1 &&
 			math.Abs(term)*bound <= epsilon/8*(1-bound)*math.Abs(sum) {
 			value = c*first - scale*sum
-			rounding = epsilon * (4*(e.a+e.b+1)*math.Abs(first) + scale*rounding)
+			rounding = epsilon * (closed + scale*rounding)
 			return value, value > 0 && !math.IsInf(value, 0) && rounding <= seriesError*value
 		}
 		term *= ratio
@@ -103,12 +113,16 @@ func (e expectation) quadrature() (value float64, ok bool) {
 		return value, value > 0 && !math.IsInf(value, 0)
 	}
 	step := math.Min(spread, 1)
-	previous := e.trapezoid(step)
+	mass, sum := e.trapezoid(0, step)
+	previous := sum / mass
 	for range 12 {
+		moreMass, more := e.trapezoid(step/2, step)
+		mass, sum = mass+moreMass, sum+more
 		step /= 2
-		value = e.trapezoid(step)
-		// The error squares with each halving.
-		if math.Abs(value-previous) <= 1e-9*value {
+		value = sum / mass
+		// A halving squares the error at least; the difference is asked to be
+		// smaller than that needs, for two errors may agree by chance.
+		if math.Abs(value-previous) <= 1e-10*value {
 			return value, value > 0 && !math.IsInf(value, 0)
 		}
 		previous = value
@@ -116,10 +130,10 @@ func (e expectation) quadrature() (value float64, ok bool) {
 	return 0, false
 }
 
-// trapezoid returns the ratio of the trapezoidal sums, with that step, of the
-// integrand and of the beta density; NaN beyond maxNodes.
-func (e expectation) trapezoid(step float64) float64 {
-	var mass, sum float64
+// trapezoid returns the sums of the beta density and of the integrand over the
+// nodes that are offset, plus any number of steps, from the density's mode, in
+// units of the density there; NaN beyond maxNodes.
+func (e expectation) trapezoid(offset, step float64) (mass, sum float64) {
 	mode := math.Log(e.a) - math.Log(e.b)
 	f, top := e.at(mode)
 	// The integrand grows to the left by at most the factor f(0)/f(mode).
@@ -129,7 +143,7 @@ func (e expectation) trapezoid(step float64) float64 {
 	left := -42 - math.Log1p(e.tau) - math.Log1p(e.rate) - math.Log1p(e.b)
 	right := 42 + math.Log1p(e.a)
 	nodes := 0
-	for w := mode; nodes < maxNodes; w += step {
+	for w := mode + offset; nodes < maxNodes; w += step {
 		nodes++
 		f, logWeight := e.at(w)
 		weight := math.Exp(logWeight - top)
@@ -142,7 +156,7 @@ func (e expectation) trapezoid(step float64) float64 {
 			break
 		}
 	}
-	for w := mode - step; nodes < maxNodes; w -= step {
+	for w := mode + offset - step; nodes < maxNodes; w -= step {
 		nodes++
 		f, logWeight := e.at(w)
 		weight := math.Exp(logWeight - top)
@@ -156,22 +170,23 @@ func (e expectation) trapezoid(step float64) float64 {
 		}
 	}
 	if nodes >= maxNodes {
-		return math.NaN()
+		return math.NaN(), math.NaN()
 	}
-	return sum / mass
+	return mass, sum
 }
 
 // at returns (1 - (1 + p tau)^-rate)/p and the log of p^a (1-p)^b at
 // p = 1/(1+e^-w).
 func (e expectation) at(w float64) (f, logWeight float64) {
-	tail := math.Log1p(math.Exp(-math.Abs(w)))
-	logP, logQ := -tail, -tail
+	small := math.Exp(-math.Abs(w))
+	tail := math.Log1p(small)
+	logP, logQ, p := -tail, -tail, 1/(1+small)
 	if w > 0 {
 		logQ -= w
 	} else {
 		logP += w
+		p *= small
 	}
-	p := math.Exp(logP)
 	if p*e.tau < 1e-300 || p < 1e-300 {
 		f = e.rate * e.tau
 	} else {

@@ -43,6 +43,15 @@ type Fitted struct {
 	Evaluations  int  `json:"evaluations"`
 }
 
+// Check returns ErrBadInput for an unknown model and for parameters outside their
+// domain.
+func (f Fitted) Check() error {
+	if _, err := f.Model.MarshalText(); err != nil {
+		return err
+	}
+	return f.Params.Check()
+}
+
 // FitOptions are settings of Fit; the zero value is for use.
 type FitOptions struct {
 	// Starts is the number of starting points, 1 to 3; 0 is 3.

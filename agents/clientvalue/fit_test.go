@@ -83,27 +83,6 @@ func TestLikelihoodGradient(t *testing.T) {
 	}
 }
 
-func TestSpendGradient(t *testing.T) {
-	t.Parallel()
-	rows, _ := spendRows(mixedHistories(500))
-	random := rand.New(rand.NewPCG(10, 11))
-	for range 20 {
-		theta := []float64{random.NormFloat64(), random.NormFloat64(), 3 + random.NormFloat64()}
-		checkGradient(t, func(theta []float64) (float64, []float64) {
-			sum := spendTotals(gammaGammaOf(theta, 1), rows)
-			return sum[0], sum[1:]
-		}, theta)
-		g := gammaGammaOf(theta, 1)
-		want := 0.0
-		for _, row := range rows {
-			want += g.LogLikelihood(row.x, row.spend)
-		}
-		if got := spendTotals(g, rows)[0]; relative(got, want) > 1e-10 {
-			t.Errorf("log-likelihood at %+v = %v, sum over clients %v", g, got, want)
-		}
-	}
-}
-
 func TestFitIsAMaximum(t *testing.T) {
 	t.Parallel()
 	g := group(mixedHistories(2000))
@@ -228,54 +207,6 @@ func TestFitDoesNotDependOnWorkers(t *testing.T) {
 		if diff := cmp.Diff(g.likelihood(BGNBD, sampleParams, 1), g.likelihood(BGNBD, sampleParams, workers)); diff != "" {
 			t.Errorf("%d workers (-1 worker +them):\n%s", workers, diff)
 		}
-	}
-}
-
-func TestFitSpendOfDegenerateClients(t *testing.T) {
-	t.Parallel()
-	spenders := func(spends ...float64) []History {
-		histories := make([]History, len(spends))
-		for i, s := range spends {
-			histories[i] = History{ClientID: fmt.Sprint(i), X: 1 + i%3, Recency: 5, Age: 9, Spend: s, FirstSpend: 4}
-		}
-		return histories
-	}
-	tests := map[string]struct {
-		histories []History
-		unfit     bool
-		pooled    float64
-	}{
-		"one spender":             {spenders(10), true, 10},
-		"all amounts zero":        {spenders(0, 0, 0), true, 4},
-		"all amounts the same":    {spenders(7, 7, 7, 7), true, 7},
-		"nobody bought again":     {[]History{{ClientID: "a", Age: 3, FirstSpend: 6}, {ClientID: "b", FirstSpend: 8}}, true, 7},
-		"two spenders":            {spenders(10, 40), false, 30},
-		"amounts of very far off": {spenders(1e-9, 1, 1e12), false, 0},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			fit, err := FitSpend(context.Background(), test.histories)
-			if errors.Is(err, ErrSpendUnfit) {
-				fit = PooledSpend(test.histories, err.Error())
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			if (err != nil) != test.unfit && name != "amounts of very far off" {
-				t.Errorf("unfit: %v, want %v", err, test.unfit)
-			}
-			if err := fit.Check(); err != nil {
-				t.Error(err)
-			}
-			if test.pooled != 0 && math.Abs(fit.PooledMean-test.pooled) > 1e-12 {
-				t.Errorf("pooled mean = %v, want %v", fit.PooledMean, test.pooled)
-			}
-			for _, h := range test.histories {
-				if e := fit.Expected(h); !(e >= 0) || math.IsInf(e, 0) {
-					t.Errorf("expected spend of %+v = %v", h, e)
-				}
-			}
-		})
 	}
 }
 

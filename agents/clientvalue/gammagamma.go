@@ -61,8 +61,24 @@ type spendRow struct {
 }
 
 // spendTotals is the sum of the Gamma-Gamma log-likelihood over rows and its
-// gradient in ln P, ln Q, ln Gamma.
-func spendTotals(g GammaGamma, rows []spendRow) [4]float64 {
+// gradient in ln P, ln Q, ln Gamma. As with grouped.likelihood, the number of
+// workers doesn't change a byte.
+func spendTotals(g GammaGamma, rows []spendRow, workers int) [4]float64 {
+	chunks := (len(rows) + chunkRows - 1) / chunkRows
+	sums := make([][4]float64, chunks)
+	parallel(chunks, workers, func(i int) {
+		sums[i] = spendChunk(g, rows[i*chunkRows:min((i+1)*chunkRows, len(rows))])
+	})
+	var total [4]float64
+	for _, sum := range sums {
+		for i := range total {
+			total[i] += sum[i]
+		}
+	}
+	return total
+}
+
+func spendChunk(g GammaGamma, rows []spendRow) [4]float64 {
 	// The gamma functions of a row depend on x only, and rows come sorted by x.
 	var px, constant, psiPX, psiSum float64
 	psiQ, lgammaQ, logGamma := mathext.Digamma(g.Q), lgamma(g.Q), math.Log(g.Gamma)

@@ -39,7 +39,7 @@ const (
 // ErrNoConvergence is returned where no search reaches a finite value, the
 // context's error where it ended.
 func maximise(ctx context.Context, f objective, centre []float64, starts [][]float64) (maximum, error) {
-	best := maximum{value: math.Inf(-1)}
+	var best maximum
 	evaluations := 0
 	for _, start := range starts {
 		found, err := climb(ctx, walled(f, centre), start)
@@ -47,8 +47,8 @@ func maximise(ctx context.Context, f objective, centre []float64, starts [][]flo
 			return maximum{}, fmt.Errorf("maximise likelihood: %w", err)
 		}
 		evaluations += found.evaluations
-		// The gain is on the mean of a client; less is rounding.
-		if found.value > best.value && !(found.value <= best.value+1e-12*math.Abs(best.value)) {
+		// A smaller gain on the mean of a client is rounding.
+		if found.theta != nil && (best.theta == nil || found.value > best.value+1e-12*math.Abs(best.value)) {
 			best = found
 		}
 	}

@@ -80,7 +80,7 @@ const scoreBatch = 4096
 // ErrNoConvergence as from ExpectedPurchases; the context's error.
 func ScoreAll(ctx context.Context, histories []History, fitted Fitted, spend SpendFit, options Options) ([]Score, error) {
 	for _, check := range []func() error{
-		func() error { return checkAll(histories) }, fitted.Params.Check, spend.Check, options.Check,
+		func() error { return checkAll(histories) }, fitted.Check, spend.Check, options.Check,
 	} {
 		if err := check(); err != nil {
 			return nil, fmt.Errorf("score clients: %w", err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 )
 
@@ -99,9 +100,9 @@ func FitSpend(ctx context.Context, histories []History) (SpendFit, error) {
 		scaled[i].logSum -= math.Log(mean)
 	}
 	priors := [3]prior{{math.Log(5), 1}, {math.Log(4), 1}, {math.Log(3. / 5), 1}}
-	n := float64(len(rows))
+	n, workers := float64(len(rows)), runtime.GOMAXPROCS(0)
 	f := func(theta, gradient []float64) float64 {
-		sum := spendTotals(gammaGammaOf(theta, 1), scaled)
+		sum := spendTotals(gammaGammaOf(theta, 1), scaled, workers)
 		if fit.LowConfidence {
 			for i, p := range priors {
 				z := (theta[i] - p.mean) / p.deviation
@@ -128,7 +129,7 @@ func FitSpend(ctx context.Context, histories []History) (SpendFit, error) {
 	if err := fit.GammaGamma.Check(); err != nil {
 		return SpendFit{}, fmt.Errorf("fit spend: the best q, %.4g, leaves the mean spend undefined: %w", fit.GammaGamma.Q, ErrSpendUnfit)
 	}
-	fit.LogLikelihood = spendTotals(fit.GammaGamma, rows)[0]
+	fit.LogLikelihood = spendTotals(fit.GammaGamma, rows, workers)[0]
 	if math.IsNaN(fit.LogLikelihood) || math.IsInf(fit.LogLikelihood, 0) {
 		return SpendFit{}, fmt.Errorf("fit spend: likelihood %v at %+v: %w", fit.LogLikelihood, fit.GammaGamma, ErrSpendUnfit)
 	}

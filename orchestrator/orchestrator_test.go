@@ -1,0 +1,337 @@
+package orchestrator_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/testagents"
+	"github.com/nuzantara/ciclo/internal/testdatabase"
+	"github.com/nuzantara/ciclo/orchestrator"
+)
+
+func TestMain(m *testing.M) {
+	fingerprint, err := postgres.SchemaFingerprint()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	testdatabase.Main(m, testdatabase.Options{Migrate: postgres.Migrate, Fingerprint: fingerprint})
+}
+
+const (
+	token  = "a-token-for-tests"
+	prefix = orchestrator.Prefix
+)
+
+// api is an orchestrator's API on a database of the test's own.
+type api struct {
+	t       *testing.T
+	handler http.Handler
+	pool    *pgxpool.Pool
+}
+
+func newAPI(t *testing.T) *api {
+	t.Helper()
+	return newAPIOn(t, testdatabase.New(t), io.Discard)
+}
+
+func newAPIOn(t *testing.T, url string, log io.Writer) *api {
+	t.Helper()
+	pool, err := postgres.Connect(t.Context(), postgres.PoolConfig{URL: url, Name: t.Name(), MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	catalogue, err := testagents.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := orchestrator.New(orchestrator.Config{
+		Pool: pool, ReaperPool: pool, Catalogue: catalogue, Token: token, Version: "test", Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &api{t: t, handler: o.Handler(), pool: pool}
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a *api) send(method, path, body string, headers ...string) answer {
+	a.t.Helper()
+	req := httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body))
+	req.Header.Set("Authorization", "Bearer "+token)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	rec := httptest.NewRecorder()
+	a.handler.ServeHTTP(rec, req)
+	return answer{rec.Code, rec.Header(), rec.Body.Bytes()}
+}
+
+// field digs a value out of an answer's JSON.
+func (r answer) field(t *testing.T, path ...string) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(r.body, &v); err != nil {
+		t.Fatalf("%s: %v", r.body, err)
+	}
+	for _, name := range path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			t.Fatalf("%s has no %v", r.body, path)
+		}
+		v = m[name]
+	}
+	return v
+}
+
+func (a *api) run(agent, body string) string {
+	a.t.Helper()
+	r := a.send("POST", prefix+"/"+agent+"/run", body)
+	if r.status != http.StatusAccepted {
+		a.t.Fatalf("run: %d %s", r.status, r.body)
+	}
+	return r.field(a.t, "execution_id").(string)
+}
+
+func TestRunIsAcceptedAndCanBePolled(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	r := a.send("POST", prefix+"/test-slow/run", `{"millis": 5}`)
+	id, _ := r.field(t, "execution_id").(string)
+	if r.status != http.StatusAccepted || r.header.Get("Location") != prefix+"/executions/"+id {
+		t.Errorf("accepted as %d, %v, %s", r.status, r.header, r.body)
+	}
+	if r.field(t, "status") != "started" || r.field(t, "agent_name") != "test-slow" || r.field(t, "started_at") == nil {
+		t.Errorf("the answer is %s", r.body)
+	}
+	got := a.send("GET", prefix+"/executions/"+id, "")
+	if got.status != http.StatusOK || got.field(t, "status") != "started" || got.field(t, "parameters", "millis") != 5. || got.field(t, "parameters", "stubborn") != false {
+		t.Errorf("polled as %d %s", got.status, got.body)
+	}
+	transitions, _ := got.field(t, "transitions").([]any)
+	if len(transitions) != 1 {
+		t.Errorf("transitions are %v", transitions)
+	}
+	list := a.send("GET", prefix+"/executions?agent=test-slow&status=started&status=running&limit=1", "")
+	if items, _ := list.field(t, "executions").([]any); len(items) != 1 || list.field(t, "next_cursor") != nil {
+		t.Errorf("the list is %s", list.body)
+	}
+	cancelled := a.send("POST", prefix+"/executions/"+id+"/cancel", "")
+	if cancelled.status != http.StatusAccepted || cancelled.field(t, "status") != "cancelled" {
+		t.Errorf("cancelled as %d %s", cancelled.status, cancelled.body)
+	}
+}
+
+// Old clients send parameters in the query; a body works as well, both don't.
+func TestParametersInTheQuery(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	r := a.send("POST", prefix+"/test-slow/run?millis=7&stubborn=true", "")
+	if r.status != http.StatusAccepted || r.field(t, "parameters", "millis") != 7. || r.field(t, "parameters", "stubborn") != true {
+		t.Errorf("accepted as %d %s", r.status, r.body)
+	}
+}
+
+func TestPagesGoThroughTheWholeList(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	want := map[string]bool{}
+	for range 5 {
+		want[a.run("test-noop", "")] = true
+	}
+	cursor := ""
+	for range 3 {
+		r := a.send("GET", prefix+"/executions?limit=2"+cursor, "")
+		for _, item := range r.field(t, "executions").([]any) {
+			delete(want, item.(map[string]any)["execution_id"].(string))
+			if _, has := item.(map[string]any)["result"]; has {
+				t.Errorf("a list item carries a result: %v", item)
+			}
+		}
+		if next, more := r.field(t, "next_cursor").(string); more {
+			cursor = "&cursor=" + next
+		}
+	}
+	if len(want) != 0 {
+		t.Errorf("the pages lack %v", want)
+	}
+}
+
+func TestWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	id := a.run("test-noop", "")
+	run := prefix + "/test-slow/run"
+	for name, c := range map[string]struct {
+		method, path, body string
+		status             int
+		kind, field        string
+	}{
+		"an unknown agent":               {"POST", prefix + "/nobody/run", "{}", 404, "agent-unknown", ""},
+		"a noun instead of an agent":     {"POST", prefix + "/executions/run", "{}", 404, "agent-unknown", ""},
+		"bad JSON":                       {"POST", run, `{"millis": `, 400, "not-json", ""},
+		"two JSON values":                {"POST", run, `{} {}`, 400, "not-json", ""},
+		"a JSON array":                   {"POST", run, `[1]`, 422, "invalid", ""},
+		"an unknown field":               {"POST", run, `{"hours": 1}`, 422, "invalid", ""},
+		"an unknown query parameter":     {"POST", run + "?hours=1", ``, 422, "invalid", ""},
+		"out of range":                   {"POST", run, `{"millis": -1}`, 422, "invalid", "millis"},
+		"out of range in the query":      {"POST", run + "?millis=-1", ``, 422, "invalid", "millis"},
+		"text for a number":              {"POST", run, `{"millis": "x"}`, 422, "invalid", "millis"},
+		"text for a number in the query": {"POST", run + "?millis=x", ``, 422, "invalid", "millis"},
+		"hexadecimal in the query":       {"POST", run + "?millis=0x10", ``, 422, "invalid", "millis"},
+		"a fraction for an integer":      {"POST", run, `{"millis": 1.5}`, 422, "invalid", "millis"},
+		"no boolean in the query":        {"POST", run + "?stubborn=1", ``, 422, "invalid", "stubborn"},
+		"a parameter twice":              {"POST", run + "?millis=1&millis=2", ``, 422, "invalid", "millis"},
+		"body and query":                 {"POST", run + "?millis=1", `{"millis": 1}`, 422, "invalid", ""},
+		"NUL in a text":                  {"POST", prefix + "/test-steps/run", `{"ledger": "a\u0000b"}`, 422, "invalid", ""},
+		"a value beyond the choices":     {"POST", prefix + "/test-fail/run", `{"how": "x"}`, 422, "invalid", "how"},
+		"a body over 1 MiB":              {"POST", run, `{"millis": 1}` + strings.Repeat(" ", 2<<20), 413, "too-large", ""},
+		"an unknown execution":           {"GET", prefix + "/executions/" + id[:len(id)-1] + "x", "", 404, "execution-unknown", ""},
+		"a malformed id":                 {"GET", prefix + "/executions/%00%ff'--", "", 404, "execution-unknown", ""},
+		"a very long id":                 {"GET", prefix + "/executions/" + strings.Repeat("a", 9000), "", 404, "execution-unknown", ""},
+		"cancelling an unknown one":      {"POST", prefix + "/executions/nothing/cancel", "", 404, "execution-unknown", ""},
+		"an unknown path":                {"GET", prefix + "/nothing/here/at/all", "", 404, "http-404", ""},
+		"an unknown path elsewhere":      {"GET", "/nothing", "", 404, "http-404", ""},
+		"another method":                 {"DELETE", prefix + "/executions/" + id, "", 405, "http-405", ""},
+		"limit 0":                        {"GET", prefix + "/executions?limit=0", "", 422, "invalid", "limit"},
+		"limit -1":                       {"GET", prefix + "/executions?limit=-1", "", 422, "invalid", "limit"},
+		"limit 201":                      {"GET", prefix + "/executions?limit=201", "", 422, "invalid", "limit"},
+		"limit x":                        {"GET", prefix + "/executions?limit=x", "", 422, "invalid", "limit"},
+		"limit twice":                    {"GET", prefix + "/executions?limit=1&limit=2", "", 422, "invalid", "limit"},
+		"an unknown status":              {"GET", prefix + "/executions?status=done", "", 422, "invalid", "status"},
+		"an unknown agent in a filter":   {"GET", prefix + "/executions?agent=nobody", "", 422, "invalid", "agent"},
+		"since yesterday":                {"GET", prefix + "/executions?since=yesterday", "", 422, "invalid", "since"},
+		"a made-up cursor":               {"GET", prefix + "/executions?cursor=abc", "", 422, "invalid", "cursor"},
+		"an unknown filter":              {"GET", prefix + "/executions?color=red", "", 422, "invalid", "color"},
+		"a query where none belongs":     {"GET", prefix + "/status?x=1", "", 422, "invalid", "x"},
+	} {
+		r := a.send(c.method, c.path, c.body)
+		if r.status != c.status || r.header.Get("Content-Type") != "application/problem+json" || r.field(t, "type") != "urn:ciclo:"+c.kind {
+			t.Errorf("%s: %d %s %s", name, r.status, r.header.Get("Content-Type"), r.body)
+			continue
+		}
+		if c.field != "" {
+			fields, _ := r.field(t, "errors").([]any)
+			if len(fields) == 0 || fields[0].(map[string]any)["field"] != c.field {
+				t.Errorf("%s: the fields are %s", name, r.body)
+			}
+		}
+	}
+	if list := a.send("GET", prefix+"/executions", ""); len(list.field(t, "executions").([]any)) != 1 {
+		t.Errorf("a refused request left an execution: %s", list.body)
+	}
+}
+
+func TestWhoMayAsk(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	for name, c := range map[string]struct {
+		header, path string
+		status       int
+	}{
+		"no token":              {"", prefix + "/status", 401},
+		"no token, run":         {"", prefix + "/test-noop/run", 401},
+		"no token, unknown":     {"", prefix + "/nothing", 401},
+		"a wrong token":         {"Bearer " + token + "x", prefix + "/status", 401},
+		"a part of the token":   {"Bearer " + token[:len(token)-1], prefix + "/status", 401},
+		"another scheme":        {"Basic " + token, prefix + "/status", 401},
+		"the token":             {"bearer " + token, prefix + "/status", 200},
+		"health without token":  {"", "/healthz", 200},
+		"ready without a token": {"", "/readyz", 200},
+	} {
+		r := a.send("GET", c.path, "", "Authorization", c.header)
+		if r.status != c.status {
+			t.Errorf("%s: %d %s", name, r.status, r.body)
+		}
+		if c.status == 401 && !strings.HasPrefix(r.header.Get("WWW-Authenticate"), "Bearer") {
+			t.Errorf("%s: no WWW-Authenticate", name)
+		}
+		if bytes.Contains(r.body, []byte(token)) {
+			t.Errorf("%s: the answer has the token", name)
+		}
+	}
+}
+
+func TestADatabaseThatIsDown(t *testing.T) {
+	t.Parallel()
+	a := newAPIOn(t, "postgres://nobody@127.0.0.1:1/nothing", io.Discard)
+	for _, c := range [][2]string{
+		{"POST", prefix + "/test-noop/run"}, {"GET", prefix + "/executions"}, {"GET", prefix + "/status"}, {"GET", "/readyz"},
+		{"GET", prefix + "/executions/noop_019ac5a8-6f0e-7000-8000-9b1deb4d3b7d"},
+	} {
+		r := a.send(c[0], c[1], "")
+		if r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" || r.field(t, "type") != "urn:ciclo:unavailable" {
+			t.Errorf("%v: %d %s", c, r.status, r.body)
+		}
+	}
+	if r := a.send("GET", "/healthz", ""); r.status != http.StatusOK {
+		t.Errorf("healthz: %d", r.status)
+	}
+}
+
+func TestADatabaseOfAnotherSchema(t *testing.T) {
+	t.Parallel()
+	a := newAPIOn(t, testdatabase.Empty(t), io.Discard)
+	if r := a.send("GET", "/readyz", ""); r.status != http.StatusServiceUnavailable || !bytes.Contains(r.body, []byte("ciclo migrate")) {
+		t.Errorf("readyz: %d %s", r.status, r.body)
+	}
+}
+
+// What breaks inside is opaque to the client and said in the log.
+func TestWhatBreaksInside(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	a := newAPIOn(t, testdatabase.New(t), &log)
+	if _, err := a.pool.Exec(t.Context(), `ALTER TABLE ciclo.executions RENAME COLUMN parameters TO secret_column`); err != nil {
+		t.Fatal(err)
+	}
+	r := a.send("POST", prefix+"/test-noop/run", "")
+	if r.status != http.StatusInternalServerError || bytes.Contains(r.body, []byte("column")) {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if !strings.Contains(log.String(), "parameters") {
+		t.Errorf("the log does not say why: %s", log.String())
+	}
+}
+
+func TestStatusShowsEveryAgent(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.run("test-noop", "")
+	r := a.send("GET", prefix+"/status", "")
+	agents, _ := r.field(t, "agents").([]any)
+	if len(agents) != 4 {
+		t.Fatalf("status: %s", r.body)
+	}
+	for _, one := range agents {
+		agent := one.(map[string]any)
+		if agent["id"] == "test-noop" && (agent["started"] != 1. || agent["last_status"] != "started") {
+			t.Errorf("test-noop is %v", agent)
+		}
+	}
+}
+
+func TestAShortTokenIsRefused(t *testing.T) {
+	t.Parallel()
+	if _, err := orchestrator.New(orchestrator.Config{Token: "short", Log: slog.New(slog.DiscardHandler)}); err == nil || !strings.Contains(err.Error(), "16") {
+		t.Errorf("got %v", err)
+	}
+}
