@@ -300,8 +300,10 @@ func TestStartEndsWithItsContext(t *testing.T) {
 	defer cancel()
 	go func() {
 		defer cancel()
-		for !exists(filepath.Join(dir, "password")) && ctx.Err() == nil {
-			<-time.After(time.Millisecond)
+		for range time.Tick(time.Millisecond) {
+			if exists(filepath.Join(dir, "password")) || ctx.Err() != nil {
+				return
+			}
 		}
 	}()
 	if _, err := Start(ctx, Config{Dir: dir}); !errors.Is(err, context.Canceled) {
