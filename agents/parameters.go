@@ -71,7 +71,7 @@ func compileParameters(text []byte) (parameterSchema, error) {
 			s.defaults[name] = value
 		}
 	}
-	if err := compiled.Validate(map[string]any(s.defaults)); err != nil {
+	if err := compiled.Validate(s.defaults); err != nil {
 		return none, fmt.Errorf("the defaults break the schema: %w", err)
 	}
 	return s, nil

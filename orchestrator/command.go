@@ -46,7 +46,8 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.Listen)
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

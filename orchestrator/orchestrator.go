@@ -104,7 +104,9 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 		if stopErr := server.Shutdown(shutdownCtx); stopErr != nil {
 			err = errors.Join(fmt.Errorf("stop serving: %w", stopErr), server.Close())
 		}
-		<-served
+		if served := <-served; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
 	case err = <-served:
 		err = fmt.Errorf("serve: %w", err)
 	}

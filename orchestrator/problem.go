@@ -104,13 +104,13 @@ func (o *Orchestrator) answerError(err error, c echo.Context) {
 		return
 	}
 	p := problemOf(err)
-	switch {
-	case p.Status == http.StatusInternalServerError:
+	switch p.Status {
+	case http.StatusInternalServerError:
 		o.cfg.Log.Error("request failed", "method", c.Request().Method, "path", c.Path(), "error", err)
-	case p.Status == http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable:
 		o.cfg.Log.Warn("request refused for now", "method", c.Request().Method, "path", c.Path(), "error", err)
 		c.Response().Header().Set("Retry-After", "2")
-	case p.Status == http.StatusUnauthorized:
+	case http.StatusUnauthorized:
 		c.Response().Header().Set("WWW-Authenticate", `Bearer realm="ciclo"`)
 	}
 	body, marshalErr := json.Marshal(p)

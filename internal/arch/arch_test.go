@@ -47,6 +47,9 @@ var laws = map[string]law{
 
 	// Tests, benches and figures: in no shipped binary.
 	"internal/arch":                    {},
+	"internal/outside":                 {},
+	"internal/eval":                    {own: []string{"agents/clientvalue/eval"}},
+	"internal/bench":                   {own: []string{"internal/localpostgres", "internal/postgres", "internal/queue", "internal/execution", "internal/testagents", "client"}},
 	"internal/testagents":              {own: []string{"agents"}},
 	"internal/testagents/orchestrator": {own: []string{"internal/testagents", "orchestrator", "internal/service"}},
 	"internal/testagents/worker":       {own: []string{"internal/testagents", "worker", "internal/service"}},

@@ -40,6 +40,7 @@ type commands struct {
 	Status  statusCommand    `cmd:"" help:"Show how the system, or one execution, stands."`
 	List    listCommand      `cmd:"" help:"List executions, newest first."`
 	Cancel  cancelCommand    `cmd:"" help:"Ask for an execution's end."`
+	Health  healthCommand    `cmd:"" help:"Ask the orchestrator whether it is ready; exit 0 or 1, without a token."`
 	Version kong.VersionFlag `help:"Print the version."`
 }
 

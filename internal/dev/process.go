@@ -56,7 +56,7 @@ func (s *service) run(ctx context.Context, log *slog.Logger) error {
 		began := time.Now()
 		err := s.once(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was told to stop, so how it ended is no error
 		}
 		if early++; time.Since(began) > settled {
 			early = 0
@@ -113,7 +113,7 @@ func (s *service) start(started chan<- *os.Process) error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(s.path)
+	cmd := exec.Command(s.path) //nolint:noctx // it is asked to stop by a signal, not killed with a context
 	cmd.Env = s.env
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = childAttributes()

@@ -201,6 +201,7 @@ func (s *Server) start(ctx context.Context, c cluster, config Config) error {
 		return err
 	}
 	defer log.Close() // the server has its own
+	//nolint:noctx // the server outlives the context of its start
 	cmd := exec.Command(filepath.Join(c.binDir, "postgres"), arguments(config, s.DataDir, s.Port)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = s.DataDir

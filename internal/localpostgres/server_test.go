@@ -274,9 +274,11 @@ func TestStartFails(t *testing.T) {
 		{name: "the log's last lines", config: Config{Dir: dir, Settings: map[string]string{"no_such": "1"}}, want: `unrecognized configuration parameter "no_such"`},
 		{name: "port taken", config: Config{Dir: dir, Port: taken.Addr().(*net.TCPAddr).Port}, want: "Address already in use"},
 		{name: "another version", config: Config{Dir: dir}, want: "was made by PostgreSQL 13", lay: func(t *testing.T) {
+			t.Helper()
 			replace(t, filepath.Join(dir, "data", "PG_VERSION"), "13\n")
 		}},
 		{name: "no password", config: Config{Dir: dir}, want: "can't be entered without it", lay: func(t *testing.T) {
+			t.Helper()
 			if err := os.Remove(filepath.Join(dir, "password")); err != nil {
 				t.Fatal(err)
 			}

@@ -139,7 +139,7 @@ func CheckSchema(ctx context.Context, pool *pgxpool.Pool) error {
 		return fmt.Errorf("check River's migrations: %w", err)
 	}
 	if !validation.OK {
-		return fmt.Errorf("River's tables are not up to date (%v): run `ciclo migrate` with the same DATABASE_URL", validation.Messages)
+		return fmt.Errorf("the tables of River are not up to date (%v): run `ciclo migrate` with the same DATABASE_URL", validation.Messages)
 	}
 	return nil
 }

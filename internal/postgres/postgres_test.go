@@ -36,7 +36,7 @@ const lease = 10 * time.Second
 type bundle struct {
 	*postgres.Store
 	t    *testing.T
-	ctx  context.Context // as in a River worker
+	ctx  context.Context //nolint:containedctx // it is the test's, as in a River worker
 	pool *pgxpool.Pool
 }
 

@@ -10,16 +10,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // childEnv tells a re-executed test binary what to do in TestChild.
 const childEnv = "TESTDATABASE_TEST_CHILD"
-
-// soon is how long a test waits for what should happen at once.
-const soon = 15 * time.Second
 
 func TestMain(m *testing.M) { Main(m, Options{Migrate: migrate, Fingerprint: "things"}) }
 

@@ -79,16 +79,16 @@ var shared *harness
 
 // New returns the URL of a fresh, migrated database, which is dropped at the end
 // of the test, with whatever is still connected to it.
-func New(t testing.TB) string {
-	t.Helper()
-	return fromShared(t).new(t)
+func New(tb testing.TB) string {
+	tb.Helper()
+	return fromShared(tb).new(tb)
 }
 
 // Empty returns the URL of a database like New's to which Migrate was not
 // applied.
-func Empty(t testing.TB) string {
-	t.Helper()
-	return fromShared(t).empty(t)
+func Empty(tb testing.TB) string {
+	tb.Helper()
+	return fromShared(tb).empty(tb)
 }
 
 // Superuser returns the URL of the server's maintenance database for a role that
@@ -96,15 +96,15 @@ func Empty(t testing.TB) string {
 // disconnect, lock out or look at the databases of tests. Other tests use the
 // server at the same time: to stop or kill one, start it with
 // internal/localpostgres.
-func Superuser(t testing.TB) string {
-	t.Helper()
-	return fromShared(t).databases(t).url
+func Superuser(tb testing.TB) string {
+	tb.Helper()
+	return fromShared(tb).databases(tb).url
 }
 
-func fromShared(t testing.TB) *harness {
-	t.Helper()
+func fromShared(tb testing.TB) *harness {
+	tb.Helper()
 	if shared == nil {
-		t.Fatal("testdatabase: this package's TestMain must call testdatabase.Main")
+		tb.Fatal("testdatabase: this package's TestMain must call testdatabase.Main")
 	}
 	return shared
 }
@@ -163,47 +163,47 @@ func (h *harness) doOpen() (*databases, error) {
 		return opened, nil
 	}
 	return nil, fmt.Errorf("no PostgreSQL server for the tests.\n\n  %s\n\n"+
-		"Set DATABASE_URL to a server where databases may be made, or run Docker, or install PostgreSQL 14 or later.",
+		"Set DATABASE_URL to a server where databases may be made, or run Docker, or install PostgreSQL 14 or later",
 		strings.Join(refused, "\n  "))
 }
 
-func (h *harness) databases(t testing.TB) *databases {
-	t.Helper()
+func (h *harness) databases(tb testing.TB) *databases {
+	tb.Helper()
 	opened, err := h.open()
 	if err != nil {
-		t.Fatalf("testdatabase: %v", err)
+		tb.Fatalf("testdatabase: %v", err)
 	}
 	return opened
 }
 
-func (h *harness) new(t testing.TB) string {
-	t.Helper()
-	databases := h.databases(t)
+func (h *harness) new(tb testing.TB) string {
+	tb.Helper()
+	databases := h.databases(tb)
 	if err := h.template(); err != nil {
-		t.Fatalf("testdatabase: %v", err)
+		tb.Fatalf("testdatabase: %v", err)
 	}
-	return h.create(t, databases.template(h.options.Fingerprint))
+	return h.create(tb, databases.template(h.options.Fingerprint))
 }
 
-func (h *harness) empty(t testing.TB) string {
-	t.Helper()
-	return h.create(t, "template0")
+func (h *harness) empty(tb testing.TB) string {
+	tb.Helper()
+	return h.create(tb, "template0")
 }
 
-func (h *harness) create(t testing.TB, template string) string {
-	t.Helper()
-	databases := h.databases(t)
-	ctx, cancel := context.WithTimeout(t.Context(), databaseLimit)
+func (h *harness) create(tb testing.TB, template string) string {
+	tb.Helper()
+	databases := h.databases(tb)
+	ctx, cancel := context.WithTimeout(tb.Context(), databaseLimit)
 	defer cancel()
 	name := freshName()
 	if err := databases.create(ctx, name, template); err != nil {
-		t.Fatalf("testdatabase: %v", err)
+		tb.Fatalf("testdatabase: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), databaseLimit)
 		defer cancel()
 		if err := databases.drop(ctx, name); err != nil {
-			t.Errorf("testdatabase: %v", err)
+			tb.Errorf("testdatabase: %v", err)
 		}
 	})
 	return databases.urlOf(name)

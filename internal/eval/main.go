@@ -1,0 +1,52 @@
+// Command eval measures what the agents compute against their targets on real
+// data and prints one table. It exits with 1 when a figure is missed, and where
+// the data isn't there.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"github.com/nuzantara/ciclo/agents/clientvalue/eval"
+)
+
+func main() {
+	data := flag.String("data", "../shared/data", "folder of the data sets")
+	flag.Parse()
+	missed, err := run(*data)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "eval:", err)
+		os.Exit(1)
+	}
+	if missed > 0 {
+		fmt.Fprintf(os.Stderr, "eval: %d figures are missed\n", missed)
+		os.Exit(1)
+	}
+}
+
+func run(data string) (missed int, err error) {
+	var figures []eval.Figure
+	for _, measure := range []func() ([]eval.Figure, error){
+		func() ([]eval.Figure, error) { return eval.CDNOW(data) },
+		eval.FitTimes,
+	} {
+		some, err := measure()
+		if err != nil {
+			return 0, err
+		}
+		figures = append(figures, some...)
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "FIGURE\tTARGET\tMEASURED\t")
+	for _, f := range figures {
+		verdict := "met"
+		if !f.Pass {
+			verdict = "MISSED"
+			missed++
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Name, f.Target, f.Measured, verdict)
+	}
+	return missed, w.Flush()
+}
