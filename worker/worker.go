@@ -113,12 +113,20 @@ func New(cfg Config) (*Worker, error) {
 		SoftStopTimeout:      cfg.Drain,
 		FetchPollInterval:    time.Second,
 		FetchCooldown:        cfg.FetchCooldown,
-		Logger:               w.cfg.Log.With("component", "river"),
+		Logger:               slog.New(warnings{w.cfg.Log.With("component", "river").Handler()}),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make River's client: %w", err)
 	}
 	return w, nil
+}
+
+// warnings passes on what is a warning or worse: River's own notes are not the
+// operator's.
+type warnings struct{ slog.Handler }
+
+func (h warnings) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && h.Handler.Enabled(ctx, l)
 }
 
 func cmpOr(d, def time.Duration) time.Duration {

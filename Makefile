@@ -1,0 +1,54 @@
+# `make help` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help build demo dev test check lint format arch eval bench bench-quick images clean
+
+GOLANGCI_LINT_VERSION := v2.15.0
+GOBIN := $(shell go env GOPATH)/bin
+BINARIES := bin/ciclo bin/orchestrator bin/worker
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the three programs into bin/.
+	go build -trimpath -o bin/ ./cmd/...
+
+demo: build ## Run everything here on demo data and show the result; Ctrl-C ends it.
+	bin/ciclo dev --demo
+
+dev: build ## Run everything here, without demo data.
+	bin/ciclo dev
+
+test: ## Run all tests, on a real Postgres.
+	go test -race -shuffle=on ./...
+
+check: format-check lint test ## Format, vet, lint, arch and tests: what CI runs.
+
+format: ## Format the code.
+	gofmt -w .
+
+.PHONY: format-check
+format-check:
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not formatted (make format): $$files"; exit 1; fi
+	go vet ./...
+
+lint: $(GOBIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Lint.
+	$< run ./...
+
+$(GOBIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
+	go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(GOBIN)/golangci-lint $@
+
+eval: ## Measure the agents' figures against their targets (DATA=folder).
+	go run ./internal/eval -data $(or $(DATA),../shared/data)
+
+bench: ## Measure speed as ratios against floors, under ten minutes.
+	go run ./internal/bench
+
+bench-quick: ## The same in about a minute, rougher.
+	go run ./internal/bench -quick
+
+images: ## Build the container image from local binaries, and check it with compose.
+	deploy/check-compose
+
+clean: ## Remove what was built; the data of make demo stays in .ciclo.
+	rm -rf bin
