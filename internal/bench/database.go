@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/nuzantara/ciclo/internal/localpostgres"
+	"github.com/nuzantara/ciclo/internal/postgres"
+)
+
+// database is the server that everything in a run uses: DATABASE_URL's, or one
+// of the run's own, durable as in production.
+type database struct {
+	url   string // of the maintenance database
+	admin *pgxpool.Pool
+	own   *localpostgres.Server
+	dir   string
+	made  []string
+}
+
+func openDatabase(ctx context.Context, dir string) (_ *database, err error) {
+	d := &database{url: os.Getenv("DATABASE_URL"), dir: dir}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if d.url == "" {
+		if d.own, err = localpostgres.Start(ctx, localpostgres.Config{Dir: dir}); err != nil {
+			return nil, err
+		}
+		d.url = d.own.URL("postgres")
+	}
+	if d.admin, err = postgres.Connect(ctx, postgres.PoolConfig{URL: d.url, Name: "ciclo bench admin", MaxConns: 2}); err != nil {
+		return nil, err
+	}
+	if err := d.admin.Ping(ctx); err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	return d, nil
+}
+
+// create makes an empty database and returns its URL.
+func (d *database) create(ctx context.Context, name string) (string, error) {
+	name = fmt.Sprintf("ciclo_bench_%d_%s", os.Getpid(), name)
+	if _, err := d.admin.Exec(ctx, `CREATE DATABASE `+pgx.Identifier{name}.Sanitize()); err != nil {
+		return "", fmt.Errorf("create database: %w", err)
+	}
+	d.made = append(d.made, name)
+	address, err := url.Parse(d.url)
+	if err != nil {
+		return "", errors.New("DATABASE_URL is not a URL") // without its text, which may hold a password
+	}
+	address.Path = "/" + name
+	return address.String(), nil
+}
+
+// close leaves nothing behind: no database in a server of others, no server of ours.
+func (d *database) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var errs []error
+	if d.admin != nil {
+		for _, name := range d.made {
+			_, err := d.admin.Exec(ctx, `DROP DATABASE IF EXISTS `+pgx.Identifier{name}.Sanitize()+` WITH (FORCE)`)
+			errs = append(errs, err)
+		}
+		d.admin.Close()
+	}
+	if d.own != nil {
+		errs = append(errs, d.own.Stop(), localpostgres.Remove(ctx, d.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// settings are what a durable figure depends on.
+func (d *database) settings(ctx context.Context) string {
+	var text string
+	err := d.admin.QueryRow(ctx, `
+		SELECT format('PostgreSQL %s, fsync %s, synchronous_commit %s, shared_buffers %s', current_setting('server_version'),
+		              current_setting('fsync'), current_setting('synchronous_commit'), current_setting('shared_buffers'))`).Scan(&text)
+	if err != nil {
+		return err.Error()
+	}
+	if d.own != nil {
+		return text + ", started for this run, data in " + d.own.DataDir
+	}
+	return text + ", of DATABASE_URL"
+}
+
+// transactions is how many the database has ended, whoever asked.
+func (d *database) transactions(ctx context.Context, address string) (float64, error) {
+	name, err := url.Parse(address)
+	if err != nil {
+		return 0, err
+	}
+	var n float64
+	err = d.admin.QueryRow(ctx, `SELECT (xact_commit + xact_rollback)::float8 FROM pg_stat_database WHERE datname = $1`, name.Path[1:]).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count transactions: %w", err)
+	}
+	return n, nil
+}
+
+// awaitLeft returns when no client is connected to the database. A session hands
+// in its statistics when it ends.
+func (d *database) awaitLeft(ctx context.Context, address string) error {
+	name, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	return await(ctx, d.admin, 1, `SELECT (count(*) = 0)::int FROM pg_stat_activity WHERE datname = '`+name.Path[1:]+`' AND backend_type = 'client backend'`)
+}

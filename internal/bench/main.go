@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+	"time"
+)
+
+// limit ends a run that hangs; a full one takes about six minutes.
+const limit = 10 * time.Minute
+
+func main() {
+	quick := flag.Bool("quick", false, "one short turn of everything, in about a minute: does it work, not how fast is it")
+	only := flag.String("only", "", "run the sections whose names match this `regexp`: accept, river, life, status, latency, idle")
+	asJSON := flag.Bool("json", false, "print the table as JSON")
+	floor := flag.String("floor", "", "(internal) serve the bare handlers on this address")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if *floor != "" {
+		exit(serveFloor(ctx, *floor, os.Getenv("DATABASE_URL")))
+	}
+	sections, err := regexp.Compile(*only)
+	if err != nil {
+		exit(fmt.Errorf("-only: %w", err))
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	exit(run(ctx, *quick, sections, *asJSON))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// errMissed ends the process with 1 after the table was printed.
+var errMissed = errors.New("an aim was missed")
+
+func run(ctx context.Context, quick bool, only *regexp.Regexp, asJSON bool) (err error) {
+	began := time.Now()
+	b, err := open(ctx, quick)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	report := report{Machine: describe(ctx, b.database), Repeats: b.plan.repeats}
+	for _, s := range []struct {
+		name    string
+		measure func(context.Context) ([]figure, error)
+	}{
+		{"accept", b.accept},
+		{"river", b.riverInserts},
+		{"life", b.life},
+		{"status", b.status},
+		{"latency", b.latency},
+		{"idle", b.idle},
+	} {
+		if !only.MatchString(s.name) {
+			continue
+		}
+		b.say("%s …", s.name)
+		figures, err := s.measure(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		report.Figures = append(report.Figures, figures...)
+	}
+	report.Seconds = time.Since(began).Seconds()
+	if err := report.print(os.Stdout, asJSON); err != nil {
+		return err
+	}
+	if report.missed() {
+		return errMissed
+	}
+	return nil
+}
