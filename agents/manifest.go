@@ -35,6 +35,18 @@ type Manifest struct {
 	Concurrency int `json:"concurrency"`
 	// Priority is 1 (first) to 4.
 	Priority int `json:"priority"`
+	// DeadlineSeconds bounds an execution over all its attempts, from its acceptance
+	// on; 0 is no bound.
+	DeadlineSeconds int `json:"deadline_seconds"`
+	// StallSeconds is how long an attempt may go without progress or a finished
+	// step before it shows as stalled; 0 is for ever.
+	StallSeconds int `json:"stall_seconds"`
+	// Breaker pauses the agent after so many failures of one class in a row, over
+	// all its executions; 0 never does. A probe runs ProbeSeconds later.
+	Breaker struct {
+		Failures     int `json:"failures"`
+		ProbeSeconds int `json:"probe_seconds"`
+	} `json:"breaker"`
 	// Effects is the class of its effects on the outside world: none, messages, pull_request.
 	Effects string `json:"effects"`
 	// Schedule is when it runs by default, as a cron expression in the firm's zone.
@@ -140,6 +152,12 @@ func ParseManifest(text []byte) (*Manifest, error) {
 	}
 	if m.TimeoutSeconds <= 0 || m.Timeout() > MaxTimeout {
 		wrong("timeout_seconds %d must be in 1..%d", m.TimeoutSeconds, int(MaxTimeout.Seconds()))
+	}
+	if m.DeadlineSeconds < 0 || m.StallSeconds < 0 {
+		wrong("deadline_seconds %d and stall_seconds %d must not be negative", m.DeadlineSeconds, m.StallSeconds)
+	}
+	if m.Breaker.Failures < 0 || (m.Breaker.Failures > 0) != (m.Breaker.ProbeSeconds > 0) {
+		wrong("breaker needs failures and probe_seconds, both positive, or neither")
 	}
 	if m.Tries < 1 {
 		wrong("tries %d must be at least 1", m.Tries)

@@ -51,6 +51,10 @@ type Journal interface {
 	// Record runs fn, whose result is the step's output, and stores it, all in
 	// one fenced transaction.
 	Record(ctx context.Context, step string, startedAt time.Time, fn func(tx pgx.Tx) (json.RawMessage, error)) error
+	// Intend notes that an effect is about to happen and returns where it stands.
+	Intend(ctx context.Context, name, key string, policy Policy) (EffectState, error)
+	// Settle notes how it ended: done with an outcome, not_done or unknown.
+	Settle(ctx context.Context, name, state string, outcome json.RawMessage) error
 	// Progress keeps the latest figures; it returns at once and never fails the work.
 	Progress(done, total int64, text string)
 }

@@ -21,6 +21,7 @@ import (
 type shown struct {
 	execution.Execution
 	Message     string                 `json:"message"`
+	Attempts    []execution.Attempt    `json:"attempts"`
 	Transitions []execution.Transition `json:"transitions"`
 }
 
@@ -32,7 +33,7 @@ func (o *Orchestrator) getExecution(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, shown{e, message(e), transitions})
+	return c.JSON(http.StatusOK, shown{e, message(e), execution.Attempts(transitions), transitions})
 }
 
 func (o *Orchestrator) cancelExecution(c echo.Context) error {

@@ -37,13 +37,15 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 		return err
 	}
 	e, err := o.store.Accept(c.Request().Context(), postgres.Acceptance{
-		Agent:          manifest.Name,
-		IDPrefix:       manifest.IDPrefix,
-		Parameters:     parameters,
-		Tries:          manifest.Tries,
-		TimeoutSeconds: manifest.TimeoutSeconds,
-		Priority:       manifest.Priority,
-		Reason:         "accepted over the API",
+		Agent:           manifest.Name,
+		IDPrefix:        manifest.IDPrefix,
+		Parameters:      parameters,
+		Tries:           manifest.Tries,
+		TimeoutSeconds:  manifest.TimeoutSeconds,
+		Priority:        manifest.Priority,
+		DeadlineSeconds: manifest.DeadlineSeconds,
+		StallSeconds:    manifest.StallSeconds,
+		Reason:          "accepted over the API",
 	})
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ var (
 	errTaken     = errors.New("the execution was taken away from this worker")
 	errCancelled = errors.New("the execution is to be cancelled")
 	errTimeout   = errors.New("the attempt took longer than its timeout")
+	errDeadline  = errors.New("the execution's deadline has passed")
 )
 
 // unwindGrace is how long an agent may go on after its context is done. After
@@ -75,7 +76,11 @@ func (h *attempts) Work(ctx context.Context, job *river.Job[queue.Args]) error {
 
 // run runs the agent within its timeout and returns its encoded result.
 func (w *Worker) run(ctx context.Context, cancel context.CancelCauseFunc, a *postgres.Attempt, log *slog.Logger) (json.RawMessage, error) {
-	timer := time.AfterFunc(a.Timeout, func() { cancel(errTimeout) })
+	limit, cause := a.Timeout, errTimeout
+	if a.Left != nil && *a.Left < limit {
+		limit, cause = *a.Left, errDeadline
+	}
+	timer := time.AfterFunc(limit, func() { cancel(cause) })
 	defer timer.Stop()
 
 	journal := newJournal(w.store, a, cancel, log)
@@ -170,26 +175,44 @@ func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, resu
 		if w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Cancelled(ctx, a) }) == nil {
 			log.Info("execution cancelled")
 		}
-	case cause != nil && !errors.Is(cause, errTimeout):
+	case cause != nil && !errors.Is(cause, errTimeout) && !errors.Is(cause, errDeadline):
 		if w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Interrupt(ctx, a) }) == nil {
 			log.Info("attempt interrupted: the execution goes to another worker")
 		}
 	default:
 		f := failureOf(err, cause, a)
-		if w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Fail(ctx, a, f) }) == nil {
+		f.Breaker = w.breaker(a.Execution.Agent)
+		paused := false
+		write := func(ctx context.Context) (err error) {
+			paused, err = w.store.Fail(ctx, a, f)
+			return err
+		}
+		if w.lastWord(ctx, runCtx, log, write) == nil {
 			log.Warn("attempt failed", "class", f.Class, "permanent", f.Permanent, "error", f.Text)
 		}
+		if paused {
+			log.Error("the agent is paused: its executions fail one after the other; a probe will run, or resume it by hand")
+		}
 	}
+}
+
+func (w *Worker) breaker(agent string) postgres.Breaker {
+	b := w.cfg.Catalogue.Find(agent).Breaker
+	return postgres.Breaker{Failures: b.Failures, ProbeAfter: time.Duration(b.ProbeSeconds) * time.Second}
 }
 
 func failureOf(err, cause error, a *postgres.Attempt) postgres.Failure {
 	f := postgres.Failure{Class: execution.ClassError, Text: err.Error(), RetryIn: retryDelay(a.Execution.Failures)}
 	var p *panicError
 	switch {
+	case errors.Is(cause, errDeadline):
+		f.Class, f.Permanent, f.Text = execution.ClassDeadline, true, fmt.Sprintf("the execution's deadline has passed: %s", err)
 	case errors.Is(cause, errTimeout):
 		f.Class, f.Text = execution.ClassTimeout, fmt.Sprintf("the attempt took longer than %s: %s", a.Timeout, err)
 	case errors.As(err, &p):
 		f.Class = execution.ClassPanic
+	case errors.Is(err, agents.ErrUnknownEffect):
+		f.Class, f.Permanent = execution.ClassUnknownEffect, true
 	case agents.IsPermanent(err):
 		f.Class, f.Permanent = execution.ClassPermanent, true
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
@@ -42,6 +43,26 @@ func (j *journal) Output(ctx context.Context, step string) (json.RawMessage, err
 
 func (j *journal) Record(ctx context.Context, step string, startedAt time.Time, fn func(tx pgx.Tx) (json.RawMessage, error)) error {
 	err := j.store.RecordStep(ctx, j.a, step, startedAt, fn)
+	if errors.Is(err, execution.ErrStale) {
+		j.cancel(errTaken)
+	}
+	return err
+}
+
+func (j *journal) Intend(ctx context.Context, name, key string, policy agents.Policy) (agents.EffectState, error) {
+	e, fresh, err := j.store.IntendEffect(ctx, j.a, name, key, string(policy))
+	if errors.Is(err, execution.ErrStale) {
+		j.cancel(errTaken)
+	}
+	return agents.EffectState{State: e.State, Fresh: fresh, Outcome: e.Outcome}, err
+}
+
+// Settle outlives the attempt's context: what happened is written down even where
+// the attempt is being interrupted.
+func (j *journal) Settle(ctx context.Context, name, state string, outcome json.RawMessage) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := j.store.SettleEffect(ctx, j.a, name, state, outcome)
 	if errors.Is(err, execution.ErrStale) {
 		j.cancel(errTaken)
 	}

@@ -28,10 +28,15 @@ type Execution struct {
 	// DurationSeconds is from acceptance to the end.
 	DurationSeconds *float64 `json:"duration_seconds"`
 
-	WorkerID *string         `json:"worker_id"`
-	Progress *Progress       `json:"progress"`
-	Result   json.RawMessage `json:"result"`
-	Error    *Error          `json:"error"`
+	DeadlineAt *time.Time `json:"deadline_at"`
+	WorkerID   *string    `json:"worker_id"`
+	Progress   *Progress  `json:"progress"`
+	// ProgressAt is when the present attempt last moved: progress, or a finished step.
+	ProgressAt *time.Time `json:"progress_at"`
+	// Stalled says that it has not moved for longer than its agent's threshold.
+	Stalled bool            `json:"stalled"`
+	Result  json.RawMessage `json:"result"`
+	Error   *Error          `json:"error"`
 }
 
 // Progress is how far the present attempt says it is.
@@ -56,6 +61,9 @@ const (
 	ClassTimeout   = "timeout"
 	ClassPanic     = "panic"
 	ClassLost      = "lost"
+	ClassDeadline  = "deadline"
+	// ClassUnknownEffect is of an effect that may have happened: a person must look.
+	ClassUnknownEffect = "unknown_effect"
 )
 
 // Transition is one move, append-only. From is empty for the acceptance.
@@ -66,4 +74,34 @@ type Transition struct {
 	Attempt int       `json:"attempt"`
 	Worker  *string   `json:"worker_id"`
 	Reason  string    `json:"reason"`
+	// Outcome is how the attempt ended, of a move out of running: completed,
+	// failed, cancelled, interrupted, lost or given_back.
+	Outcome *string `json:"outcome"`
+	Error   *Error  `json:"error"`
+}
+
+// Attempt is one claim of an execution and how it ended; the outcome is nil
+// while it runs.
+type Attempt struct {
+	Attempt   int        `json:"attempt"`
+	Worker    *string    `json:"worker_id"`
+	StartedAt time.Time  `json:"started_at"`
+	EndedAt   *time.Time `json:"ended_at"`
+	Outcome   *string    `json:"outcome"`
+	Error     *Error     `json:"error"`
+}
+
+// Attempts reads the attempts off an execution's transitions.
+func Attempts(transitions []Transition) []Attempt {
+	attempts := []Attempt{}
+	for _, t := range transitions {
+		switch {
+		case t.To == Running:
+			attempts = append(attempts, Attempt{Attempt: t.Attempt, Worker: t.Worker, StartedAt: t.At})
+		case t.From == Running && len(attempts) > 0:
+			last := &attempts[len(attempts)-1]
+			last.EndedAt, last.Outcome, last.Error = &t.At, t.Outcome, t.Error
+		}
+	}
+	return attempts
 }

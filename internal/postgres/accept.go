@@ -20,6 +20,11 @@ type Acceptance struct {
 	Tries          int
 	TimeoutSeconds int
 	Priority       int
+	// DeadlineSeconds bounds the whole execution, over all its attempts, from now
+	// on; 0 is no bound. Without progress for StallSeconds it shows as stalled; 0
+	// is never.
+	DeadlineSeconds int
+	StallSeconds    int
 	// Reason goes into the first transition.
 	Reason string
 }
@@ -36,15 +41,15 @@ func (s *Store) Accept(ctx context.Context, a Acceptance) (execution.Execution, 
 		}
 		accepted, err = scanExecution(tx.QueryRow(ctx, `
 			WITH e AS (
-				INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id)
-				VALUES ($1, $2, 'started', $3, $4, $5, $6, $7)
+				INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds)
+				VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($9, 0) * interval '1 second', nullif($10, 0))
 				RETURNING *
 			), logged AS (
 				INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason)
 				SELECT id, status, attempt, $8 FROM e
 			)
 			SELECT `+executionColumns+` FROM e`,
-			id, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.Reason))
+			id, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.Reason, a.DeadlineSeconds, a.StallSeconds))
 		return err
 	})
 	if err != nil {

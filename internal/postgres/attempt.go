@@ -20,6 +20,8 @@ type Attempt struct {
 	Execution execution.Execution
 	WorkerID  string
 	Timeout   time.Duration
+	// Left is the time to the execution's deadline at the claim; nil without one.
+	Left *time.Duration
 
 	job *river.Job[queue.Args]
 }
@@ -41,6 +43,7 @@ func (a *Attempt) fence(more ...any) []any {
 func (s *Store) Claim(ctx context.Context, job *river.Job[queue.Args], workerID string, lease time.Duration) (*Attempt, error) {
 	a := &Attempt{WorkerID: workerID, job: job}
 	var timeoutSeconds int
+	var left *time.Duration // until the execution's deadline
 	e, err := scanExecution(s.pool.QueryRow(ctx, `
 		WITH renewed AS (
 			UPDATE ciclo.workers SET lease_until = now() + $4::interval
@@ -51,20 +54,24 @@ func (s *Store) Claim(ctx context.Context, job *river.Job[queue.Args], workerID 
 			    progress_done = NULL, progress_total = NULL, progress_text = NULL, progress_at = NULL
 			WHERE id = $1 AND river_job_id = $2 AND status = ANY ($5) AND cancel_requested_at IS NULL
 			  AND EXISTS (SELECT FROM ciclo.workers WHERE id = $3 AND ended_at IS NULL)
+			  AND NOT `+paused+`
 			RETURNING *
 		), logged AS (
 			INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, reason)
 			SELECT id, 'started', status, attempt, worker_id, 'claimed' FROM e
 		)
-		SELECT `+executionColumns+`, e.timeout_seconds FROM e`,
-		job.Args.ExecutionID, job.ID, workerID, lease, sources(execution.Running)), &timeoutSeconds)
+		SELECT `+executionColumns+`, e.timeout_seconds, e.deadline_at - now() FROM e`,
+		job.Args.ExecutionID, job.ID, workerID, lease, sources(execution.Running)), &timeoutSeconds, &left)
 	if errors.Is(err, execution.ErrNotFound) {
+		if err := s.deferPaused(ctx, job); err != nil {
+			return nil, err
+		}
 		return nil, execution.ErrStale
 	}
 	if err != nil {
 		return nil, fmt.Errorf("claim execution %s: %w", job.Args.ExecutionID, err)
 	}
-	a.Execution, a.Timeout = e, time.Duration(timeoutSeconds)*time.Second
+	a.Execution, a.Timeout, a.Left = e, time.Duration(timeoutSeconds)*time.Second, left
 	return a, nil
 }
 
@@ -87,7 +94,7 @@ func (s *Store) Complete(ctx context.Context, a *Attempt, result []byte) error {
 			SET status = 'completed', result = $4, worker_id = NULL, ended_at = now(), status_at = now(),
 			    error_class = NULL, error_text = NULL
 			WHERE `+fence+` AND status = ANY ($5)
-			RETURNING e.*`, "completed", a, result, sources(execution.Completed))
+			RETURNING e.*`, ending{outcome: "completed", reason: "completed"}, a, result, sources(execution.Completed))
 	})
 }
 
@@ -99,17 +106,21 @@ type Failure struct {
 	Permanent bool
 	// RetryIn is the delay of the next attempt, where there is one.
 	RetryIn time.Duration
+	// Breaker is the agent's; permanent failures don't count for it, since they
+	// are of one request and its data.
+	Breaker Breaker
 }
 
 // Fail ends the attempt: cancelled if that was asked for, failed where tries are
 // spent or the failure is permanent, else started with a due time and no River
-// row, so that no late delivery of the old one starts before its time.
-func (s *Store) Fail(ctx context.Context, a *Attempt, f Failure) error {
-	return s.finish(ctx, a, func(tx pgx.Tx) error {
+// row, so that no late delivery of the old one starts before its time. True
+// where it was the failure that paused the agent.
+func (s *Store) Fail(ctx context.Context, a *Attempt, f Failure) (pausedAgent bool, err error) {
+	err = s.finish(ctx, a, func(tx pgx.Tx) error {
 		to := `CASE WHEN e.cancel_requested_at IS NOT NULL THEN 'cancelled'
 		            WHEN $6 OR e.failures + 1 >= e.tries THEN 'failed'
 		            ELSE 'started' END`
-		return s.move(ctx, tx, `
+		err := s.move(ctx, tx, `
 			UPDATE ciclo.executions e
 			SET status = `+to+`, failures = failures + 1, worker_id = NULL, status_at = now(),
 			    ended_at        = CASE `+to+` WHEN 'started' THEN NULL ELSE now() END,
@@ -117,8 +128,14 @@ func (s *Store) Fail(ctx context.Context, a *Attempt, f Failure) error {
 			    river_job_id    = CASE `+to+` WHEN 'started' THEN NULL ELSE river_job_id END,
 			    error_class = $4, error_text = $5
 			WHERE `+fence+`
-			RETURNING e.*`, "attempt failed: "+f.Class, a, f.Class, storable(f.Text), f.Permanent, f.RetryIn)
+			RETURNING e.*`, ending{"failed", "attempt failed: " + f.Class, f.Class, storable(f.Text)}, a, f.Class, storable(f.Text), f.Permanent, f.RetryIn)
+		if err != nil || f.Permanent {
+			return err
+		}
+		pausedAgent, err = s.countFailure(ctx, tx, a, f.Class, f.Breaker)
+		return err
 	})
+	return pausedAgent && err == nil, err
 }
 
 // Cancelled ends the attempt as asked. ErrStale also where nobody asked.
@@ -128,7 +145,7 @@ func (s *Store) Cancelled(ctx context.Context, a *Attempt) error {
 			UPDATE ciclo.executions e
 			SET status = 'cancelled', worker_id = NULL, ended_at = now(), status_at = now()
 			WHERE `+fence+` AND status = ANY ($4) AND cancel_requested_at IS NOT NULL
-			RETURNING e.*`, "cancelled on request", a, sources(execution.Cancelled))
+			RETURNING e.*`, ending{outcome: "cancelled", reason: "cancelled on request"}, a, sources(execution.Cancelled))
 	})
 }
 
@@ -151,7 +168,7 @@ func (s *Store) Interrupt(ctx context.Context, a *Attempt) error {
 			return s.move(ctx, tx, `
 				UPDATE ciclo.executions e
 				SET status = 'cancelled', worker_id = NULL, ended_at = now(), status_at = now()
-				WHERE `+fence+` RETURNING e.*`, "cancelled on request", a)
+				WHERE `+fence+` RETURNING e.*`, ending{outcome: "cancelled", reason: "cancelled on request"}, a)
 		}
 		job, err := s.river.InsertTx(ctx, tx, queue.Args{ExecutionID: a.Execution.ID}, queue.InsertOpts(a.Execution.Agent, priority))
 		if err != nil {
@@ -160,7 +177,7 @@ func (s *Store) Interrupt(ctx context.Context, a *Attempt) error {
 		return s.move(ctx, tx, `
 			UPDATE ciclo.executions e
 			SET status = 'started', worker_id = NULL, river_job_id = $4, status_at = now()
-			WHERE `+fence+` RETURNING e.*`, "interrupted: the worker stops", a, job.Job.ID)
+			WHERE `+fence+` RETURNING e.*`, ending{outcome: "interrupted", reason: "interrupted: the worker stops"}, a, job.Job.ID)
 	})
 }
 
@@ -178,14 +195,24 @@ func (s *Store) finish(ctx context.Context, a *Attempt, move func(tx pgx.Tx) err
 	return nil
 }
 
+// ending is how an attempt ended, for its transition.
+type ending struct{ outcome, reason, errorClass, errorText string }
+
 // move runs one fenced UPDATE of a running execution and logs the transition in
-// the same statement. ErrStale where the fence refuses it.
-func (s *Store) move(ctx context.Context, tx pgx.Tx, update, reason string, a *Attempt, args ...any) error {
-	args = a.fence(append(args, reason)...)
+// the same statement. One that completes ends its agent's streak of failures and,
+// where it was the probe, its pause. ErrStale where the fence refuses it.
+func (s *Store) move(ctx context.Context, tx pgx.Tx, update string, how ending, a *Attempt, args ...any) error {
+	args = a.fence(append(args, how.outcome, how.reason, how.errorClass, how.errorText)...)
+	n := len(args)
 	tag, err := tx.Exec(ctx, fmt.Sprintf(`
-		WITH moved AS (%s)
-		INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, reason)
-		SELECT id, 'running', status, attempt, $3::uuid, $%d FROM moved`, update, len(args)), args...)
+		WITH moved AS (%s), calmed AS (
+			DELETE FROM ciclo.streaks s USING moved WHERE s.agent = moved.agent AND moved.status = 'completed'
+		), resumed AS (
+			DELETE FROM ciclo.pauses p USING moved WHERE p.probe_id = moved.id AND moved.status = 'completed'
+		)
+		INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, outcome, reason, error_class, error_text)
+		SELECT id, 'running', status, attempt, $3::uuid, $%d, $%d, nullif($%d, ''), nullif($%d, '') FROM moved`,
+		update, n-3, n-2, n-1, n), args...)
 	if err != nil {
 		return err
 	}

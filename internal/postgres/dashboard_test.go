@@ -14,8 +14,8 @@ func TestDashboards(t *testing.T) {
 	b := newBundle(t)
 	w, lost := b.worker(), b.worker()
 	b.must(b.Complete(b.ctx, b.run(b.accept().ID, w), []byte(`{}`)))
-	b.must(b.Fail(b.ctx, b.run(b.accept().ID, w), postgres.Failure{Class: "permanent", Text: "no\nstack", Permanent: true}))
-	b.must(b.Fail(b.ctx, b.run(b.accept().ID, w), postgres.Failure{Class: "error", Text: "later"}))
+	b.failed(b.run(b.accept().ID, w), postgres.Failure{Class: "permanent", Text: "no\nstack", Permanent: true})
+	b.failed(b.run(b.accept().ID, w), postgres.Failure{Class: "error", Text: "later"})
 	b.run(b.accept().ID, w)
 	b.accept()
 	b.expire(lost)
@@ -55,7 +55,7 @@ func TestTheDashboardRoleReadsAndNoMore(t *testing.T) {
 	b.must(err)
 	views, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	b.must(err)
-	want := []string{"client_values", "durations", "executions", "executions_by_status", "executions_per_hour", "failures", "queue", "workers"}
+	want := []string{"attempts", "client_values", "durations", "effects", "executions", "executions_by_status", "executions_per_hour", "failures", "pauses", "queue", "workers"}
 	if diff := cmp.Diff(want, views); diff != "" {
 		t.Errorf("the role sees %s", diff)
 	}

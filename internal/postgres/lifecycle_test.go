@@ -71,7 +71,7 @@ func TestClaimRefusesStaleDeliveries(t *testing.T) {
 		"an execution that runs already": func(id string) (string, int64) { return w, b.jobID(b.run(id, w)) },
 		"a row from before a retry's due time": func(id string) (string, int64) {
 			a := b.run(id, w)
-			b.must(b.Fail(b.ctx, a, postgres.Failure{Class: "error", Text: "no", RetryIn: time.Hour}))
+			b.failed(a, postgres.Failure{Class: "error", Text: "no", RetryIn: time.Hour})
 			return w, b.lastJob(id)
 		},
 	} {
@@ -158,7 +158,7 @@ func TestFailing(t *testing.T) {
 	} {
 		e := b.accept()
 		for range c.failures {
-			b.must(b.Fail(b.ctx, b.run(e.ID, w), postgres.Failure{Class: "error", Text: "before"}))
+			b.failed(b.run(e.ID, w), postgres.Failure{Class: "error", Text: "before"})
 			_, err := b.Enqueue(b.ctx)
 			b.must(err)
 		}
@@ -167,7 +167,7 @@ func TestFailing(t *testing.T) {
 			_, err := b.Cancel(b.ctx, e.ID)
 			b.must(err)
 		}
-		b.must(b.Fail(b.ctx, a, c.failure))
+		b.failed(a, c.failure)
 		got := b.get(e.ID)
 		if got.Status != c.status || got.Failures != c.failures+1 || (got.NextAttemptAt != nil) != c.willBeTried || got.WorkerID != nil || got.Error == nil {
 			t.Errorf("%s: got %+v, error %+v", name, got, got.Error)
@@ -176,7 +176,7 @@ func TestFailing(t *testing.T) {
 			t.Errorf("%s: %d River rows are not completed", name, n)
 		}
 		// Written twice, the second is refused: nothing is counted twice.
-		if err := b.Fail(b.ctx, a, c.failure); !errors.Is(err, execution.ErrStale) {
+		if _, err := b.Fail(b.ctx, a, c.failure); !errors.Is(err, execution.ErrStale) {
 			t.Errorf("%s: the second write gave %v", name, err)
 		}
 		if again := b.get(e.ID); again.Failures != got.Failures {
@@ -190,7 +190,7 @@ func TestARetryStartsNotBeforeItsTime(t *testing.T) {
 	b := newBundle(t)
 	w := b.worker()
 	e := b.accept()
-	b.must(b.Fail(b.ctx, b.run(e.ID, w), postgres.Failure{Class: "error", Text: "no", RetryIn: time.Hour}))
+	b.failed(b.run(e.ID, w), postgres.Failure{Class: "error", Text: "no", RetryIn: time.Hour})
 	b.sweepAll()
 	if got := b.get(e.ID); got.NextAttemptAt == nil {
 		t.Fatal("an execution was enqueued an hour early")
@@ -256,8 +256,11 @@ func TestTheFence(t *testing.T) {
 		supersede(e.ID, a)
 		before, path := b.get(e.ID), b.path(e.ID)
 		for what, write := range map[string]func() error{
-			"complete":  func() error { return b.Complete(b.ctx, a, []byte(`{"stale": true}`)) },
-			"fail":      func() error { return b.Fail(b.ctx, a, postgres.Failure{Class: "error", Text: "stale"}) },
+			"complete": func() error { return b.Complete(b.ctx, a, []byte(`{"stale": true}`)) },
+			"fail": func() error {
+				_, err := b.Fail(b.ctx, a, postgres.Failure{Class: "error", Text: "stale"})
+				return err
+			},
 			"interrupt": func() error { return b.Interrupt(b.ctx, a) },
 			"cancelled": func() error { return b.Cancelled(b.ctx, a) },
 			"progress":  func() error { return b.SaveProgress(b.ctx, a, execution.Progress{Text: "stale"}) },
@@ -350,7 +353,7 @@ func TestCancelling(t *testing.T) {
 	b.must(b.Cancelled(b.ctx, a))
 
 	retrying := b.accept()
-	b.must(b.Fail(b.ctx, b.run(retrying.ID, w), postgres.Failure{Class: "error", Text: "no", RetryIn: time.Hour}))
+	b.failed(b.run(retrying.ID, w), postgres.Failure{Class: "error", Text: "no", RetryIn: time.Hour})
 	if e, err = b.Cancel(b.ctx, retrying.ID); err != nil || e.Status != execution.Cancelled || e.NextAttemptAt != nil {
 		t.Errorf("an execution between attempts became %+v, %v", e, err)
 	}

@@ -174,3 +174,10 @@ func (b *bundle) jobState(job int64) (state string) {
 	b.scan([]any{&state}, `SELECT state::text FROM ciclo.river_job WHERE id = $1`, job)
 	return state
 }
+
+// failed ends an attempt with a failure.
+func (b *bundle) failed(a *postgres.Attempt, f postgres.Failure) {
+	b.t.Helper()
+	_, err := b.Fail(b.ctx, a, f)
+	b.must(err)
+}

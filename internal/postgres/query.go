@@ -23,7 +23,9 @@ func (s *Store) Get(ctx context.Context, id string) (execution.Execution, []exec
 	e, err := scanExecution(s.pool.QueryRow(ctx, `
 		SELECT `+executionColumns+`, (
 			SELECT json_agg(json_build_object('from', t.from_status, 'to', t.to_status, 'at', t.at, 'attempt', t.attempt,
-			                                  'worker_id', t.worker_id, 'reason', t.reason) ORDER BY t.id)
+			                                  'worker_id', t.worker_id, 'reason', t.reason, 'outcome', t.outcome,
+			                                  'error', CASE WHEN t.error_class IS NOT NULL THEN json_build_object('class', t.error_class, 'text', t.error_text) END)
+			                ORDER BY t.id)
 			FROM ciclo.transitions t WHERE t.execution_id = e.id)
 		FROM ciclo.executions e WHERE e.id = $1`, id), &transitions)
 	if err != nil {

@@ -64,7 +64,7 @@ func (s *Store) Sweep(ctx context.Context, lease time.Duration, cursor string) (
 			 WHERE e.status = 'running' AND coalesce(w.lease_until < now(), true)
 			 LIMIT $3)
 			UNION ALL
-			(SELECT 'due', id, attempt, 0, NULL FROM ciclo.executions WHERE next_attempt_at <= now() LIMIT 1)
+			(SELECT 'due', id, attempt, 0, NULL FROM ciclo.executions e WHERE next_attempt_at <= now() AND NOT `+paused+` LIMIT 1)
 			UNION ALL
 			SELECT 'stray', q.id, q.attempt, q.river_job_id, NULL
 			FROM queued q LEFT JOIN ciclo.river_job j ON j.id = q.river_job_id
@@ -126,8 +126,8 @@ func (s *Store) Reap(ctx context.Context, lost Suspect, mayJudge func() bool) (b
 				  AND NOT EXISTS (SELECT FROM ciclo.workers w WHERE w.id = e.worker_id AND w.lease_until >= clock_timestamp())
 				RETURNING e.*
 			)
-			INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, reason)
-			SELECT id, 'running', status, attempt, $4::uuid, 'worker lost' FROM moved`,
+			INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, outcome, reason, error_class, error_text)
+			SELECT id, 'running', status, attempt, $4::uuid, 'lost', 'worker lost', error_class, error_text FROM moved`,
 			lost.ID, lost.Attempt, lost.JobID, lost.WorkerID, execution.ClassLost)
 		if err != nil {
 			return false, err
@@ -222,8 +222,8 @@ func (s *Store) Enqueue(ctx context.Context) (int, error) {
 	count := 0
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
-			SELECT id, agent, priority FROM ciclo.executions
-			WHERE status = 'started' AND next_attempt_at <= now()
+			SELECT id, agent, priority FROM ciclo.executions e
+			WHERE status = 'started' AND next_attempt_at <= now() AND NOT `+paused+`
 			ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED`, sweepBatch)
 		if err != nil {
 			return err

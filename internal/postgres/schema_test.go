@@ -202,7 +202,7 @@ func TestActivity(t *testing.T) {
 	}
 	w := b.worker()
 	b.must(b.Complete(b.ctx, b.run(b.accept().ID, w), []byte(`{}`)))
-	b.must(b.Fail(b.ctx, b.run(b.accept().ID, w), postgres.Failure{Class: "permanent", Permanent: true}))
+	b.failed(b.run(b.accept().ID, w), postgres.Failure{Class: "permanent", Permanent: true})
 	b.run(b.accept().ID, w)
 	last := b.accept()
 	a, err := b.Activity(b.ctx, "test-noop")

@@ -31,12 +31,8 @@ func (s *Store) StepOutput(ctx context.Context, a *Attempt, name string) (json.R
 // written nothing.
 func (s *Store) RecordStep(ctx context.Context, a *Attempt, name string, startedAt time.Time, fn func(tx pgx.Tx) (json.RawMessage, error)) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `SELECT FROM ciclo.executions e WHERE `+fence+` FOR NO KEY UPDATE`, a.fence()...)
-		if err != nil {
+		if err := s.hold(ctx, tx, a); err != nil {
 			return err
-		}
-		if tag.RowsAffected() == 0 {
-			return execution.ErrStale
 		}
 		output, err := fn(tx)
 		if err != nil {

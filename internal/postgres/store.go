@@ -54,7 +54,8 @@ func sources(to execution.Status) []string {
 // executionColumns are what scanExecution reads, of executions e.
 const executionColumns = `e.id, e.agent, e.status, e.parameters, e.attempt, e.failures, e.tries,
 	e.started_at, e.running_at, e.ended_at, e.next_attempt_at, e.cancel_requested_at, e.worker_id::text,
-	e.progress_done, e.progress_total, e.progress_text, e.progress_at, e.result, e.error_class, e.error_text`
+	e.progress_done, e.progress_total, e.progress_text, e.progress_at, e.result, e.error_class, e.error_text, e.deadline_at,
+	e.status = 'running' AND coalesce(greatest(e.progress_at, e.running_at) < now() - e.stall_seconds * interval '1 second', false)`
 
 // scanExecution reads executionColumns, and what more the query selects after them.
 func scanExecution(row pgx.Row, more ...any) (execution.Execution, error) {
@@ -65,7 +66,7 @@ func scanExecution(row pgx.Row, more ...any) (execution.Execution, error) {
 	err := row.Scan(append([]any{
 		&e.ID, &e.Agent, &e.Status, &e.Parameters, &e.Attempt, &e.Failures, &e.Tries,
 		&e.StartedAt, &e.RunningAt, &e.EndedAt, &e.NextAttemptAt, &e.CancelRequestedAt, &e.WorkerID,
-		&done, &total, &text, &at, &e.Result, &class, &errText,
+		&done, &total, &text, &at, &e.Result, &class, &errText, &e.DeadlineAt, &e.Stalled,
 	}, more...)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return e, execution.ErrNotFound
@@ -73,7 +74,8 @@ func scanExecution(row pgx.Row, more ...any) (execution.Execution, error) {
 	if err != nil {
 		return e, err
 	}
-	if at != nil {
+	e.ProgressAt = at
+	if text != nil {
 		e.Progress = &execution.Progress{Done: *done, Total: *total, Text: *text, At: *at}
 	}
 	if class != nil {

@@ -150,7 +150,7 @@ func (s *Store) GiveBack(ctx context.Context, workerID string, h Held) error {
 			    next_attempt_at = CASE `+to+` WHEN 'started' THEN now() END,
 			    river_job_id    = CASE `+to+` WHEN 'started' THEN NULL ELSE river_job_id END
 			WHERE `+fence+` AND river_job_id = $4
-			RETURNING e.*`, "given back: the claim's answer was lost", a, job)
+			RETURNING e.*`, ending{outcome: "given_back", reason: "given back: the claim's answer was lost"}, a, job)
 	})
 	if err != nil {
 		return fmt.Errorf("give back attempt %d of %s: %w", h.Attempt, h.ExecutionID, err)

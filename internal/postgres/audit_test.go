@@ -1,0 +1,101 @@
+package postgres_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nuzantara/ciclo/internal/postgres"
+)
+
+// broken lists the invariants that the audit finds broken.
+func (b *bundle) broken() (texts []string) {
+	b.t.Helper()
+	findings, err := b.Audit(b.ctx, 100*time.Millisecond, time.Hour)
+	b.must(err)
+	for _, f := range findings {
+		if !f.Checked {
+			b.t.Errorf("not checked: %s", f.Invariant)
+		}
+		if len(f.Samples) != min(f.Count, 5) {
+			b.t.Errorf("%d found, samples %v", f.Count, f.Samples)
+		}
+		if f.Count > 0 {
+			texts = append(texts, f.Invariant)
+		}
+	}
+	return texts
+}
+
+// lively makes executions in all stages of life.
+func (b *bundle) lively() (running *postgres.Attempt) {
+	b.t.Helper()
+	w, lost := b.worker(), b.worker()
+	b.accept()
+	b.must(b.Complete(b.ctx, b.run(b.accept().ID, w), []byte(`{}`)))
+	b.failed(b.run(b.accept().ID, w), postgres.Failure{Class: "error", Text: "no", RetryIn: time.Hour})
+	b.failed(b.run(b.accept().ID, w), postgres.Failure{Class: "permanent", Text: "no", Permanent: true})
+	b.must(b.Interrupt(b.ctx, b.run(b.accept().ID, w)))
+	_, err := b.Cancel(b.ctx, b.accept().ID)
+	b.must(err)
+	both := b.run(b.accept().ID, w)
+	_, err = b.Cancel(b.ctx, both.Execution.ID)
+	b.must(err)
+	b.failed(both, postgres.Failure{Class: "error", Text: "no"})
+	b.run(b.accept().ID, lost)
+	b.expire(lost)
+	b.sweepAll()
+	running = b.run(b.accept().ID, w)
+	b.must(b.RecordStep(b.ctx, running, "one", time.Now(), func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`1`), nil }))
+	_, _, err = b.IntendEffect(b.ctx, running, "mail", "k", "once")
+	b.must(err)
+	return running
+}
+
+func TestTheAuditOfAHealthySystem(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	b.lively()
+	if broken := b.broken(); len(broken) != 0 {
+		t.Errorf("a healthy system breaks %v", broken)
+	}
+}
+
+// Each invariant can be broken, and the audit says so.
+func TestTheAuditFinds(t *testing.T) {
+	t.Parallel()
+	for want, sql := range map[string]string{
+		"a final execution has no worker":         `UPDATE ciclo.executions SET worker_id = gen_random_uuid() WHERE status = 'completed'`,
+		"a started execution has either":          `UPDATE ciclo.executions SET next_attempt_at = NULL, river_job_id = NULL WHERE status = 'started'`,
+		"a running execution has a worker":        `UPDATE ciclo.executions SET worker_id = NULL WHERE status = 'running'`,
+		"transitions form a legal path":           `DELETE FROM ciclo.transitions WHERE from_status = 'started' AND to_status = 'running'`,
+		"an execution's status":                   `UPDATE ciclo.executions SET status = 'failed', ended_at = now(), error_class = 'x', error_text = 'x', result = NULL WHERE status = 'completed'`,
+		"failures counts":                         `UPDATE ciclo.executions SET failures = failures + 1 WHERE status = 'failed'`,
+		"a step was finished":                     `UPDATE ciclo.steps SET worker_id = gen_random_uuid()`,
+		"an effect is settled":                    `UPDATE ciclo.executions SET status = 'failed', worker_id = NULL, ended_at = now(), error_class = 'x', error_text = 'x' WHERE status = 'running'`,
+		"the River row that a started":            `DELETE FROM ciclo.river_job; UPDATE ciclo.executions SET status_at = now() - interval '1 hour' WHERE status = 'started'`,
+		"the worker of a running":                 `UPDATE ciclo.workers SET lease_until = now() - interval '1 hour'`,
+		"an execution whose time has come":        `UPDATE ciclo.executions SET next_attempt_at = now() - interval '1 hour' WHERE next_attempt_at IS NOT NULL`,
+		"a final execution has no River row in t": `UPDATE ciclo.river_job SET state = 'available', finalized_at = NULL; UPDATE ciclo.executions SET ended_at = now() - interval '10 min' WHERE status = 'completed'`,
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			b := newBundle(t)
+			b.lively()
+			// Without the guards: as if a program had gone round them.
+			b.exec(`ALTER TABLE ciclo.executions DISABLE TRIGGER USER; ALTER TABLE ciclo.transitions DISABLE TRIGGER USER`)
+			b.exec(`DO $$ DECLARE c text; BEGIN
+				FOR c IN SELECT conname FROM pg_constraint WHERE conrelid = 'ciclo.executions'::regclass AND contype = 'c' LOOP
+					EXECUTE 'ALTER TABLE ciclo.executions DROP CONSTRAINT ' || quote_ident(c);
+				END LOOP; END $$`)
+			b.exec(sql)
+			broken := strings.Join(b.broken(), "; ")
+			if !strings.Contains(broken, want) {
+				t.Errorf("the audit found %q", broken)
+			}
+		})
+	}
+}

@@ -1,0 +1,116 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nuzantara/ciclo/internal/execution"
+)
+
+// Effect is one effect of an execution on the outside world.
+type Effect struct {
+	Name   string `json:"name"`
+	Key    string `json:"key"`
+	Policy string `json:"policy"`
+	// State is intended, done, not_done, or unknown: a person must look.
+	State      string          `json:"state"`
+	Attempt    int             `json:"attempt"`
+	IntendedAt time.Time       `json:"intended_at"`
+	SettledAt  *time.Time      `json:"settled_at"`
+	Outcome    json.RawMessage `json:"outcome"`
+}
+
+const effectColumns = `name, key, policy, state, attempt, intended_at, settled_at, outcome`
+
+// IntendEffect notes that an effect is about to happen. Fresh means that it
+// surely has not happened: nobody intended it before, or it is known not to have
+// been done. ErrStale where the attempt is superseded.
+func (s *Store) IntendEffect(ctx context.Context, a *Attempt, name, key, policy string) (e Effect, fresh bool, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := s.hold(ctx, tx, a); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `
+			INSERT INTO ciclo.effects AS f (execution_id, name, attempt, worker_id, key, policy)
+			VALUES ($1, $4, $2, $3, $5, $6)
+			ON CONFLICT (execution_id, name) DO UPDATE
+			SET state = 'intended', attempt = $2, worker_id = $3, policy = $6, intended_at = now(), settled_at = NULL
+			WHERE f.state = 'not_done'
+			RETURNING `+effectColumns, a.fence(name, key, policy)...)
+		if err != nil {
+			return err
+		}
+		e, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Effect])
+		if err == nil {
+			fresh = true
+			return nil
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		// It was intended before. From here on it is this attempt's to settle.
+		rows, err = tx.Query(ctx, `
+			UPDATE ciclo.effects SET attempt = CASE state WHEN 'intended' THEN $2 ELSE attempt END,
+			       worker_id = CASE state WHEN 'intended' THEN $3::uuid ELSE worker_id END
+			WHERE execution_id = $1 AND name = $4
+			RETURNING `+effectColumns, a.fence(name)...)
+		if err != nil {
+			return err
+		}
+		e, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Effect])
+		return err
+	})
+	return e, fresh, err
+}
+
+// SettleEffect notes how an intended effect ended. ErrStale where the attempt is
+// superseded: then the next one settles it by its policy.
+func (s *Store) SettleEffect(ctx context.Context, a *Attempt, name, state string, outcome json.RawMessage) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := s.hold(ctx, tx, a); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `
+			UPDATE ciclo.effects SET state = $5, outcome = $6, settled_at = now()
+			WHERE execution_id = $1 AND name = $4 AND attempt = $2 AND worker_id = $3 AND state = 'intended'`,
+			a.fence(name, state, outcome)...)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return execution.ErrStale
+		}
+		return nil
+	})
+}
+
+// hold locks the execution of an attempt until the transaction's end: the fence
+// of what the attempt writes elsewhere. It is a sign of progress too.
+func (s *Store) hold(ctx context.Context, tx pgx.Tx, a *Attempt) error {
+	tag, err := tx.Exec(ctx, `UPDATE ciclo.executions e SET progress_at = now() WHERE `+fence, a.fence()...)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return execution.ErrStale
+	}
+	return nil
+}
+
+// Effects lists an execution's effects in the order of their intents.
+func (s *Store) Effects(ctx context.Context, id string) ([]Effect, error) {
+	rows, err := s.pool.Query(ctx, `SELECT `+effectColumns+` FROM ciclo.effects WHERE execution_id = $1 ORDER BY intended_at, name`, id)
+	if err != nil {
+		return nil, fmt.Errorf("list effects of %s: %w", id, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Effect])
+	if err != nil {
+		return nil, fmt.Errorf("list effects of %s: %w", id, err)
+	}
+	return list, nil
+}
