@@ -64,7 +64,7 @@ const MaxTimeout = 23 * time.Hour
 
 // Reserved are the API's nouns, which can't be agents' names.
 var Reserved = []string{
-	"audit", "clients", "conversations", "cycles", "executions", "graph", "messages", "patterns",
+	"all", "audit", "clients", "conversations", "cycles", "executions", "graph", "messages", "patterns",
 	"prompts", "schedules", "status", "tokens", "webhooks", "workers",
 }
 

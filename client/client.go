@@ -89,6 +89,39 @@ func (c *Client) Cancel(ctx context.Context, id string) (Execution, error) {
 	return e, c.call(ctx, http.MethodPost, "/executions/"+url.PathEscape(id)+"/cancel", nil, nil, &e)
 }
 
+// Pause pauses an agent for everyone, or all of them by "all".
+func (c *Client) Pause(ctx context.Context, agent, reason string) error {
+	return c.call(ctx, http.MethodPost, "/"+url.PathEscape(agent)+"/pause", nil, map[string]string{"reason": reason}, nil)
+}
+
+// Resume ends an agent's pause.
+func (c *Client) Resume(ctx context.Context, agent string) error {
+	return c.call(ctx, http.MethodPost, "/"+url.PathEscape(agent)+"/resume", nil, nil, nil)
+}
+
+// Audit checks the system's invariants.
+func (c *Client) Audit(ctx context.Context) (Audit, error) {
+	var a Audit
+	return a, c.call(ctx, http.MethodGet, "/audit", nil, nil, &a)
+}
+
+// Effects lists what an execution did to the outside world.
+func (c *Client) Effects(ctx context.Context, id string) ([]Effect, error) {
+	var answer struct{ Effects []Effect }
+	return answer.Effects, c.call(ctx, http.MethodGet, "/executions/"+url.PathEscape(id)+"/effects", nil, nil, &answer)
+}
+
+// DrainPlan says what stopping a worker now would lose.
+func (c *Client) DrainPlan(ctx context.Context, worker string) (DrainPlan, error) {
+	var p DrainPlan
+	return p, c.call(ctx, http.MethodGet, "/workers/"+url.PathEscape(worker)+"/drain-plan", nil, nil, &p)
+}
+
+// Drain asks a worker to stop.
+func (c *Client) Drain(ctx context.Context, worker string) error {
+	return c.call(ctx, http.MethodPost, "/workers/"+url.PathEscape(worker)+"/drain", nil, nil, nil)
+}
+
 // List returns a page of executions, newest first. The query is the API's:
 // agent, status, since, until, cursor, limit.
 func (c *Client) List(ctx context.Context, query url.Values) (Page, error) {

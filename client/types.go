@@ -23,10 +23,14 @@ type Execution struct {
 	NextAttemptAt     *time.Time      `json:"next_attempt_at"`
 	CancelRequestedAt *time.Time      `json:"cancel_requested_at"`
 	DurationSeconds   *float64        `json:"duration_seconds"`
+	DeadlineAt        *time.Time      `json:"deadline_at"`
 	WorkerID          *string         `json:"worker_id"`
+	ProgressAt        *time.Time      `json:"progress_at"`
+	Stalled           bool            `json:"stalled"`
 	Progress          *Progress       `json:"progress"`
 	Result            json.RawMessage `json:"result,omitempty"`
 	Error             *Error          `json:"error"`
+	Attempts          []Attempt       `json:"attempts,omitempty"`
 	Transitions       []Transition    `json:"transitions,omitempty"`
 
 	// Raw is the answer as the API gave it; encoding an Execution gives it back.
@@ -79,6 +83,69 @@ type Transition struct {
 	Attempt  int       `json:"attempt"`
 	WorkerID *string   `json:"worker_id"`
 	Reason   string    `json:"reason"`
+	Outcome  *string   `json:"outcome"`
+	Error    *Error    `json:"error"`
+}
+
+// Attempt is one claim of an execution; Outcome is nil while it runs.
+type Attempt struct {
+	Attempt   int        `json:"attempt"`
+	WorkerID  *string    `json:"worker_id"`
+	StartedAt time.Time  `json:"started_at"`
+	EndedAt   *time.Time `json:"ended_at"`
+	Outcome   *string    `json:"outcome"`
+	Error     *Error     `json:"error"`
+}
+
+// Effect is one effect of an execution on the outside world. State is intended,
+// done, not_done, or unknown: a person must look.
+type Effect struct {
+	Name       string          `json:"name"`
+	Key        string          `json:"key"`
+	Policy     string          `json:"policy"`
+	State      string          `json:"state"`
+	Attempt    int             `json:"attempt"`
+	IntendedAt time.Time       `json:"intended_at"`
+	SettledAt  *time.Time      `json:"settled_at"`
+	Outcome    json.RawMessage `json:"outcome"`
+}
+
+// Audit is what the audit found; Violations is 0 on a healthy system.
+type Audit struct {
+	Violations int       `json:"violations"`
+	Findings   []Finding `json:"findings"`
+}
+
+// Finding is one invariant and what breaks it.
+type Finding struct {
+	Invariant string   `json:"invariant"`
+	Settled   bool     `json:"settled"`
+	Checked   bool     `json:"checked"`
+	Count     int      `json:"count"`
+	Samples   []string `json:"samples"`
+}
+
+// Pause is why an agent ("*" is all) isn't run for now.
+type Pause struct {
+	Agent      string     `json:"agent_name"`
+	Kind       string     `json:"kind"`
+	Reason     string     `json:"reason"`
+	PausedAt   time.Time  `json:"paused_at"`
+	ProbeAfter *time.Time `json:"probe_after"`
+	ProbeID    *string    `json:"probe_execution_id"`
+}
+
+// DrainPlan is what stopping a worker now would cost.
+type DrainPlan struct {
+	WorkerID   string `json:"worker_id"`
+	Executions []struct {
+		ExecutionID    string   `json:"execution_id"`
+		Agent          string   `json:"agent_name"`
+		Attempt        int      `json:"attempt"`
+		RunningSeconds float64  `json:"running_seconds"`
+		LostSeconds    float64  `json:"lost_seconds"`
+		NeedsSeconds   *float64 `json:"needs_seconds"`
+	} `json:"executions"`
 }
 
 // Page is one page of a list; NextCursor is nil on the last one.
@@ -91,6 +158,7 @@ type Page struct {
 type Status struct {
 	Version          string      `json:"version"`
 	Agents           []Agent     `json:"agents"`
+	Paused           []Pause     `json:"paused"`
 	Workers          []Worker    `json:"workers"`
 	RecentExecutions []Execution `json:"recent_executions"`
 }

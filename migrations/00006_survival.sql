@@ -58,6 +58,9 @@ ALTER TABLE ciclo.executions
     ADD COLUMN stall_seconds integer CHECK (stall_seconds > 0);
 CREATE INDEX executions_deadline ON ciclo.executions (deadline_at) WHERE deadline_at IS NOT NULL AND ended_at IS NULL;
 
+-- Asked to stop; the worker's own beat tells it.
+ALTER TABLE ciclo.workers ADD COLUMN drain_requested_at timestamptz;
+
 -- Agents that nobody runs for now; agent '*' is all of them.
 CREATE TABLE ciclo.pauses (
     agent       text PRIMARY KEY,
@@ -106,5 +109,6 @@ DROP VIEW dashboard.attempts, dashboard.effects, dashboard.pauses, ciclo.attempt
 DROP TRIGGER executions_leave_effects ON ciclo.executions;
 DROP FUNCTION ciclo.leave_effects_to_a_person;
 DROP TABLE ciclo.streaks, ciclo.pauses, ciclo.effects;
+ALTER TABLE ciclo.workers DROP COLUMN drain_requested_at;
 ALTER TABLE ciclo.executions DROP COLUMN deadline_at, DROP COLUMN stall_seconds;
 ALTER TABLE ciclo.transitions DROP COLUMN outcome, DROP COLUMN error_class, DROP COLUMN error_text;

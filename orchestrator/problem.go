@@ -33,13 +33,15 @@ func newProblem(status int, name, title, detail string) *problem {
 }
 
 var (
-	errNoToken      = newProblem(http.StatusUnauthorized, "token-missing", "A bearer token is needed", "send the header Authorization: Bearer TOKEN")
-	errWrongToken   = newProblem(http.StatusUnauthorized, "token-wrong", "The token is not known", "")
-	errUnknownAgent = newProblem(http.StatusNotFound, "agent-unknown", "No such agent", "GET status lists the agents")
-	errNotJSON      = newProblem(http.StatusBadRequest, "not-json", "The body is not JSON", "")
-	errTooLarge     = newProblem(http.StatusRequestEntityTooLarge, "too-large", "The body is too large", "at most 1 MiB is read")
-	errUnavailable  = newProblem(http.StatusServiceUnavailable, "unavailable", "The database does not answer", "try again in a few seconds")
-	errInternal     = newProblem(http.StatusInternalServerError, "internal", "Something broke here", "the orchestrator's log says what")
+	errNoToken       = newProblem(http.StatusUnauthorized, "token-missing", "A bearer token is needed", "send the header Authorization: Bearer TOKEN")
+	errWrongToken    = newProblem(http.StatusUnauthorized, "token-wrong", "The token is not known", "")
+	errUnknownAgent  = newProblem(http.StatusNotFound, "agent-unknown", "No such agent", "GET status lists the agents")
+	errUnknownWorker = newProblem(http.StatusNotFound, "worker-unknown", "No such worker", "GET workers lists those that are alive")
+	errNotPaused     = newProblem(http.StatusConflict, "agent-not-paused", "The agent is not paused", "")
+	errNotJSON       = newProblem(http.StatusBadRequest, "not-json", "The body is not JSON", "")
+	errTooLarge      = newProblem(http.StatusRequestEntityTooLarge, "too-large", "The body is too large", "at most 1 MiB is read")
+	errUnavailable   = newProblem(http.StatusServiceUnavailable, "unavailable", "The database does not answer", "try again in a few seconds")
+	errInternal      = newProblem(http.StatusInternalServerError, "internal", "Something broke here", "the orchestrator's log says what")
 )
 
 // invalid is the answer to what is JSON, or a query, but not allowed.

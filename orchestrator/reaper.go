@@ -82,6 +82,26 @@ func (r *reaper) tick(ctx context.Context) error {
 			r.log.Warn("the queue lost an execution: it was put back", "execution_id", suspect.ID, "river_job_id", suspect.JobID)
 		}
 	}
+	for _, suspect := range sweep.Overdue {
+		expired, err := r.store.Expire(ctx, suspect)
+		if err != nil {
+			return err
+		}
+		r.guard.heard(time.Now())
+		if expired {
+			r.log.Warn("an execution failed: its deadline passed", "execution_id", suspect.ID)
+		}
+	}
+	if sweep.Probing {
+		probes, err := r.store.Probe(ctx)
+		if err != nil {
+			return err
+		}
+		for _, id := range probes {
+			due = true
+			r.log.Info("a paused agent is probed", "execution_id", id)
+		}
+	}
 	for due {
 		n, err := r.store.Enqueue(ctx)
 		if err != nil {

@@ -32,6 +32,14 @@ func (o *Orchestrator) routes() *echo.Echo {
 	api.GET("/executions", o.listExecutions)
 	api.GET("/executions/:id", o.getExecution)
 	api.POST("/executions/:id/cancel", o.cancelExecution)
+	api.GET("/executions/:id/effects", o.listEffects)
+	// Who calls: operators.
+	api.POST("/:agent/pause", o.pauseAgent)
+	api.POST("/:agent/resume", o.resumeAgent)
+	api.GET("/audit", o.getAudit)
+	api.GET("/workers", o.listWorkers)
+	api.GET("/workers/:id/drain-plan", o.drainPlan)
+	api.POST("/workers/:id/drain", o.drainWorker)
 	return e
 }
 

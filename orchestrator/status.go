@@ -14,6 +14,7 @@ import (
 type status struct {
 	Version          string            `json:"version"`
 	Agents           []agentStatus     `json:"agents"`
+	Paused           []postgres.Pause  `json:"paused"`
 	Workers          []postgres.Worker `json:"workers"`
 	RecentExecutions []shownBriefly    `json:"recent_executions"`
 }
@@ -59,6 +60,9 @@ func (o *Orchestrator) getStatus(c echo.Context) error {
 		s.Agents = append(s.Agents, a)
 	}
 	var err error
+	if s.Paused, err = o.store.Pauses(ctx); err != nil {
+		return err
+	}
 	if s.Workers, err = o.store.Workers(ctx); err != nil {
 		return err
 	}

@@ -32,6 +32,10 @@ var (
 // it the attempt ends without the agent, whose writes the fence refuses.
 const unwindGrace = 10 * time.Second
 
+// unwindPause is how long a new attempt waits for an old one to unwind in the
+// same process.
+const unwindPause = 200 * time.Millisecond
+
 // attempts is River's worker of the one kind of job: one job, one attempt.
 type attempts struct {
 	river.WorkerDefaults[queue.Args]
@@ -51,7 +55,8 @@ func (h *attempts) Work(ctx context.Context, job *river.Job[queue.Args]) error {
 	}
 	id := job.Args.ExecutionID
 	if !w.held.claiming(id) {
-		return nil
+		// An attempt of it that was taken away is still unwinding here.
+		return river.JobSnooze(unwindPause)
 	}
 	defer w.held.release(id)
 
@@ -169,9 +174,11 @@ func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, resu
 	}
 	cause := context.Cause(runCtx)
 	switch {
-	case errors.Is(cause, errTaken), errors.Is(cause, rivertype.ErrJobCancelledRemotely), errors.Is(err, execution.ErrStale):
+	case errors.Is(cause, errTaken), errors.Is(err, execution.ErrStale):
 		log.Warn("attempt abandoned: the execution was taken away")
-	case errors.Is(cause, errCancelled):
+	case errors.Is(cause, errCancelled), errors.Is(cause, rivertype.ErrJobCancelledRemotely):
+		// River says it at once and the beat within its time. River's word alone
+		// isn't the user's: the store refuses unless somebody asked.
 		if w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Cancelled(ctx, a) }) == nil {
 			log.Info("execution cancelled")
 		}

@@ -40,9 +40,12 @@ func (w *Worker) beatOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Lease/2)
 	defer cancel()
 	number := w.held.beatBegins()
-	mine, err := w.beats.Beat(ctx, w.id, w.cfg.Lease)
+	mine, drain, err := w.beats.Beat(ctx, w.id, w.cfg.Lease)
 	if err != nil {
 		return err
+	}
+	if drain {
+		w.drain()
 	}
 	answer := make(map[string]answered, len(mine))
 	for _, m := range mine {

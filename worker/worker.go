@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,6 +66,9 @@ type Worker struct {
 	beats *postgres.Store
 	river *river.Client[pgx.Tx]
 	held  *held
+	// drained is closed when the worker is asked to stop by the database.
+	drained chan struct{}
+	drain   func() // closes it, once
 	// givenUp is closed when the process has no more time for last words.
 	givenUp chan struct{}
 }
@@ -81,7 +85,8 @@ func New(cfg Config) (*Worker, error) {
 	if len(cfg.Agents) == 0 {
 		return nil, errors.New("a worker needs at least one agent")
 	}
-	w := &Worker{cfg: cfg, id: uuid.Must(uuid.NewV7()).String(), held: newHeld(), givenUp: make(chan struct{})}
+	w := &Worker{cfg: cfg, id: uuid.Must(uuid.NewV7()).String(), held: newHeld(), drained: make(chan struct{}), givenUp: make(chan struct{})}
+	w.drain = sync.OnceFunc(func() { close(w.drained) })
 	w.cfg.Log = cfg.Log.With("worker_id", w.id)
 
 	var err error
@@ -198,6 +203,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	var broken error
 	select {
 	case <-ctx.Done():
+	case <-w.drained:
+		w.cfg.Log.Info("worker asked to stop")
 	case broken = <-beatDone:
 		beatDone <- broken
 	}

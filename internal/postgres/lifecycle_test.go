@@ -345,7 +345,7 @@ func TestCancelling(t *testing.T) {
 	if e.Status != execution.Running || e.CancelRequestedAt == nil {
 		t.Errorf("a running execution became %+v", e)
 	}
-	held, err := b.Beat(b.ctx, w, lease)
+	held, _, err := b.Beat(b.ctx, w, lease)
 	b.must(err)
 	if want := []postgres.Held{{ExecutionID: running.ID, Attempt: 1, CancelRequested: true}}; cmp.Diff(want, held) != "" {
 		t.Errorf("the beat says %s", cmp.Diff(want, held))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 
 	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/queue"
@@ -125,10 +126,16 @@ func (s *Store) Cancel(ctx context.Context, id string) (execution.Execution, err
 		if err != nil {
 			return err
 		}
-		if before == execution.Started && jobNow != nil {
+		switch {
+		case before == execution.Started && jobNow != nil:
 			// A row that was made in between was locked by nobody but its maker, who is done.
 			if err := s.endJob(ctx, tx, *jobNow); err != nil {
 				return err
+			}
+		case before == execution.Running && jobNow != nil:
+			// Tells the worker at once where it listens; its beat tells it anyway.
+			if _, err := s.river.JobCancelTx(ctx, tx, *jobNow); err != nil && !errors.Is(err, river.ErrNotFound) {
+				return fmt.Errorf("tell the worker: %w", err)
 			}
 		}
 		e, err = scanExecution(tx.QueryRow(ctx, `

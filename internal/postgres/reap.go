@@ -27,6 +27,10 @@ type Sweep struct {
 	// Strays are started executions that the queue lost: their River row is gone,
 	// final, or was fetched and not claimed for two leases.
 	Strays []Suspect
+	// Overdue are started executions whose deadline has passed.
+	Overdue []Suspect
+	// Probing says that a breaker's time for a probe has come.
+	Probing bool
 	// Due says that an execution's due time has come.
 	Due bool
 	// Cursor is where the next sweep goes on looking for strays.
@@ -66,6 +70,11 @@ func (s *Store) Sweep(ctx context.Context, lease time.Duration, cursor string) (
 			UNION ALL
 			(SELECT 'due', id, attempt, 0, NULL FROM ciclo.executions e WHERE next_attempt_at <= now() AND NOT `+paused+` LIMIT 1)
 			UNION ALL
+			(SELECT 'overdue', id, attempt, coalesce(river_job_id, 0), NULL FROM ciclo.executions
+			 WHERE deadline_at <= now() AND ended_at IS NULL AND status = 'started' LIMIT $3)
+			UNION ALL
+			(SELECT 'probe', agent, 0, 0, NULL FROM ciclo.pauses WHERE probe_after <= now() LIMIT 1)
+			UNION ALL
 			SELECT 'stray', q.id, q.attempt, q.river_job_id, NULL
 			FROM queued q LEFT JOIN ciclo.river_job j ON j.id = q.river_job_id
 			WHERE j.id IS NULL OR `+fmt.Sprintf(strayCondition, "q", 2)+`
@@ -93,6 +102,10 @@ func (s *Store) Sweep(ctx context.Context, lease time.Duration, cursor string) (
 			sweep.Lost = append(sweep.Lost, suspect)
 		case "stray":
 			sweep.Strays = append(sweep.Strays, suspect)
+		case "overdue":
+			sweep.Overdue = append(sweep.Overdue, suspect)
+		case "probe":
+			sweep.Probing = true
 		case "due":
 			sweep.Due = true
 		}
@@ -163,6 +176,33 @@ func (s *Store) Reconcile(ctx context.Context, suspect Suspect, lease time.Durat
 		return false, fmt.Errorf("reconcile %s: %w", suspect.ID, err)
 	}
 	return mended, nil
+}
+
+// Expire fails a started execution whose deadline has passed. A running one is
+// ended by its worker. False without an error means that it is no longer so.
+func (s *Store) Expire(ctx context.Context, overdue Suspect) (bool, error) {
+	expired, err := s.judge(ctx, overdue, execution.Started, func(tx pgx.Tx) (bool, error) {
+		tag, err := tx.Exec(ctx, `
+			WITH moved AS (
+				UPDATE ciclo.executions
+				SET status = CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE 'failed' END,
+				    next_attempt_at = NULL, ended_at = now(), status_at = now(),
+				    error_class = $3, error_text = 'the deadline passed before the next attempt began'
+				WHERE id = $1 AND attempt = $2 AND status = 'started' AND deadline_at <= now()
+				RETURNING *
+			)
+			INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, reason, error_class, error_text)
+			SELECT id, 'started', status, attempt, 'deadline passed', error_class, error_text FROM moved`,
+			overdue.ID, overdue.Attempt, execution.ClassDeadline)
+		if err != nil {
+			return false, err
+		}
+		return tag.RowsAffected() == 1, nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("expire %s: %w", overdue.ID, err)
+	}
+	return expired, nil
 }
 
 // judge locks the River row that the suspect names, then its execution in the

@@ -72,7 +72,7 @@ func TestReapLooksAgain(t *testing.T) {
 	b := newBundle(t)
 	for name, change := range map[string]func(id, w string, a *postgres.Attempt) (mayJudge func() bool){
 		"the worker beat": func(_, w string, _ *postgres.Attempt) func() bool {
-			_, err := b.Beat(b.ctx, w, lease)
+			_, _, err := b.Beat(b.ctx, w, lease)
 			b.must(err)
 			return always
 		},
@@ -273,7 +273,7 @@ func TestGivingBackWhatNobodyHolds(t *testing.T) {
 	e := b.accept()
 	b.run(e.ID, w) // and its answer is lost
 	job := b.lastJob(e.ID)
-	held, err := b.Beat(b.ctx, w, lease)
+	held, _, err := b.Beat(b.ctx, w, lease)
 	b.must(err)
 	b.must(b.GiveBack(b.ctx, w, held[0]))
 	if s := b.jobState(job); s != "cancelled" {
@@ -294,10 +294,10 @@ func TestWorkerSessions(t *testing.T) {
 	if err := b.Register(b.ctx, postgres.Worker{ID: w, Concurrency: map[string]int{}}, lease); !errors.Is(err, postgres.ErrWorkerKnown) {
 		t.Errorf("two workers could have one id: %v", err)
 	}
-	if held, err := b.Beat(b.ctx, w, lease); err != nil || held != nil {
+	if held, _, err := b.Beat(b.ctx, w, lease); err != nil || held != nil {
 		t.Errorf("an idle worker's beat gave %v, %v", held, err)
 	}
-	if _, err := b.Beat(b.ctx, uuid.NewString(), lease); !errors.Is(err, postgres.ErrWorkerGone) {
+	if _, _, err := b.Beat(b.ctx, uuid.NewString(), lease); !errors.Is(err, postgres.ErrWorkerGone) {
 		t.Errorf("an unknown worker's beat gave %v", err)
 	}
 	b.must(b.Stopping(b.ctx, w))
@@ -307,7 +307,7 @@ func TestWorkerSessions(t *testing.T) {
 		t.Errorf("the workers are %+v", list)
 	}
 	b.must(b.Deregister(b.ctx, w))
-	if _, err := b.Beat(b.ctx, w, lease); !errors.Is(err, postgres.ErrWorkerGone) {
+	if _, _, err := b.Beat(b.ctx, w, lease); !errors.Is(err, postgres.ErrWorkerGone) {
 		t.Errorf("the beat of a worker that has left gave %v", err)
 	}
 	if list, err = b.Workers(b.ctx); err != nil || len(list) != 0 {

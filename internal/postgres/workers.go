@@ -61,31 +61,30 @@ type Held struct {
 }
 
 // Beat renews the worker's lease and returns every attempt that is its own, in
-// one statement however many there are. ErrWorkerGone where the session row is
+// one statement however many there are, and whether it is asked to stop. ErrWorkerGone where the session row is
 // no longer there or was ended.
-func (s *Store) Beat(ctx context.Context, workerID string, lease time.Duration) ([]Held, error) {
+func (s *Store) Beat(ctx context.Context, workerID string, lease time.Duration) (held []Held, drain bool, err error) {
 	rows, err := s.pool.Query(ctx, `
 		WITH beat AS (
 			UPDATE ciclo.workers SET lease_until = now() + $2::interval, beat_at = now()
 			WHERE id = $1 AND ended_at IS NULL
-			RETURNING id
+			RETURNING id, drain_requested_at IS NOT NULL AS drain
 		)
-		SELECT e.id, e.attempt, e.cancel_requested_at IS NOT NULL
+		SELECT e.id, e.attempt, e.cancel_requested_at IS NOT NULL, beat.drain
 		FROM beat LEFT JOIN ciclo.executions e ON e.worker_id = beat.id AND e.status = 'running'`,
 		workerID, lease)
 	if err != nil {
-		return nil, fmt.Errorf("beat of worker %s: %w", workerID, err)
+		return nil, false, fmt.Errorf("beat of worker %s: %w", workerID, err)
 	}
 	defer rows.Close()
-	var held []Held
 	known := false
 	for rows.Next() {
 		known = true
 		var id *string
 		var attempt *int
 		var h Held
-		if err := rows.Scan(&id, &attempt, &h.CancelRequested); err != nil {
-			return nil, fmt.Errorf("beat of worker %s: %w", workerID, err)
+		if err := rows.Scan(&id, &attempt, &h.CancelRequested, &drain); err != nil {
+			return nil, false, fmt.Errorf("beat of worker %s: %w", workerID, err)
 		}
 		if id != nil {
 			h.ExecutionID, h.Attempt = *id, *attempt
@@ -93,12 +92,12 @@ func (s *Store) Beat(ctx context.Context, workerID string, lease time.Duration) 
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("beat of worker %s: %w", workerID, err)
+		return nil, false, fmt.Errorf("beat of worker %s: %w", workerID, err)
 	}
 	if !known {
-		return nil, fmt.Errorf("beat of worker %s: %w", workerID, ErrWorkerGone)
+		return nil, false, fmt.Errorf("beat of worker %s: %w", workerID, ErrWorkerGone)
 	}
-	return held, nil
+	return held, drain, nil
 }
 
 // ErrWorkerGone says that the worker's session was ended: it must start anew.

@@ -38,7 +38,8 @@ func Catalogue() (agents.Catalogue, error) {
 		{"test-steps", "Steps", "steps_", 600, 10, 20, `{
 			"steps": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 5},
 			"millis": {"type": "integer", "minimum": 0, "default": 10},
-			"ledger": {"type": "string", "default": ""}}`},
+			"ledger": {"type": "string", "default": ""},
+			"effects": {"type": "string", "enum": ["", "reconcile", "once", "repeat"], "default": ""}}`},
 		{"test-fail", "Failing", "fail_", 1, 2, 20, `{"how": {"type": "string", "default": "error",
 			"enum": ["error", "permanent", "panic", "timeout", "not-json", "not-object", "nul", "huge", "same-step", "recover"]}}`},
 	} {
@@ -95,9 +96,10 @@ type Steps struct{}
 // Run does the steps; each waits millis and posts its name to the ledger.
 func (Steps) Run(ctx context.Context, task *agents.Task) (agents.Result, error) {
 	var p struct {
-		Steps  int    `json:"steps"`
-		Millis int    `json:"millis"`
-		Ledger string `json:"ledger"`
+		Steps   int    `json:"steps"`
+		Millis  int    `json:"millis"`
+		Ledger  string `json:"ledger"`
+		Effects string `json:"effects"`
 	}
 	if err := task.Decode(&p); err != nil {
 		return nil, err
@@ -117,9 +119,46 @@ func (Steps) Run(ctx context.Context, task *agents.Task) (agents.Result, error) 
 			return nil, err
 		}
 		sum += n
+		if p.Effects != "" {
+			if err := perform(ctx, task, p.Ledger, fmt.Sprintf("effect %d", i+1), agents.Policy(p.Effects)); err != nil {
+				return nil, err
+			}
+		}
 		task.Progress(int64(i+1), int64(p.Steps), name)
 	}
 	return map[string]int{"sum": sum}, nil
+}
+
+// perform has an effect on the ledger, which counts effects by key and answers
+// whether it has seen one (GET).
+func perform(ctx context.Context, task *agents.Task, ledger, name string, policy agents.Policy) error {
+	e := agents.Effect[bool]{
+		Policy: policy,
+		Do:     func(ctx context.Context, key string) (bool, error) { return true, tell(ctx, ledger, "effect:"+key) },
+	}
+	if policy == agents.Reconcile {
+		e.Ask = func(ctx context.Context, key string) (bool, bool, error) {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, ledger+"?key="+url.QueryEscape("effect:"+key), nil)
+			if err != nil {
+				return false, false, err
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return false, false, err
+			}
+			defer resp.Body.Close()
+			switch resp.StatusCode {
+			case http.StatusOK:
+				return true, true, nil
+			case http.StatusNotFound:
+				return false, false, nil
+			default:
+				return false, false, fmt.Errorf("the ledger answered %s", resp.Status)
+			}
+		}
+	}
+	_, err := agents.Perform(ctx, task, name, e)
+	return err
 }
 
 func tell(ctx context.Context, ledger, what string) error {
