@@ -60,12 +60,12 @@ func (h *attempts) Work(ctx context.Context, job *river.Job[queue.Args]) error {
 	}
 	defer w.held.release(id)
 
-	claimed, err := w.store.Claim(ctx, job, w.id, w.cfg.Lease)
-	if errors.Is(err, execution.ErrStale) {
-		return nil
-	}
+	claimed, err := w.claim(ctx, postgres.Delivery{ExecutionID: id, JobID: job.ID})
 	if err != nil {
 		return err
+	}
+	if claimed == nil {
+		return nil // a stale delivery
 	}
 	log := w.cfg.Log.With("execution_id", id, "agent", claimed.Execution.Agent, "attempt", claimed.Execution.Attempt)
 	log.Debug("attempt started")
@@ -77,6 +77,22 @@ func (h *attempts) Work(ctx context.Context, job *river.Job[queue.Args]) error {
 	result, err := w.run(runCtx, cancel, claimed, log)
 	w.conclude(context.WithoutCancel(ctx), runCtx, claimed, result, err, log)
 	return nil
+}
+
+// claimTime bounds a claim.
+const claimTime = 10 * time.Second
+
+// claim doesn't end with ctx: a claim that was made must be known of.
+func (w *Worker) claim(ctx context.Context, d postgres.Delivery) (*postgres.Attempt, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTime)
+	defer cancel()
+	return w.claims.do(ctx, d)
+}
+
+// complete stores one attempt's result.
+func (w *Worker) complete(ctx context.Context, a *postgres.Attempt, result json.RawMessage) error {
+	refused, err := w.completions.do(ctx, postgres.Completion{Attempt: a, Result: result})
+	return errors.Join(err, refused)
 }
 
 // run runs the agent within its timeout and returns its encoded result.
@@ -163,7 +179,7 @@ func encodeResult(value agents.Result) (json.RawMessage, error) {
 // an error; a result that is there is kept, whatever else was asked for.
 func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, result json.RawMessage, err error, log *slog.Logger) {
 	if err == nil {
-		failed := w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Complete(ctx, a, result) })
+		failed := w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.complete(ctx, a, result) })
 		if failed == nil {
 			log.Info("execution completed")
 		}

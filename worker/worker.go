@@ -66,6 +66,9 @@ type Worker struct {
 	beats *postgres.Store
 	river *river.Client[pgx.Tx]
 	held  *held
+	// claims and completions are made together where they come together.
+	claims      *batch[postgres.Delivery, *postgres.Attempt]
+	completions *batch[postgres.Completion, error]
 	// drained is closed when the worker is asked to stop by the database.
 	drained chan struct{}
 	drain   func() // closes it, once
@@ -96,6 +99,10 @@ func New(cfg Config) (*Worker, error) {
 	if w.beats, err = postgres.New(cfg.BeatPool); err != nil {
 		return nil, err
 	}
+	w.claims = newBatch(func(ctx context.Context, all []postgres.Delivery) ([]*postgres.Attempt, error) {
+		return w.store.Claim(ctx, all, w.id, cfg.Lease)
+	})
+	w.completions = newBatch(w.store.Complete)
 	concurrency, err := w.concurrency()
 	if err != nil {
 		return nil, err
@@ -190,6 +197,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 
 	detached := context.WithoutCancel(ctx)
+	var serving sync.WaitGroup
+	serveCtx, stopServing := context.WithCancel(detached)
+	defer serving.Wait()
+	defer stopServing()
+	serving.Go(func() { w.claims.serve(serveCtx) })
+	serving.Go(func() { w.completions.serve(serveCtx) })
+
 	beatCtx, stopBeat := context.WithCancel(detached)
 	beatDone := make(chan error, 1)
 	go func() { beatDone <- w.beat(beatCtx) }()

@@ -7,8 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/queue"
@@ -23,7 +22,8 @@ type Attempt struct {
 	// Left is the time to the execution's deadline at the claim; nil without one.
 	Left *time.Duration
 
-	job *river.Job[queue.Args]
+	// jobID is the River row of this attempt.
+	jobID int64
 }
 
 // fence is the condition that every write of an attempt carries, its parameters
@@ -35,16 +35,23 @@ func (a *Attempt) fence(more ...any) []any {
 	return append([]any{a.Execution.ID, a.Execution.Attempt, a.WorkerID}, more...)
 }
 
-// Claim takes the execution that the River job names for a worker, makes its
-// attempt one more, and renews the worker's lease where less than half of it is
-// left, so that a fresh attempt is never reaped at once. ErrStale means a stale
-// delivery: the job is not the one that the execution names, or nobody may run
-// it; then there is nothing to do.
-func (s *Store) Claim(ctx context.Context, job *river.Job[queue.Args], workerID string, lease time.Duration) (*Attempt, error) {
-	a := &Attempt{WorkerID: workerID, job: job}
-	var timeoutSeconds int
-	var left *time.Duration // until the execution's deadline
-	e, err := scanExecution(s.pool.QueryRow(ctx, `
+// Delivery is a River job that names an execution.
+type Delivery struct {
+	ExecutionID string
+	JobID       int64
+}
+
+// Claim takes the executions that River's deliveries name for a worker, makes
+// their attempts one more, and renews the worker's lease where less than half of
+// it is left, so that a fresh attempt is never reaped at once. It answers in the
+// order of the deliveries; nil is a stale one: the job is not the one that the
+// execution names, or nobody may run it; then there is nothing to do.
+func (s *Store) Claim(ctx context.Context, deliveries []Delivery, workerID string, lease time.Duration) ([]*Attempt, error) {
+	ids, jobs, position := make([]string, len(deliveries)), make([]int64, len(deliveries)), map[Delivery]int{}
+	for i, d := range deliveries {
+		ids[i], jobs[i], position[d] = d.ExecutionID, d.JobID, i
+	}
+	rows, err := s.pool.Query(ctx, `
 		WITH renewed AS (
 			UPDATE ciclo.workers SET lease_until = now() + $4::interval
 			WHERE id = $3 AND ended_at IS NULL AND lease_until < now() + $4::interval / 2
@@ -52,50 +59,101 @@ func (s *Store) Claim(ctx context.Context, job *river.Job[queue.Args], workerID 
 			UPDATE ciclo.executions e
 			SET status = 'running', attempt = attempt + 1, worker_id = $3, running_at = now(), status_at = now(), requeued = 0,
 			    progress_done = NULL, progress_total = NULL, progress_text = NULL, progress_at = NULL
-			WHERE id = $1 AND river_job_id = $2 AND status = ANY ($5) AND cancel_requested_at IS NULL
+			FROM unnest($1::text[], $2::bigint[]) AS delivery (id, job)
+			WHERE e.id = delivery.id AND e.river_job_id = delivery.job AND e.status = ANY ($5) AND e.cancel_requested_at IS NULL
 			  AND EXISTS (SELECT FROM ciclo.workers WHERE id = $3 AND ended_at IS NULL)
 			  AND NOT `+paused+`
-			RETURNING *
+			RETURNING e.*
 		), logged AS (
 			INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, reason)
 			SELECT id, 'started', status, attempt, worker_id, 'claimed' FROM e
 		)
-		SELECT `+executionColumns+`, e.timeout_seconds, e.deadline_at - now() FROM e`,
-		job.Args.ExecutionID, job.ID, workerID, lease, sources(execution.Running)), &timeoutSeconds, &left)
-	if errors.Is(err, execution.ErrNotFound) {
-		if err := s.deferPaused(ctx, job); err != nil {
-			return nil, err
-		}
-		return nil, execution.ErrStale
-	}
+		SELECT `+executionColumns+`, e.timeout_seconds, e.deadline_at - now(), e.river_job_id FROM e`,
+		ids, jobs, workerID, lease, sources(execution.Running))
 	if err != nil {
-		return nil, fmt.Errorf("claim execution %s: %w", job.Args.ExecutionID, err)
+		return nil, fmt.Errorf("claim %d executions: %w", len(deliveries), err)
 	}
-	a.Execution, a.Timeout, a.Left = e, time.Duration(timeoutSeconds)*time.Second, left
-	return a, nil
+	defer rows.Close()
+	attempts := make([]*Attempt, len(deliveries))
+	for rows.Next() {
+		a := &Attempt{WorkerID: workerID}
+		var timeoutSeconds int
+		if a.Execution, err = scanExecution(rows, &timeoutSeconds, &a.Left, &a.jobID); err != nil {
+			return nil, fmt.Errorf("claim %d executions: %w", len(deliveries), err)
+		}
+		a.Timeout = time.Duration(timeoutSeconds) * time.Second
+		attempts[position[Delivery{a.Execution.ID, a.jobID}]] = a
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("claim %d executions: %w", len(deliveries), err)
+	}
+	for i, d := range deliveries {
+		if attempts[i] == nil {
+			if err := s.deferPaused(ctx, d); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return attempts, nil
 }
 
-// completeJob finishes the attempt's River row, locking it before the execution.
-// It may be finished or gone already: the fence decides, not River.
-func (a *Attempt) completeJob(ctx context.Context, tx pgx.Tx) error {
-	_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, a.job)
-	if err != nil && !errors.Is(err, river.ErrNotFound) {
-		return fmt.Errorf("complete River job: %w", err)
-	}
-	return nil
+// Completion is an attempt that ended well, and its result.
+type Completion struct {
+	Attempt *Attempt
+	Result  []byte
 }
 
-// Complete stores the result and ends the execution. ErrStale where the attempt
-// is no longer the execution's own. ctx must come from River's worker.
-func (s *Store) Complete(ctx context.Context, a *Attempt, result []byte) error {
-	return s.finish(ctx, a, func(tx pgx.Tx) error {
-		return s.move(ctx, tx, `
+// Complete stores the results of a worker's attempts and ends their executions,
+// in one statement: their River rows are completed (and so locked, before the
+// executions, which is why the UPDATE reads from them), each execution is moved
+// behind its fence, its transition logged, its agent's streak of failures ended
+// and, where it was the probe, its pause. It answers in the order of the
+// completions; ErrStale is of an attempt that is no longer its execution's own.
+// The River row may be finished or gone already: the fence decides, not River.
+func (s *Store) Complete(ctx context.Context, completions []Completion) ([]error, error) {
+	n := len(completions)
+	ids, attempts, workers, jobs, results := make([]string, n), make([]int, n), make([]string, n), make([]int64, n), make([]string, n)
+	type key struct {
+		id      string
+		attempt int
+	}
+	answers, position := make([]error, n), map[key]int{}
+	for i, c := range completions {
+		ids[i], attempts[i], workers[i], jobs[i], results[i] = c.Attempt.Execution.ID, c.Attempt.Execution.Attempt, c.Attempt.WorkerID, c.Attempt.jobID, string(c.Result)
+		answers[i], position[key{ids[i], attempts[i]}] = c.Attempt.finishing(execution.ErrStale), i
+	}
+	rows, err := s.pool.Query(ctx, `
+		WITH mine AS (
+			SELECT * FROM unnest($1::text[], $2::int[], $3::uuid[], $4::bigint[], $5::jsonb[]) AS m (id, attempt, worker, job, result)
+		), job AS (
+			UPDATE ciclo.river_job j SET state = 'completed', finalized_at = now()
+			FROM mine WHERE j.id = mine.job AND j.state = 'running' RETURNING j.id
+		), locked AS (
+			SELECT count(*) FROM job
+		), moved AS (
 			UPDATE ciclo.executions e
-			SET status = 'completed', result = $4, worker_id = NULL, ended_at = now(), status_at = now(),
+			SET status = 'completed', result = mine.result, worker_id = NULL, ended_at = now(), status_at = now(),
 			    error_class = NULL, error_text = NULL
-			WHERE `+fence+` AND status = ANY ($5)
-			RETURNING e.*`, ending{outcome: "completed", reason: "completed"}, a, result, sources(execution.Completed))
-	})
+			FROM mine, locked
+			WHERE e.id = mine.id AND e.attempt = mine.attempt AND e.worker_id = mine.worker AND e.status = 'running' AND e.status = ANY ($6)
+			RETURNING e.id, e.agent, e.attempt, mine.worker
+		), calmed AS (
+			DELETE FROM ciclo.streaks s USING moved WHERE s.agent = moved.agent
+		), resumed AS (
+			DELETE FROM ciclo.pauses p USING moved WHERE p.probe_id = moved.id
+		), logged AS (
+			INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, outcome, reason)
+			SELECT id, 'running', 'completed', attempt, worker, 'completed', 'completed' FROM moved
+		)
+		SELECT id, attempt FROM moved`, ids, attempts, workers, jobs, results, sources(execution.Completed))
+	if err != nil {
+		return nil, fmt.Errorf("complete %d attempts: %w", n, err)
+	}
+	var k key
+	if _, err := pgx.ForEachRow(rows, []any{&k.id, &k.attempt}, func() error { answers[position[k]] = nil; return nil }); err != nil {
+		return nil, fmt.Errorf("complete %d attempts: %w", n, err)
+	}
+	return answers, nil
 }
 
 // Failure is why an attempt did not complete.
@@ -116,47 +174,48 @@ type Failure struct {
 // row, so that no late delivery of the old one starts before its time. True
 // where it was the failure that paused the agent.
 func (s *Store) Fail(ctx context.Context, a *Attempt, f Failure) (pausedAgent bool, err error) {
-	err = s.finish(ctx, a, func(tx pgx.Tx) error {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		to := `CASE WHEN e.cancel_requested_at IS NOT NULL THEN 'cancelled'
-		            WHEN $6 OR e.failures + 1 >= e.tries THEN 'failed'
+		            WHEN $9 OR e.failures + 1 >= e.tries THEN 'failed'
 		            ELSE 'started' END`
-		err := s.move(ctx, tx, `
-			UPDATE ciclo.executions e
+		err := s.move(ctx, tx, a, ending{"failed", "attempt failed: " + f.Class, f.Class, storable(f.Text)}, `
 			SET status = `+to+`, failures = failures + 1, worker_id = NULL, status_at = now(),
 			    ended_at        = CASE `+to+` WHEN 'started' THEN NULL ELSE now() END,
-			    next_attempt_at = CASE `+to+` WHEN 'started' THEN now() + $7::interval END,
+			    next_attempt_at = CASE `+to+` WHEN 'started' THEN now() + $10::interval END,
 			    river_job_id    = CASE `+to+` WHEN 'started' THEN NULL ELSE river_job_id END,
-			    error_class = $4, error_text = $5
-			WHERE `+fence+`
-			RETURNING e.*`, ending{"failed", "attempt failed: " + f.Class, f.Class, storable(f.Text)}, a, f.Class, storable(f.Text), f.Permanent, f.RetryIn)
+			    error_class = $7, error_text = $8`, `true`, f.Permanent, f.RetryIn)
 		if err != nil || f.Permanent {
 			return err
 		}
 		pausedAgent, err = s.countFailure(ctx, tx, a, f.Class, f.Breaker)
 		return err
 	})
-	return pausedAgent && err == nil, err
+	return pausedAgent && err == nil, a.finishing(err)
 }
 
 // Cancelled ends the attempt as asked. ErrStale also where nobody asked.
 func (s *Store) Cancelled(ctx context.Context, a *Attempt) error {
-	return s.finish(ctx, a, func(tx pgx.Tx) error {
-		return s.move(ctx, tx, `
-			UPDATE ciclo.executions e
-			SET status = 'cancelled', worker_id = NULL, ended_at = now(), status_at = now()
-			WHERE `+fence+` AND status = ANY ($4) AND cancel_requested_at IS NOT NULL
-			RETURNING e.*`, ending{outcome: "cancelled", reason: "cancelled on request"}, a, sources(execution.Cancelled))
-	})
+	return a.finishing(s.cancelled(ctx, s.pool, a))
+}
+
+func (s *Store) cancelled(ctx context.Context, db executor, a *Attempt) error {
+	return s.move(ctx, db, a, ending{outcome: "cancelled", reason: "cancelled on request"},
+		`SET status = 'cancelled', worker_id = NULL, ended_at = now(), status_at = now()`,
+		`status = ANY ($9) AND cancel_requested_at IS NOT NULL`, sources(execution.Cancelled))
 }
 
 // Interrupt gives the execution to another worker because this one stops: back
 // to started at no cost in tries, with a fresh River row, whose insert notifies.
 // Cancelled if that was asked for.
 func (s *Store) Interrupt(ctx context.Context, a *Attempt) error {
-	return s.finish(ctx, a, func(tx pgx.Tx) error {
+	return a.finishing(s.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `SELECT FROM ciclo.river_job WHERE id = $1 FOR UPDATE`, a.jobID)
+		if err != nil {
+			return err
+		}
 		var cancel bool
 		var priority int
-		err := tx.QueryRow(ctx, `SELECT e.cancel_requested_at IS NOT NULL, e.priority FROM ciclo.executions e WHERE `+fence+` FOR UPDATE`,
+		err = tx.QueryRow(ctx, `SELECT e.cancel_requested_at IS NOT NULL, e.priority FROM ciclo.executions e WHERE `+fence+` FOR UPDATE`,
 			a.fence()...).Scan(&cancel, &priority)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return execution.ErrStale
@@ -165,30 +224,19 @@ func (s *Store) Interrupt(ctx context.Context, a *Attempt) error {
 			return err
 		}
 		if cancel {
-			return s.move(ctx, tx, `
-				UPDATE ciclo.executions e
-				SET status = 'cancelled', worker_id = NULL, ended_at = now(), status_at = now()
-				WHERE `+fence+` RETURNING e.*`, ending{outcome: "cancelled", reason: "cancelled on request"}, a)
+			return s.cancelled(ctx, tx, a)
 		}
 		job, err := s.river.InsertTx(ctx, tx, queue.Args{ExecutionID: a.Execution.ID}, queue.InsertOpts(a.Execution.Agent, priority))
 		if err != nil {
 			return fmt.Errorf("insert River job: %w", err)
 		}
-		return s.move(ctx, tx, `
-			UPDATE ciclo.executions e
-			SET status = 'started', worker_id = NULL, river_job_id = $4, status_at = now()
-			WHERE `+fence+` RETURNING e.*`, ending{outcome: "interrupted", reason: "interrupted: the worker stops"}, a, job.Job.ID)
-	})
+		return s.move(ctx, tx, a, ending{outcome: "interrupted", reason: "interrupted: the worker stops"},
+			`SET status = 'started', worker_id = NULL, river_job_id = $9, status_at = now()`, `true`, job.Job.ID)
+	}))
 }
 
-// finish runs the last word of an attempt: River's row, then the execution.
-func (s *Store) finish(ctx context.Context, a *Attempt, move func(tx pgx.Tx) error) error {
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		if err := a.completeJob(ctx, tx); err != nil {
-			return err
-		}
-		return move(tx)
-	})
+// finishing says at what an error happened.
+func (a *Attempt) finishing(err error) error {
 	if err != nil {
 		return fmt.Errorf("finish attempt %d of %s: %w", a.Execution.Attempt, a.Execution.ID, err)
 	}
@@ -198,21 +246,31 @@ func (s *Store) finish(ctx context.Context, a *Attempt, move func(tx pgx.Tx) err
 // ending is how an attempt ended, for its transition.
 type ending struct{ outcome, reason, errorClass, errorText string }
 
-// move runs one fenced UPDATE of a running execution and logs the transition in
-// the same statement. One that completes ends its agent's streak of failures and,
-// where it was the probe, its pause. ErrStale where the fence refuses it.
-func (s *Store) move(ctx context.Context, tx pgx.Tx, update string, how ending, a *Attempt, args ...any) error {
-	args = a.fence(append(args, how.outcome, how.reason, how.errorClass, how.errorText)...)
-	n := len(args)
-	tag, err := tx.Exec(ctx, fmt.Sprintf(`
-		WITH moved AS (%s), calmed AS (
-			DELETE FROM ciclo.streaks s USING moved WHERE s.agent = moved.agent AND moved.status = 'completed'
-		), resumed AS (
-			DELETE FROM ciclo.pauses p USING moved WHERE p.probe_id = moved.id AND moved.status = 'completed'
+// executor is a pool or a transaction.
+type executor interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+// move is the last word of an attempt that doesn't complete, in one statement as
+// Complete's. ErrStale where the fence refuses it.
+//
+// In set and where, $1 to $3 are the fence, $7 and $8 the error's class and text,
+// $9 and so on the args.
+func (s *Store) move(ctx context.Context, db executor, a *Attempt, how ending, set, where string, args ...any) error {
+	args = a.fence(append([]any{a.jobID, how.outcome, how.reason, how.errorClass, how.errorText}, args...)...)
+	tag, err := db.Exec(ctx, `
+		WITH job AS (
+			UPDATE ciclo.river_job SET state = 'completed', finalized_at = now()
+			WHERE id = $4 AND state = 'running' RETURNING id
+		), locked AS (
+			SELECT count(*) FROM job
+		), moved AS (
+			UPDATE ciclo.executions e `+set+`
+			FROM locked WHERE `+fence+` AND `+where+`
+			RETURNING e.id, e.status, e.attempt
 		)
 		INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, outcome, reason, error_class, error_text)
-		SELECT id, 'running', status, attempt, $3::uuid, $%d, $%d, nullif($%d, ''), nullif($%d, '') FROM moved`,
-		update, n-3, n-2, n-1, n), args...)
+		SELECT id, 'running', status, attempt, $3::uuid, $5, $6, nullif($7, ''), nullif($8, '') FROM moved`, args...)
 	if err != nil {
 		return err
 	}

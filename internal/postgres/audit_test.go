@@ -35,7 +35,7 @@ func (b *bundle) lively() (running *postgres.Attempt) {
 	b.t.Helper()
 	w, lost := b.worker(), b.worker()
 	b.accept()
-	b.must(b.Complete(b.ctx, b.run(b.accept().ID, w), []byte(`{}`)))
+	b.must(b.complete(b.run(b.accept().ID, w), `{}`))
 	b.failed(b.run(b.accept().ID, w), postgres.Failure{Class: "error", Text: "no", RetryIn: time.Hour})
 	b.failed(b.run(b.accept().ID, w), postgres.Failure{Class: "permanent", Text: "no", Permanent: true})
 	b.must(b.Interrupt(b.ctx, b.run(b.accept().ID, w)))

@@ -13,7 +13,7 @@ func TestDashboards(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	w, lost := b.worker(), b.worker()
-	b.must(b.Complete(b.ctx, b.run(b.accept().ID, w), []byte(`{}`)))
+	b.must(b.complete(b.run(b.accept().ID, w), `{}`))
 	b.failed(b.run(b.accept().ID, w), postgres.Failure{Class: "permanent", Text: "no\nstack", Permanent: true})
 	b.failed(b.run(b.accept().ID, w), postgres.Failure{Class: "error", Text: "later"})
 	b.run(b.accept().ID, w)

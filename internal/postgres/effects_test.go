@@ -54,7 +54,7 @@ func TestEffects(t *testing.T) {
 		}
 	}
 	// What is open when the execution ends is left to a person.
-	b.must(b.Complete(b.ctx, second, []byte(`{}`)))
+	b.must(b.complete(second, `{}`))
 	effects, err := b.Effects(b.ctx, id)
 	b.must(err)
 	states := map[string]string{}
@@ -76,15 +76,15 @@ func TestPausingByHand(t *testing.T) {
 		b.failed(b.run(retries, w), postgres.Failure{Class: "error", Text: "no"})
 		b.must(b.PauseAgent(b.ctx, agent, "an audit"))
 		b.must(b.PauseAgent(b.ctx, agent, "an audit, still"))
-		if _, err := b.Claim(b.ctx, b.fetch(waits), w, lease); !errors.Is(err, execution.ErrStale) {
+		if _, err := b.claim(b.fetch(waits), w); !errors.Is(err, execution.ErrStale) {
 			t.Errorf("%s: a paused agent's execution was claimed: %v", agent, err)
 		}
 		b.sweepAll()
 		late := b.accept().ID // accepted as ever
-		if _, err := b.Claim(b.ctx, b.fetch(late), w, lease); !errors.Is(err, execution.ErrStale) {
+		if _, err := b.claim(b.fetch(late), w); !errors.Is(err, execution.ErrStale) {
 			t.Errorf("%s: a paused agent's execution was claimed: %v", agent, err)
 		}
-		b.must(b.Complete(b.ctx, a, []byte(`{}`))) // what runs goes on
+		b.must(b.complete(a, `{}`)) // what runs goes on
 		if n := b.count(`SELECT count(*) FROM ciclo.executions WHERE status = 'started' AND next_attempt_at IS NOT NULL`); n != 3 {
 			t.Errorf("%s: %d executions wait outside the queue, want 3", agent, n)
 		}
@@ -103,7 +103,7 @@ func TestPausingByHand(t *testing.T) {
 		}
 		b.sweepAll()
 		for _, id := range []string{waits, retries, late} {
-			b.must(b.Complete(b.ctx, b.run(id, w), []byte(`{}`)))
+			b.must(b.complete(b.run(id, w), `{}`))
 		}
 	}
 }
@@ -124,7 +124,7 @@ func TestTheBreaker(t *testing.T) {
 	fail(b.accept().ID, "error", false)
 	fail(b.accept().ID, "timeout", false)
 	fail(b.accept().ID, "timeout", false)
-	b.must(b.Complete(b.ctx, b.run(b.accept().ID, w), []byte(`{}`)))
+	b.must(b.complete(b.run(b.accept().ID, w), `{}`))
 	fail(b.accept().ID, "error", false)
 	for range 5 {
 		fail(b.accept().ID, "permanent", true)
@@ -137,7 +137,7 @@ func TestTheBreaker(t *testing.T) {
 		t.Fatal("the third failure of one class in a row did not open the breaker")
 	}
 	waiting, probe := b.accept().ID, ""
-	if _, err := b.Claim(b.ctx, b.fetch(waiting), w, lease); !errors.Is(err, execution.ErrStale) {
+	if _, err := b.claim(b.fetch(waiting), w); !errors.Is(err, execution.ErrStale) {
 		t.Errorf("claimed with the breaker open: %v", err)
 	}
 	probes, err := b.Probe(b.ctx)
@@ -167,7 +167,7 @@ func TestTheBreaker(t *testing.T) {
 			b.exec(`UPDATE ciclo.executions SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL`)
 		}
 	}
-	b.must(b.Complete(b.ctx, b.run(probe, w), []byte(`{}`)))
+	b.must(b.complete(b.run(probe, w), `{}`))
 	if pauses, err := b.Pauses(b.ctx); len(pauses) != 0 || err != nil {
 		t.Errorf("a successful probe left %+v, %v", pauses, err)
 	}
@@ -182,7 +182,7 @@ func TestAProbeThatIsCancelledIsForgotten(t *testing.T) {
 	w := b.worker()
 	one, two := b.accept().ID, b.accept().ID
 	for _, id := range []string{one, two} {
-		if _, err := b.Claim(b.ctx, b.fetch(id), w, lease); !errors.Is(err, execution.ErrStale) {
+		if _, err := b.claim(b.fetch(id), w); !errors.Is(err, execution.ErrStale) {
 			t.Fatal(err)
 		}
 	}

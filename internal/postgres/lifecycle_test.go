@@ -31,7 +31,7 @@ func TestLifeOfAnExecution(t *testing.T) {
 	if p := b.get(e.ID).Progress; p == nil || p.Done != 1 || p.Total != 2 || p.Text != "half�way" {
 		t.Errorf("progress is %+v", p)
 	}
-	b.must(b.Complete(b.ctx, a, []byte(`{"answer": 42}`)))
+	b.must(b.complete(a, `{"answer": 42}`))
 
 	got := b.get(e.ID)
 	if got.Status != execution.Completed || string(got.Result) != `{"answer": 42}` || got.WorkerID != nil || got.EndedAt == nil || *got.DurationSeconds < 0 {
@@ -50,20 +50,20 @@ func TestClaimRefusesStaleDeliveries(t *testing.T) {
 	b := newBundle(t)
 	w := b.worker()
 	for name, prepare := range map[string]func(id string) (worker string, job int64){
-		"a row that the execution does not name": func(id string) (string, int64) { return w, b.fetch(id).ID + 1000 },
+		"a row that the execution does not name": func(id string) (string, int64) { return w, b.fetch(id).JobID + 1000 },
 		"an unknown execution": func(id string) (string, int64) {
-			j := b.fetch(id).ID
+			j := b.fetch(id).JobID
 			b.exec(`DELETE FROM ciclo.executions WHERE id = $1`, id)
 			return w, j
 		},
-		"an unknown worker": func(id string) (string, int64) { return uuid.NewString(), b.fetch(id).ID },
+		"an unknown worker": func(id string) (string, int64) { return uuid.NewString(), b.fetch(id).JobID },
 		"a worker that has left": func(id string) (string, int64) {
 			gone := b.worker()
 			b.must(b.Deregister(b.ctx, gone))
-			return gone, b.fetch(id).ID
+			return gone, b.fetch(id).JobID
 		},
 		"a cancelled execution": func(id string) (string, int64) {
-			j := b.fetch(id).ID
+			j := b.fetch(id).JobID
 			_, err := b.Cancel(b.ctx, id)
 			b.must(err)
 			return w, j
@@ -78,7 +78,7 @@ func TestClaimRefusesStaleDeliveries(t *testing.T) {
 		e := b.accept()
 		worker, job := prepare(e.ID)
 		before := b.count(`SELECT count(*) FROM ciclo.transitions`)
-		if _, err := b.Claim(b.ctx, jobOf(e.ID, job), worker, lease); !errors.Is(err, execution.ErrStale) {
+		if _, err := b.claim(postgres.Delivery{ExecutionID: e.ID, JobID: job}, worker); !errors.Is(err, execution.ErrStale) {
 			t.Errorf("%s: claim gave %v, want ErrStale", name, err)
 		}
 		if after := b.count(`SELECT count(*) FROM ciclo.transitions`); after != before {
@@ -122,7 +122,7 @@ func TestOneOfManyClaimsWins(t *testing.T) {
 	for range 8 {
 		w := b.worker()
 		wg.Go(func() {
-			_, err := b.Claim(b.ctx, job, w, lease)
+			_, err := b.claim(job, w)
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -197,7 +197,7 @@ func TestARetryStartsNotBeforeItsTime(t *testing.T) {
 	}
 	b.exec(`UPDATE ciclo.executions SET next_attempt_at = now() WHERE id = $1`, e.ID)
 	b.sweepAll()
-	b.must(b.Complete(b.ctx, b.run(e.ID, w), []byte(`{}`)))
+	b.must(b.complete(b.run(e.ID, w), `{}`))
 	if want, path := ">started@0 started>running@1 running>started@1 started>running@2 running>completed@2 ", b.path(e.ID); path != want {
 		t.Errorf("path %q, want %q", path, want)
 	}
@@ -217,7 +217,7 @@ func TestInterrupting(t *testing.T) {
 	if got.Status != execution.Started || got.Failures != 0 || got.NextAttemptAt != nil {
 		t.Errorf("interrupted as %+v", got)
 	}
-	b.must(b.Complete(b.ctx, b.run(e.ID, b.worker()), []byte(`{}`)))
+	b.must(b.complete(b.run(e.ID, b.worker()), `{}`))
 
 	e = b.accept()
 	a = b.run(e.ID, w)
@@ -247,7 +247,7 @@ func TestTheFence(t *testing.T) {
 			b.must(b.Interrupt(b.ctx, a))
 			b.run(id, a.WorkerID)
 		},
-		"completed": func(_ string, a *postgres.Attempt) { b.must(b.Complete(b.ctx, a, []byte(`{}`))) },
+		"completed": func(_ string, a *postgres.Attempt) { b.must(b.complete(a, `{}`)) },
 	} {
 		w := b.worker()
 		e := b.accept()
@@ -256,7 +256,7 @@ func TestTheFence(t *testing.T) {
 		supersede(e.ID, a)
 		before, path := b.get(e.ID), b.path(e.ID)
 		for what, write := range map[string]func() error{
-			"complete": func() error { return b.Complete(b.ctx, a, []byte(`{"stale": true}`)) },
+			"complete": func() error { return b.complete(a, `{"stale": true}`) },
 			"fail": func() error {
 				_, err := b.Fail(b.ctx, a, postgres.Failure{Class: "error", Text: "stale"})
 				return err
@@ -359,7 +359,7 @@ func TestCancelling(t *testing.T) {
 	}
 
 	done := b.accept()
-	b.must(b.Complete(b.ctx, b.run(done.ID, w), []byte(`{}`)))
+	b.must(b.complete(b.run(done.ID, w), `{}`))
 	if _, err := b.Cancel(b.ctx, done.ID); !errors.Is(err, execution.ErrFinal) {
 		t.Errorf("cancelling a completed execution gave %v", err)
 	}

@@ -6,9 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
-
-	"github.com/nuzantara/ciclo/internal/queue"
 )
 
 // AllAgents is the name by which all agents are paused at once.
@@ -69,13 +66,13 @@ func (s *Store) Pauses(ctx context.Context) ([]Pause, error) {
 
 // deferPaused takes an execution out of the queue whose agent is paused: it
 // becomes due, and is enqueued when the pause ends.
-func (s *Store) deferPaused(ctx context.Context, job *river.Job[queue.Args]) error {
+func (s *Store) deferPaused(ctx context.Context, d Delivery) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE ciclo.executions e SET river_job_id = NULL, next_attempt_at = now()
 		WHERE e.id = $1 AND e.river_job_id = $2 AND e.status = 'started' AND e.cancel_requested_at IS NULL AND `+paused,
-		job.Args.ExecutionID, job.ID)
+		d.ExecutionID, d.JobID)
 	if err != nil {
-		return fmt.Errorf("defer %s: %w", job.Args.ExecutionID, err)
+		return fmt.Errorf("defer %s: %w", d.ExecutionID, err)
 	}
 	return nil
 }

@@ -10,14 +10,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivertest"
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/postgres"
-	"github.com/nuzantara/ciclo/internal/queue"
 	"github.com/nuzantara/ciclo/internal/testdatabase"
 )
 
@@ -36,7 +31,7 @@ const lease = 10 * time.Second
 type bundle struct {
 	*postgres.Store
 	t    *testing.T
-	ctx  context.Context //nolint:containedctx // it is the test's, as in a River worker
+	ctx  context.Context //nolint:containedctx // it is the test's
 	pool *pgxpool.Pool
 }
 
@@ -51,11 +46,7 @@ func newBundle(t *testing.T) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: queue.Schema})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &bundle{Store: store, t: t, ctx: rivertest.WorkContext(t.Context(), client), pool: pool}
+	return &bundle{Store: store, t: t, ctx: t.Context(), pool: pool}
 }
 
 func (b *bundle) must(err error) {
@@ -104,23 +95,42 @@ func (b *bundle) worker() string {
 }
 
 // fetch does what River's fetch does, to the row that the execution names.
-func (b *bundle) fetch(id string) *river.Job[queue.Args] {
+func (b *bundle) fetch(id string) postgres.Delivery {
 	b.t.Helper()
-	var job int64
-	b.scan([]any{&job}, `
+	d := postgres.Delivery{ExecutionID: id}
+	b.scan([]any{&d.JobID}, `
 		UPDATE ciclo.river_job SET state = 'running', attempt = attempt + 1, attempted_at = now()
 		WHERE id = (SELECT river_job_id FROM ciclo.executions WHERE id = $1) AND state = 'available' RETURNING id`, id)
-	return jobOf(id, job)
+	return d
 }
 
-func jobOf(id string, job int64) *river.Job[queue.Args] {
-	return &river.Job[queue.Args]{JobRow: &rivertype.JobRow{ID: job, State: rivertype.JobStateRunning}, Args: queue.Args{ExecutionID: id}}
+// claim claims one execution; ErrStale for a stale delivery.
+func (b *bundle) claim(d postgres.Delivery, worker string) (*postgres.Attempt, error) {
+	b.t.Helper()
+	attempts, err := b.Claim(b.ctx, []postgres.Delivery{d}, worker, lease)
+	if err == nil && attempts[0] == nil {
+		err = execution.ErrStale
+	}
+	if err != nil {
+		return nil, err
+	}
+	return attempts[0], nil
+}
+
+// complete completes one attempt.
+func (b *bundle) complete(a *postgres.Attempt, result string) error {
+	b.t.Helper()
+	answers, err := b.Complete(b.ctx, []postgres.Completion{{Attempt: a, Result: []byte(result)}})
+	if err == nil {
+		err = answers[0]
+	}
+	return err
 }
 
 // run fetches and claims.
 func (b *bundle) run(id, worker string) *postgres.Attempt {
 	b.t.Helper()
-	a, err := b.Claim(b.ctx, b.fetch(id), worker, lease)
+	a, err := b.claim(b.fetch(id), worker)
 	b.must(err)
 	return a
 }

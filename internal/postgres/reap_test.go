@@ -37,7 +37,7 @@ func TestReapingALostWorker(t *testing.T) {
 	if b.get(other.ID).Status != execution.Running {
 		t.Error("a healthy worker's execution was taken")
 	}
-	if err := b.Complete(b.ctx, a, []byte(`{}`)); !errors.Is(err, execution.ErrStale) {
+	if err := b.complete(a, `{}`); !errors.Is(err, execution.ErrStale) {
 		t.Errorf("the zombie completed: %v", err)
 	}
 	second := b.run(e.ID, healthy)
@@ -77,7 +77,7 @@ func TestReapLooksAgain(t *testing.T) {
 			return always
 		},
 		"the attempt completed": func(_, _ string, a *postgres.Attempt) func() bool {
-			b.must(b.Complete(b.ctx, a, []byte(`{}`)))
+			b.must(b.complete(a, `{}`))
 			return always
 		},
 		"another attempt runs": func(id, w string, a *postgres.Attempt) func() bool {
@@ -196,7 +196,7 @@ func TestReconciling(t *testing.T) {
 			if live := b.count(`SELECT count(*) FROM ciclo.river_job WHERE args->>'execution_id' = $1 AND state IN ('available', 'running')`, e.ID); live != 1 {
 				t.Errorf("%s: %d live rows", name, live)
 			}
-			b.must(b.Complete(b.ctx, b.run(e.ID, b.worker()), []byte(`{}`)))
+			b.must(b.complete(b.run(e.ID, b.worker()), `{}`))
 		}
 	}
 }
@@ -284,7 +284,7 @@ func TestGivingBackWhatNobodyHolds(t *testing.T) {
 		t.Errorf("given back as %+v", got)
 	}
 	a := b.run(e.ID, w)
-	b.must(b.Complete(b.ctx, a, []byte(`{}`)))
+	b.must(b.complete(a, `{}`))
 }
 
 func TestWorkerSessions(t *testing.T) {

@@ -98,7 +98,7 @@ func TestTheDatabaseRefuses(t *testing.T) {
 	started, running, final := b.accept().ID, b.accept().ID, b.accept().ID
 	w := b.worker()
 	b.run(running, w)
-	b.must(b.Complete(b.ctx, b.run(final, w), []byte(`{}`)))
+	b.must(b.complete(b.run(final, w), `{}`))
 	for name, sql := range map[string]string{
 		"an unknown status":                  `UPDATE ciclo.executions SET status = 'done' WHERE id = '` + started + `'`,
 		"started with a worker":              `UPDATE ciclo.executions SET worker_id = gen_random_uuid() WHERE id = '` + started + `'`,
@@ -149,7 +149,7 @@ func TestListing(t *testing.T) {
 	for range 7 {
 		ids = append([]string{b.accept().ID}, ids...)
 	}
-	b.must(b.Complete(b.ctx, b.run(ids[2], w), []byte(`{"big": 1}`)))
+	b.must(b.complete(b.run(ids[2], w), `{"big": 1}`))
 	b.run(ids[4], w)
 
 	var seen []string
@@ -201,7 +201,7 @@ func TestActivity(t *testing.T) {
 		t.Errorf("an agent that never ran: %+v", idle)
 	}
 	w := b.worker()
-	b.must(b.Complete(b.ctx, b.run(b.accept().ID, w), []byte(`{}`)))
+	b.must(b.complete(b.run(b.accept().ID, w), `{}`))
 	b.failed(b.run(b.accept().ID, w), postgres.Failure{Class: "permanent", Permanent: true})
 	b.run(b.accept().ID, w)
 	last := b.accept()

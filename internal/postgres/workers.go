@@ -140,16 +140,14 @@ func (s *Store) GiveBack(ctx context.Context, workerID string, h Held) error {
 		if err := s.endJob(ctx, tx, job); err != nil {
 			return err
 		}
-		a := &Attempt{Execution: execution.Execution{ID: h.ExecutionID, Attempt: h.Attempt}, WorkerID: workerID}
+		a := &Attempt{Execution: execution.Execution{ID: h.ExecutionID, Attempt: h.Attempt}, WorkerID: workerID, jobID: job}
 		to := `CASE WHEN e.cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE 'started' END`
-		return s.move(ctx, tx, `
-			UPDATE ciclo.executions e
+		return s.move(ctx, tx, a, ending{outcome: "given_back", reason: "given back: the claim's answer was lost"}, `
 			SET status = `+to+`, worker_id = NULL, status_at = now(),
 			    ended_at        = CASE `+to+` WHEN 'started' THEN NULL ELSE now() END,
 			    next_attempt_at = CASE `+to+` WHEN 'started' THEN now() END,
-			    river_job_id    = CASE `+to+` WHEN 'started' THEN NULL ELSE river_job_id END
-			WHERE `+fence+` AND river_job_id = $4
-			RETURNING e.*`, ending{outcome: "given_back", reason: "given back: the claim's answer was lost"}, a, job)
+			    river_job_id    = CASE `+to+` WHEN 'started' THEN NULL ELSE river_job_id END`,
+			`river_job_id = $9`, job)
 	})
 	if err != nil {
 		return fmt.Errorf("give back attempt %d of %s: %w", h.Attempt, h.ExecutionID, err)
