@@ -26,7 +26,7 @@ type shown struct {
 }
 
 func (o *Orchestrator) getExecution(c echo.Context) error {
-	if err := onlyQuery(c.QueryParams()); err != nil {
+	if err := noQuery(c); err != nil {
 		return err
 	}
 	e, transitions, err := o.store.Get(c.Request().Context(), c.Param("id"))
@@ -37,7 +37,7 @@ func (o *Orchestrator) getExecution(c echo.Context) error {
 }
 
 func (o *Orchestrator) cancelExecution(c echo.Context) error {
-	if err := onlyQuery(c.QueryParams()); err != nil {
+	if err := noQuery(c); err != nil {
 		return err
 	}
 	e, err := o.store.Cancel(c.Request().Context(), c.Param("id"))
@@ -171,6 +171,14 @@ func (o *Orchestrator) readFilter(query url.Values) (postgres.Filter, error) {
 		return f, invalid(wrong...)
 	}
 	return f, nil
+}
+
+// noQuery refuses any query.
+func noQuery(c echo.Context) error {
+	if c.Request().URL.RawQuery == "" {
+		return nil
+	}
+	return onlyQuery(c.QueryParams())
 }
 
 // onlyQuery refuses query parameters other than the known ones.

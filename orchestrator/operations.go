@@ -15,7 +15,7 @@ import (
 
 // listEffects shows what an execution did to the outside world.
 func (o *Orchestrator) listEffects(c echo.Context) error {
-	if err := onlyQuery(c.QueryParams()); err != nil {
+	if err := noQuery(c); err != nil {
 		return err
 	}
 	ctx := c.Request().Context()
@@ -47,7 +47,7 @@ func (o *Orchestrator) pauseAgent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := onlyQuery(c.QueryParams()); err != nil {
+	if err := noQuery(c); err != nil {
 		return err
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
@@ -77,7 +77,7 @@ func (o *Orchestrator) resumeAgent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := onlyQuery(c.QueryParams()); err != nil {
+	if err := noQuery(c); err != nil {
 		return err
 	}
 	resumed, err := o.store.ResumeAgent(c.Request().Context(), agent)
@@ -109,7 +109,7 @@ type auditReport struct {
 }
 
 func (o *Orchestrator) getAudit(c echo.Context) error {
-	if err := onlyQuery(c.QueryParams()); err != nil {
+	if err := noQuery(c); err != nil {
 		return err
 	}
 	findings, err := o.store.Audit(c.Request().Context(), o.cfg.Lease, auditWindow)
@@ -124,7 +124,7 @@ func (o *Orchestrator) getAudit(c echo.Context) error {
 }
 
 func (o *Orchestrator) listWorkers(c echo.Context) error {
-	if err := onlyQuery(c.QueryParams()); err != nil {
+	if err := noQuery(c); err != nil {
 		return err
 	}
 	workers, err := o.store.Workers(c.Request().Context())
@@ -172,7 +172,7 @@ func (o *Orchestrator) drainWorker(c echo.Context) error {
 }
 
 func workerID(c echo.Context) (string, error) {
-	if err := onlyQuery(c.QueryParams()); err != nil {
+	if err := noQuery(c); err != nil {
 		return "", err
 	}
 	id, err := uuid.Parse(c.Param("id"))

@@ -39,7 +39,7 @@ type agentStatus struct {
 const recentExecutions = 10
 
 func (o *Orchestrator) getStatus(c echo.Context) error {
-	if err := onlyQuery(c.QueryParams()); err != nil {
+	if err := noQuery(c); err != nil {
 		return err
 	}
 	ctx := c.Request().Context()

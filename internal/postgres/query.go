@@ -20,20 +20,42 @@ func (s *Store) Get(ctx context.Context, id string) (execution.Execution, []exec
 	if !execution.ValidID(id) {
 		return execution.Execution{}, nil, execution.ErrNotFound
 	}
-	var transitions []execution.Transition
-	e, err := scanExecution(s.pool.QueryRow(ctx, `
-		SELECT `+executionColumns+`, (
-			SELECT json_agg(json_build_object('from', t.from_status, 'to', t.to_status, 'at', t.at, 'attempt', t.attempt,
-			                                  'worker_id', t.worker_id, 'reason', t.reason, 'outcome', t.outcome,
-			                                  'error', CASE WHEN t.error_class IS NOT NULL THEN json_build_object('class', t.error_class, 'text', t.error_text) END)
-			                ORDER BY t.id)
-			FROM ciclo.transitions t WHERE t.execution_id = e.id)
-		FROM ciclo.executions e WHERE e.id = $1`, id), &transitions)
+	// One statement, one snapshot: a row for each transition, the execution in the
+	// first, its result there alone.
+	rows, err := s.pool.Query(ctx, `
+		SELECT `+strings.Replace(executionColumns, "e.result", "CASE WHEN t.from_status IS NULL THEN e.result END", 1)+`,
+		       coalesce(t.from_status, ''), t.to_status, t.at, t.attempt, t.worker_id::text, t.reason, t.outcome, t.error_class, coalesce(t.error_text, '')
+		FROM ciclo.executions e JOIN ciclo.transitions t ON t.execution_id = e.id
+		WHERE e.id = $1 ORDER BY t.id`, id)
 	if err != nil {
+		return execution.Execution{}, nil, fmt.Errorf("get execution %s: %w", id, err)
+	}
+	defer rows.Close()
+	var e execution.Execution
+	transitions := make([]execution.Transition, 0, 3)
+	for rows.Next() {
+		var t execution.Transition
+		var class *string
+		var text string
+		columns := []any{&t.From, &t.To, &t.At, &t.Attempt, &t.Worker, &t.Reason, &t.Outcome, &class, &text}
+		if len(transitions) == 0 {
+			e, err = scanExecution(rows, columns...)
+		} else {
+			err = rows.Scan(append(make([]any, executionColumnCount, executionColumnCount+len(columns)), columns...)...)
+		}
+		if err != nil {
+			return e, nil, fmt.Errorf("get execution %s: %w", id, err)
+		}
+		if class != nil {
+			t.Error = &execution.Error{Class: *class, Text: text}
+		}
+		transitions = append(transitions, t)
+	}
+	if err := rows.Err(); err != nil {
 		return e, nil, fmt.Errorf("get execution %s: %w", id, err)
 	}
-	for i := range transitions {
-		transitions[i].At = transitions[i].At.UTC()
+	if len(transitions) == 0 {
+		return e, nil, fmt.Errorf("get execution %s: %w", id, execution.ErrNotFound)
 	}
 	return e, transitions, nil
 }
