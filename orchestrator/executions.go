@@ -29,11 +29,24 @@ func (o *Orchestrator) getExecution(c echo.Context) error {
 	if err := noQuery(c); err != nil {
 		return err
 	}
-	e, transitions, err := o.store.Get(c.Request().Context(), c.Param("id"))
+	found, err := o.find(c)
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, shown{e, message(e), execution.Attempts(transitions), transitions})
+	e := found.Execution
+	return c.JSON(http.StatusOK, shown{e, message(e), execution.Attempts(found.Transitions), found.Transitions})
+}
+
+// find looks up the execution that the path names.
+func (o *Orchestrator) find(c echo.Context) (*postgres.Found, error) {
+	if !execution.ValidID(c.Param("id")) {
+		return nil, execution.ErrNotFound
+	}
+	found, err := o.reads.Do(c.Request().Context(), c.Param("id"))
+	if err == nil && found == nil {
+		err = execution.ErrNotFound
+	}
+	return found, err
 }
 
 func (o *Orchestrator) cancelExecution(c echo.Context) error {

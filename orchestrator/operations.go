@@ -19,7 +19,7 @@ func (o *Orchestrator) listEffects(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	if _, _, err := o.store.Get(ctx, c.Param("id")); err != nil {
+	if _, err := o.find(c); err != nil {
 		return err
 	}
 	effects, err := o.store.Effects(ctx, c.Param("id"))

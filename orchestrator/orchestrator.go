@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/batch"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -44,8 +45,10 @@ type Orchestrator struct {
 	cfg    Config
 	store  *postgres.Store
 	reaper *reaper
-	echo   *echo.Echo
-	token  tokenHash
+	// reads answers pollers together where they ask together.
+	reads *batch.Batch[string, *postgres.Found]
+	echo  *echo.Echo
+	token tokenHash
 }
 
 // New checks the configuration and prepares an orchestrator.
@@ -68,12 +71,20 @@ func New(cfg Config) (*Orchestrator, error) {
 		return nil, err
 	}
 	o := &Orchestrator{cfg: cfg, store: store, token: hashToken(cfg.Token)}
+	o.reads = batch.New(store.GetAll)
 	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, cfg.Log.With("component", "reaper"))
 	o.echo = o.routes()
 	return o, nil
 }
 
-// Handler is the whole HTTP API.
+// readStatements is how many statements answer pollers at a time: a large result
+// shouldn't hold up the others.
+const readStatements = 4
+
+// ServeReads answers the handler's reads until ctx is done. Run does it itself.
+func (o *Orchestrator) ServeReads(ctx context.Context) { o.reads.Serve(ctx, readStatements) }
+
+// Handler is the whole HTTP API. Its reads wait for ServeReads.
 func (o *Orchestrator) Handler() http.Handler { return o.echo }
 
 // Run serves on the listener and reaps until ctx is done; then it answers what
@@ -91,6 +102,11 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	defer stopReaper()
 	var reaping sync.WaitGroup
 	reaping.Go(func() { o.reaper.run(reapCtx) })
+
+	readCtx, stopReading := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopReading()
+	var reading sync.WaitGroup
+	reading.Go(func() { o.ServeReads(readCtx) })
 
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -112,6 +128,8 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	}
 	stopReaper()
 	reaping.Wait()
+	stopReading()
+	reading.Wait()
 	o.cfg.Log.Info("orchestrator stopped")
 	return err
 }

@@ -64,6 +64,10 @@ func newAPIOn(t *testing.T, url string, log io.Writer) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan struct{})
+	go func() { o.ServeReads(ctx); close(served) }()
+	t.Cleanup(func() { stop(); <-served })
 	return &api{t: t, handler: o.Handler(), pool: pool}
 }
 

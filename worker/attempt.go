@@ -86,12 +86,12 @@ const claimTime = 10 * time.Second
 func (w *Worker) claim(ctx context.Context, d postgres.Delivery) (*postgres.Attempt, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTime)
 	defer cancel()
-	return w.claims.do(ctx, d)
+	return w.claims.Do(ctx, d)
 }
 
 // complete stores one attempt's result.
 func (w *Worker) complete(ctx context.Context, a *postgres.Attempt, result json.RawMessage) error {
-	refused, err := w.completions.do(ctx, postgres.Completion{Attempt: a, Result: result})
+	refused, err := w.completions.Do(ctx, postgres.Completion{Attempt: a, Result: result})
 	return errors.Join(err, refused)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/batch"
 	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/queue"
 )
@@ -67,8 +68,8 @@ type Worker struct {
 	river *river.Client[pgx.Tx]
 	held  *held
 	// claims and completions are made together where they come together.
-	claims      *batch[postgres.Delivery, *postgres.Attempt]
-	completions *batch[postgres.Completion, error]
+	claims      *batch.Batch[postgres.Delivery, *postgres.Attempt]
+	completions *batch.Batch[postgres.Completion, error]
 	// drained is closed when the worker is asked to stop by the database.
 	drained chan struct{}
 	drain   func() // closes it, once
@@ -99,10 +100,10 @@ func New(cfg Config) (*Worker, error) {
 	if w.beats, err = postgres.New(cfg.BeatPool); err != nil {
 		return nil, err
 	}
-	w.claims = newBatch(func(ctx context.Context, all []postgres.Delivery) ([]*postgres.Attempt, error) {
+	w.claims = batch.New(func(ctx context.Context, all []postgres.Delivery) ([]*postgres.Attempt, error) {
 		return w.store.Claim(ctx, all, w.id, cfg.Lease)
 	})
-	w.completions = newBatch(w.store.Complete)
+	w.completions = batch.New(w.store.Complete)
 	concurrency, err := w.concurrency()
 	if err != nil {
 		return nil, err
@@ -201,8 +202,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	serveCtx, stopServing := context.WithCancel(detached)
 	defer serving.Wait()
 	defer stopServing()
-	serving.Go(func() { w.claims.serve(serveCtx) })
-	serving.Go(func() { w.completions.serve(serveCtx) })
+	serving.Go(func() { w.claims.Serve(serveCtx, 1) })
+	serving.Go(func() { w.completions.Serve(serveCtx, 1) })
 
 	beatCtx, stopBeat := context.WithCancel(detached)
 	beatDone := make(chan error, 1)

@@ -60,6 +60,7 @@
 #define LOST 5          /* errTaken: unwinding */
 #define AGAIN 6         /* the last word is written, its answer was lost: lastWord tries again */
 #define DEFER 7         /* the claim was refused, deferPaused comes */
+#define MUTE 8          /* M_CLAIMTIME: the claim's answer never comes, and nobody stops waiting */
 /* a worker process */
 #define UP 1
 #define PAUSED 2        /* stands still for longer than its lease, then goes on */
@@ -212,7 +213,13 @@ end: do
  :: atomic{ db && zrow[s]!=0 && FREE ->
      if :: CLAIMABLE(s,zrow[s]) -> claim(s,zrow[s]) :: else fi; zrow[s]=0 }
  :: atomic{ ME && ph[s]==CACK -> ph[s]=WORK; lnew[s]=(bph[OWN(s)]!=0) }               /* held.claimed */
- :: atomic{ ME && ph[s]==CACK && acks>0 && faults>0 -> acks--; faults--; leave(s,FIN) } /* the claim's answer is lost */
+ :: atomic{ ME && ph[s]==CACK && acks>0 && faults>0 -> acks--; faults--;              /* its answer is lost: an error, or claimTime is over */
+#ifdef M_CLAIMTIME
+     ph[s]=MUTE
+#else
+     leave(s,FIN)
+#endif
+     }
  /* RecordStep, SaveProgress, effects: the fence under the execution's lock, then what they write */
  :: atomic{ ME && db && ph[s]==WORK && FREE && steps>0 ->
      if :: FENCE(s) -> steps--; ph[s]=STEPTX;
@@ -235,8 +242,12 @@ end: do
      if :: FENCE(s) && canreq -> wrote(s); complete_row(s); fin(CANCELLED); SHAPE; answered(s)
         :: else -> complete_row(s); leave(s,FIN) fi }
  :: atomic{ ME && db && ph[s]==WORK && FREE && stopping[OWN(s)] ->                    /* Interrupt */
-     if :: FENCE(s) -> wrote(s); complete_row(s); intr=intr|(1<<latt[s]);
-           if :: CANREQ -> fin(CANCELLED) :: else -> st=STARTED; own=0; newrow() fi; SHAPE; answered(s)
+     if :: FENCE(s) -> wrote(s); intr=intr|(1<<latt[s]);
+#ifdef M_HANDON        /* River hands the old row on, later */
+           if :: CANREQ -> fin(CANCELLED); leave(s,FIN) :: else -> st=STARTED; own=0; leave(s,AVAIL) fi; SHAPE
+#else
+           complete_row(s); if :: CANREQ -> fin(CANCELLED) :: else -> st=STARTED; own=0; newrow() fi; SHAPE; answered(s)
+#endif
         :: else -> leave(s,FIN) fi }
  :: atomic{ ME && db && ph[s]==AGAIN && FREE -> assert(!FENCE(s)); leave(s,FIN) }     /* lastWord again: refused, always */
  :: atomic{ ME && ph[s]==LOST -> leave(s,FIN) }
@@ -358,6 +369,9 @@ end: do
  ROW(3)
  /* two leases since River's fetch; no live worker is that slow while the database answers */
  :: atomic{ st==STARTED && rj!=0 && rst[rj]==RUN && !rold && !(BUSY(0)||BUSY(1)||BUSY(NS-1)) -> rold=1 }
+#ifdef M_HANDON
+ :: atomic{ st==RUNNING && rst[rj]==RUN && !rold -> rold=1 }
+#endif
  :: atomic{ db && FREE && cancels>0 && !FINAL && faults>0 -> cancels--; faults--; canreq=1;   /* Cancel */
       if :: st==STARTED -> endjob(rj); fin(CANCELLED) :: else fi; SHAPE }
  :: atomic{ deadlines>0 && faults>0 && !FINAL -> deadlines--; faults--; late=1 }

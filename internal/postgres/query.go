@@ -14,50 +14,79 @@ import (
 	"github.com/nuzantara/ciclo/internal/queue"
 )
 
-// Get returns an execution and its transitions, the oldest first. ErrNotFound
-// where there is none.
+// Found is an execution with its transitions, the oldest first.
+type Found struct {
+	Execution   execution.Execution
+	Transitions []execution.Transition
+}
+
+// Get returns one execution. ErrNotFound where there is none.
 func (s *Store) Get(ctx context.Context, id string) (execution.Execution, []execution.Transition, error) {
-	if !execution.ValidID(id) {
-		return execution.Execution{}, nil, execution.ErrNotFound
+	found, err := s.GetAll(ctx, []string{id})
+	switch {
+	case err != nil:
+		return execution.Execution{}, nil, err
+	case found[0] == nil:
+		return execution.Execution{}, nil, fmt.Errorf("get execution %s: %w", id, execution.ErrNotFound)
 	}
-	// One statement, one snapshot: a row for each transition, the execution in the
-	// first, its result there alone.
-	rows, err := s.pool.Query(ctx, `
-		SELECT `+strings.Replace(executionColumns, "e.result", "CASE WHEN t.from_status IS NULL THEN e.result END", 1)+`,
-		       coalesce(t.from_status, ''), t.to_status, t.at, t.attempt, t.worker_id::text, t.reason, t.outcome, t.error_class, coalesce(t.error_text, '')
-		FROM ciclo.executions e JOIN ciclo.transitions t ON t.execution_id = e.id
-		WHERE e.id = $1 ORDER BY t.id`, id)
+	return found[0].Execution, found[0].Transitions, nil
+}
+
+// findSQL is one statement, one snapshot: a row for each transition, the result
+// in the first of its execution alone. OFFSET 0 has the transitions looked up by
+// index for each execution, whatever the planner thinks of the tables' sizes.
+var findSQL = `
+	SELECT ` + strings.Replace(executionColumns, "e.result", "CASE WHEN t.from_status IS NULL THEN e.result END", 1) + `,
+	       coalesce(t.from_status, ''), coalesce(t.to_status, ''), coalesce(t.at, e.started_at), coalesce(t.attempt, 0), t.worker_id::text,
+	       coalesce(t.reason, ''), t.outcome, t.error_class, coalesce(t.error_text, '')
+	FROM unnest($1::text[]) AS asked (id)
+	JOIN ciclo.executions e ON e.id = asked.id
+	LEFT JOIN LATERAL (SELECT * FROM ciclo.transitions WHERE execution_id = e.id OFFSET 0) t ON true
+	ORDER BY e.id, t.id`
+
+// GetAll returns executions in the order of the ids; nil where there is none.
+func (s *Store) GetAll(ctx context.Context, ids []string) ([]*Found, error) {
+	known := map[string]*Found{}
+	var asked []string
+	for _, id := range ids {
+		if execution.ValidID(id) {
+			asked = append(asked, id)
+		}
+	}
+	rows, err := s.pool.Query(ctx, findSQL, asked)
 	if err != nil {
-		return execution.Execution{}, nil, fmt.Errorf("get execution %s: %w", id, err)
+		return nil, fmt.Errorf("get executions: %w", err)
 	}
 	defer rows.Close()
-	var e execution.Execution
-	transitions := make([]execution.Transition, 0, 3)
 	for rows.Next() {
 		var t execution.Transition
 		var class *string
 		var text string
-		columns := []any{&t.From, &t.To, &t.At, &t.Attempt, &t.Worker, &t.Reason, &t.Outcome, &class, &text}
-		if len(transitions) == 0 {
-			e, err = scanExecution(rows, columns...)
-		} else {
-			err = rows.Scan(append(make([]any, executionColumnCount, executionColumnCount+len(columns)), columns...)...)
-		}
+		e, err := scanExecution(rows, &t.From, &t.To, &t.At, &t.Attempt, &t.Worker, &t.Reason, &t.Outcome, &class, &text)
 		if err != nil {
-			return e, nil, fmt.Errorf("get execution %s: %w", id, err)
+			return nil, fmt.Errorf("get executions: %w", err)
 		}
 		if class != nil {
 			t.Error = &execution.Error{Class: *class, Text: text}
 		}
-		transitions = append(transitions, t)
+		f := known[e.ID]
+		if f == nil {
+			f = &Found{Execution: e, Transitions: make([]execution.Transition, 0, 3)}
+			known[e.ID] = f
+		}
+		if t.To == "" {
+			continue // its transitions are no longer kept
+		}
+		f.Transitions = append(f.Transitions, t)
 	}
 	if err := rows.Err(); err != nil {
-		return e, nil, fmt.Errorf("get execution %s: %w", id, err)
+		return nil, fmt.Errorf("get executions: %w", err)
 	}
-	if len(transitions) == 0 {
-		return e, nil, fmt.Errorf("get execution %s: %w", id, execution.ErrNotFound)
+	found := make([]*Found, len(ids))
+	for i, id := range ids {
+		found[i] = known[id]
 	}
-	return e, transitions, nil
+	return found, nil
 }
 
 // Filter narrows a list; zero values don't.

@@ -57,9 +57,6 @@ const executionColumns = `e.id, e.agent, e.status, e.parameters, e.attempt, e.fa
 	e.progress_done, e.progress_total, e.progress_text, e.progress_at, e.result, e.error_class, e.error_text, e.deadline_at,
 	e.status = 'running' AND coalesce(greatest(e.progress_at, e.running_at) < now() - e.stall_seconds * interval '1 second', false)`
 
-// executionColumnCount is how many columns executionColumns are.
-const executionColumnCount = 22
-
 // scanExecution reads executionColumns, and what more the query selects after them.
 func scanExecution(row pgx.Row, more ...any) (execution.Execution, error) {
 	var e execution.Execution

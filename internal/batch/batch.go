@@ -1,15 +1,18 @@
-package worker
+// Package batch puts together what many goroutines ask of the database at the
+// same time: while one statement is on its way, the next one gathers. Nothing
+// waits for company: a lone request goes out at once. It is what lets short
+// executions be claimed and completed, and pollers be answered, by the dozen a
+// statement. It imports the standard library alone.
+package batch
 
 import (
 	"context"
 	"errors"
+	"sync"
 )
 
-// batch puts together what many attempts ask of the database at the same time:
-// while one statement is on its way, the next one gathers. Nothing waits for
-// company: a lone request goes out at once. It is what lets short executions be
-// claimed and completed by the hundred a commit.
-type batch[In, Out any] struct {
+// Batch is one kind of request. Serve must run for Do to be answered.
+type Batch[In, Out any] struct {
 	// run does it for several at once and answers in their order.
 	run   func(ctx context.Context, all []In) ([]Out, error)
 	queue chan *request[In, Out]
@@ -30,16 +33,16 @@ type answer[Out any] struct {
 // maxBatch bounds what one statement does.
 const maxBatch = 200
 
-func newBatch[In, Out any](run func(ctx context.Context, all []In) ([]Out, error)) *batch[In, Out] {
-	b := &batch[In, Out]{run: run, queue: make(chan *request[In, Out], maxBatch), done: make(chan struct{})}
-	return b
+// New makes a batch over run, which does several at once and answers in their order.
+func New[In, Out any](run func(ctx context.Context, all []In) ([]Out, error)) *Batch[In, Out] {
+	return &Batch[In, Out]{run: run, queue: make(chan *request[In, Out], maxBatch), done: make(chan struct{})}
 }
 
-// errBatchStopped is the answer after stop.
-var errBatchStopped = errors.New("the worker has stopped")
+// ErrStopped is the answer when nobody serves any more.
+var ErrStopped = errors.New("the service has stopped")
 
-// do asks and waits for the answer.
-func (b *batch[In, Out]) do(ctx context.Context, in In) (Out, error) {
+// Do asks and waits for the answer.
+func (b *Batch[In, Out]) Do(ctx context.Context, in In) (Out, error) {
 	r := &request[In, Out]{ctx: ctx, in: in, answer: make(chan answer[Out], 1)}
 	var none Out
 	select {
@@ -47,19 +50,28 @@ func (b *batch[In, Out]) do(ctx context.Context, in In) (Out, error) {
 	case <-ctx.Done():
 		return none, ctx.Err()
 	case <-b.done:
-		return none, errBatchStopped
+		return none, ErrStopped
 	}
 	select {
 	case a := <-r.answer:
 		return a.out, a.err
 	case <-b.done:
-		return none, errBatchStopped
+		return none, ErrStopped
 	}
 }
 
-// serve runs until ctx is done.
-func (b *batch[In, Out]) serve(ctx context.Context) {
+// Serve answers until ctx is done, with at most so many statements at a time.
+// It is called once.
+func (b *Batch[In, Out]) Serve(ctx context.Context, statements int) {
 	defer close(b.done)
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	for range statements {
+		serving.Go(func() { b.gather(ctx) })
+	}
+}
+
+func (b *Batch[In, Out]) gather(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -81,7 +93,7 @@ func (b *batch[In, Out]) serve(ctx context.Context) {
 
 // answer does it for all at once. Where that is refused, each is done alone, so
 // that one's bad data is not the others' error.
-func (b *batch[In, Out]) answer(all []*request[In, Out]) {
+func (b *Batch[In, Out]) answer(all []*request[In, Out]) {
 	ins := make([]In, len(all))
 	for i, r := range all {
 		ins[i] = r.in
