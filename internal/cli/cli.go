@@ -40,6 +40,11 @@ type commands struct {
 	Status  statusCommand    `cmd:"" help:"Show how the system, or one execution, stands."`
 	List    listCommand      `cmd:"" help:"List executions, newest first."`
 	Cancel  cancelCommand    `cmd:"" help:"Ask for an execution's end."`
+	Effects effectsCommand   `cmd:"" help:"Show what an execution did to the outside world."`
+	Pause   pauseCommand     `cmd:"" help:"Let nobody run an agent for now."`
+	Resume  resumeCommand    `cmd:"" help:"End an agent's pause."`
+	Drain   drainCommand     `cmd:"" help:"Stop a worker, saying first what that loses."`
+	Audit   auditCommand     `cmd:"" help:"Check the invariants; the exit code is 1 where one is broken."`
 	Health  healthCommand    `cmd:"" help:"Ask the orchestrator whether it is ready; exit 0 or 1, without a token."`
 	Version kong.VersionFlag `help:"Print the version."`
 }

@@ -128,6 +128,9 @@ func printStatus(w io.Writer, s client.Status) {
 			row(a.ID, a.Started, a.Running, last, at, seconds(a.TypicalDurationSeconds), success)
 		}
 	})
+	for _, p := range s.Paused {
+		fmt.Fprintf(w, "\n  paused (%s) since %s: %s: %s\n", p.Kind, clock(p.PausedAt), p.Agent, p.Reason)
+	}
 	fmt.Fprintln(w)
 	table(w, func(row func(...any)) {
 		row("WORKER", "HOST", "PID", "STATE", "RUNNING", "LAST BEAT")

@@ -178,3 +178,38 @@ func TestServicesRefuseASchemaTheyDoNotKnow(t *testing.T) {
 		t.Errorf("a graceful stop ends with %d", code)
 	}
 }
+
+func TestOperatorsCommands(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, testdatabase.New(t), quick...)
+	s.worker()
+	env := append([]string{"CICLO_URL=" + s.api.URL}, s.env...)
+	ciclo := func(want int, says string, args ...string) {
+		t.Helper()
+		out, said, code := run(t, t.TempDir(), "ciclo", env, args...)
+		if code != want || !strings.Contains(out+said, says) {
+			t.Errorf("ciclo %v: %d, want %d and %q in:\n%s%s", args, code, want, says, out, said)
+		}
+	}
+	ciclo(1, "No such agent", "pause", "nobody")
+	ciclo(1, "not paused", "resume", "test-noop")
+	ciclo(0, "is paused", "pause", "test-noop", "--reason", "an audit")
+	waiting := s.run("test-noop", nil)
+	ciclo(0, "an audit", "status")
+	s.await(waiting, 20*time.Second, "it waits outside the queue", func(e client.Execution) bool { return e.NextAttemptAt != nil })
+	ciclo(0, "is resumed", "resume", "test-noop")
+	s.await(waiting, 20*time.Second, "it is completed", client.Execution.Final)
+
+	slow := s.run("test-steps", map[string]any{"steps": 100, "millis": 100})
+	e := s.await(slow, 20*time.Second, "it runs", running)
+	ciclo(0, slow, "drain", *e.WorkerID, "--plan")
+	ciclo(1, "No such worker", "drain", "nobody")
+	s.worker()
+	ciclo(0, "asked to stop", "drain", *e.WorkerID)
+	ciclo(0, "cancel", "cancel", slow)
+	if e = s.await(slow, 20*time.Second, "it is cancelled", client.Execution.Final); e.Status != "cancelled" {
+		t.Errorf("ended as %+v", e)
+	}
+	ciclo(0, "a final execution has no worker", "audit")
+	ciclo(0, "EFFECT", "effects", slow)
+}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+)
+
+type pauseCommand struct {
+	Agent  string `arg:"" help:"The agent, or all."`
+	Reason string `default:"paused by hand" help:"Shown to everyone who asks for the status."`
+}
+
+func (c pauseCommand) Run(ctx context.Context, g *Globals) error {
+	api, err := g.client()
+	if err != nil {
+		return err
+	}
+	if err := api.Pause(ctx, c.Agent, c.Reason); err != nil {
+		return err
+	}
+	g.say("%s is paused: what runs goes on, what is accepted waits. `ciclo resume %s` ends it.", c.Agent, c.Agent)
+	return nil
+}
+
+type resumeCommand struct {
+	Agent string `arg:"" help:"The agent, or all."`
+}
+
+func (c resumeCommand) Run(ctx context.Context, g *Globals) error {
+	api, err := g.client()
+	if err != nil {
+		return err
+	}
+	if err := api.Resume(ctx, c.Agent); err != nil {
+		return err
+	}
+	g.say("%s is resumed: what waits is enqueued within a second or two.", c.Agent)
+	return nil
+}
+
+type auditCommand struct{}
+
+// Run exits with 1 where an invariant is broken.
+func (auditCommand) Run(ctx context.Context, g *Globals) error {
+	api, err := g.client()
+	if err != nil {
+		return err
+	}
+	report, err := api.Audit(ctx)
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		if err := g.printJSON(report); err != nil {
+			return err
+		}
+	} else {
+		table(g.out, func(row func(...any)) {
+			row("BROKEN BY", "INVARIANT", "SAMPLES")
+			for _, f := range report.Findings {
+				count := fmt.Sprint(f.Count)
+				if !f.Checked {
+					count = "not yet" // the database has just started
+				}
+				row(count, f.Invariant, f.Samples)
+			}
+		})
+	}
+	if report.Violations > 0 {
+		return exit{ExitFailed}
+	}
+	return nil
+}
+
+type effectsCommand struct {
+	ID string `arg:"" help:"The execution."`
+}
+
+func (c effectsCommand) Run(ctx context.Context, g *Globals) error {
+	api, err := g.client()
+	if err != nil {
+		return err
+	}
+	effects, err := api.Effects(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		return g.printJSON(effects)
+	}
+	table(g.out, func(row func(...any)) {
+		row("INTENDED", "EFFECT", "STATE", "POLICY", "ATTEMPT", "OUTCOME")
+		for _, e := range effects {
+			row(clock(e.IntendedAt), e.Name, e.State, e.Policy, e.Attempt, string(e.Outcome))
+		}
+	})
+	return nil
+}
+
+type drainCommand struct {
+	Worker string `arg:"" help:"The worker's id, as ciclo status shows it."`
+	Plan   bool   `help:"Only say what stopping it now would lose."`
+}
+
+func (c drainCommand) Run(ctx context.Context, g *Globals) error {
+	api, err := g.client()
+	if err != nil {
+		return err
+	}
+	plan, err := api.DrainPlan(ctx, c.Worker)
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		err = g.printJSON(plan)
+	} else {
+		table(g.out, func(row func(...any)) {
+			row("EXECUTION", "ATTEMPT", "RUNNING", "LOST IF STOPPED NOW", "LIKELY NEEDS")
+			for _, e := range plan.Executions {
+				row(e.ExecutionID, e.Attempt, seconds(&e.RunningSeconds), seconds(&e.LostSeconds), seconds(e.NeedsSeconds))
+			}
+		})
+	}
+	if err != nil || c.Plan {
+		return err
+	}
+	if err := api.Drain(ctx, c.Worker); err != nil {
+		return err
+	}
+	g.say("%s was asked to stop; it learns so by its next beat.", c.Worker)
+	return nil
+}
