@@ -86,7 +86,11 @@ func waitFor(ctx context.Context, server *os.File, dataDir string) error {
 	return err
 }
 
+// release unlocks the owner's lock rather than leaving that to Close: a child that
+// some other goroutine is just starting has the file open too, until its exec.
+// The server's lock stays with whatever still touches the data.
 func (l *locks) release() {
+	_ = syscall.Flock(int(l.owner.Fd()), syscall.LOCK_UN)
 	_ = l.owner.Close()
 	if l.server != nil {
 		_ = l.server.Close()

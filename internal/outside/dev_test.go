@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -11,11 +12,34 @@ import (
 	"time"
 
 	"github.com/nuzantara/ciclo/client"
+	"github.com/nuzantara/ciclo/internal/localpostgres"
 )
+
+// devDir is a folder for ciclo dev, whose database is removed with it, wherever
+// it lies.
+func devDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	removeDatabase(t, filepath.Join(dir, ".ciclo", "postgres"))
+	return dir
+}
+
+// removeDatabase removes the database of a folder at the test's end: as root it
+// may lie elsewhere.
+func removeDatabase(t *testing.T, dir string) {
+	t.Helper()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := localpostgres.Remove(ctx, dir); err != nil {
+			t.Errorf("remove the database: %v", err)
+		}
+	})
+}
 
 func TestTheDemoOnce(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := devDir(t)
 	out, said, code := run(t, dir, "ciclo", nil, "dev", "--demo", "--once", "--json", "--listen", "127.0.0.1:0")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, said)
@@ -83,7 +107,7 @@ func TestDevRestartsAWorkerAndAllDieWithIt(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		t.Skip("needs /proc to see processes: only Linux has it")
 	}
-	dir := t.TempDir()
+	dir := devDir(t)
 	p := start(t, dir, "ciclo", nil, "dev", "--listen", "127.0.0.1:0")
 	eventually(t, time.Minute, "it serves", func() bool { return strings.Contains(p.out.String(), "The API serves at") })
 	workers := func() (pids []int) {
@@ -134,7 +158,7 @@ func TestDevRestartsAWorkerAndAllDieWithIt(t *testing.T) {
 func TestDevRefusesATakenAddress(t *testing.T) {
 	t.Parallel()
 	address := freePort(t)
-	dir := t.TempDir()
+	dir := devDir(t)
 	p := start(t, dir, "ciclo", nil, "dev", "--listen", address)
 	eventually(t, time.Minute, "it serves", func() bool { return strings.Contains(p.out.String(), "The API serves at") })
 	_, said, code := run(t, t.TempDir(), "ciclo", nil, "dev", "--listen", address)
