@@ -189,11 +189,12 @@ func (s *Store) Expire(ctx context.Context, overdue Suspect) (bool, error) {
 				    next_attempt_at = NULL, ended_at = now(), status_at = now(),
 				    error_class = $3, error_text = 'the deadline passed before the next attempt began'
 				WHERE id = $1 AND attempt = $2 AND status = 'started' AND deadline_at <= now()
+				  AND river_job_id IS NOT DISTINCT FROM nullif($4::bigint, 0) -- else another River row would stay in the queue
 				RETURNING *
 			)
 			INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, reason, error_class, error_text)
 			SELECT id, 'started', status, attempt, 'deadline passed', error_class, error_text FROM moved`,
-			overdue.ID, overdue.Attempt, execution.ClassDeadline)
+			overdue.ID, overdue.Attempt, execution.ClassDeadline, overdue.JobID)
 		if err != nil {
 			return false, err
 		}

@@ -314,3 +314,32 @@ func TestWorkerSessions(t *testing.T) {
 		t.Errorf("the workers are %+v, %v", list, err)
 	}
 }
+
+// Another orchestrator may have enqueued it between the look and the verdict.
+func TestExpireLooksAgain(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	e := b.accept()
+	b.exec(`UPDATE ciclo.executions SET river_job_id = NULL, next_attempt_at = now(), deadline_at = now() WHERE id = $1`, e.ID)
+	seen, err := b.Sweep(b.ctx, lease, "")
+	b.must(err)
+	if len(seen.Overdue) != 1 {
+		t.Fatalf("overdue: %v", seen.Overdue)
+	}
+	_, err = b.Enqueue(b.ctx)
+	b.must(err)
+	if expired, err := b.Expire(b.ctx, seen.Overdue[0]); expired || err != nil {
+		t.Errorf("expired although it has another River row by now: %v, %v", expired, err)
+	}
+	seen, err = b.Sweep(b.ctx, lease, "")
+	b.must(err)
+	if expired, err := b.Expire(b.ctx, seen.Overdue[0]); !expired || err != nil {
+		t.Errorf("not expired: %v, %v", expired, err)
+	}
+	if got := b.get(e.ID); got.Status != execution.Failed || got.Error.Class != execution.ClassDeadline {
+		t.Errorf("ended as %+v", got)
+	}
+	if s := b.jobState(b.lastJob(e.ID)); s != "cancelled" {
+		t.Errorf("its River row is %s", s)
+	}
+}
