@@ -239,6 +239,11 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	byeCtx, cancelBye := context.WithTimeout(detached, 5*time.Second)
 	defer cancelBye()
+	// A claim whose answer was lost is given back here, before the lease ends and the
+	// reaper would count it as lost.
+	if err := w.beatOnce(byeCtx); err != nil && broken == nil {
+		w.cfg.Log.Warn("no last heartbeat", "error", err)
+	}
 	if err := w.beats.Deregister(byeCtx, w.id); err != nil {
 		w.cfg.Log.Warn("the session was not ended, its lease will expire", "error", err)
 	}

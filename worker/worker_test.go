@@ -299,6 +299,28 @@ func TestAClaimWhoseAnswerWasLost(t *testing.T) {
 	}
 }
 
+// A worker that stops before its next beat gives it back all the same.
+func TestAStopGivesBackALostClaim(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	id, stop := r.start(func(c *worker.Config) { c.Lease, c.Beat = time.Minute, 20*time.Second })
+	r.await(r.accept("test-noop", ""), final)
+	const lost = "noop_019ac5a8-6f0e-7000-8000-9b1deb4d3b7e"
+	_, err := r.pool.Exec(context.Background(), `
+		INSERT INTO ciclo.executions (id, agent, status, attempt, worker_id, river_job_id, running_at, tries, timeout_seconds)
+		VALUES ($1, 'test-noop', 'running', 1, $2, 999999, now(), 3, 60)`, lost, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	e, _, err := r.Get(context.Background(), lost)
+	if err != nil || e.Status != execution.Started || e.Failures != 0 || e.NextAttemptAt == nil {
+		t.Errorf("after the stop it is %+v, %v", e, err)
+	}
+}
+
 func TestASessionThatWasEndedEndsTheWorker(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

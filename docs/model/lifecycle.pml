@@ -59,7 +59,7 @@
 #define STEPTX 4        /* in RecordStep's transaction, after the fence */
 #define LOST 5          /* errTaken: unwinding */
 #define AGAIN 6         /* the last word is written, its answer was lost: lastWord tries again */
-#define DEFER 7         /* the claim was refused, deferPaused comes */
+#define DEFER 7         /* the claim was refused: its own statement defers what is paused (a step of its own here, which only adds interleavings) */
 #define MUTE 8          /* M_CLAIMTIME: the claim's answer never comes, and nobody stops waiting */
 /* a worker process */
 #define UP 1
@@ -205,7 +205,7 @@ end: do
      if :: CLAIMABLE(s,lrow[s]) -> claim(s,lrow[s]); latt[s]=att; ph[s]=CACK
         :: !CLAIMABLE(s,lrow[s]) && paused -> ph[s]=DEFER
         :: !CLAIMABLE(s,lrow[s]) && !paused -> leave(s,FIN) fi }
- :: atomic{ ME && db && ph[s]==DEFER && FREE ->                                       /* deferPaused */
+ :: atomic{ ME && db && ph[s]==DEFER && FREE ->                                       /* Claim, deferred */
      if :: rj==lrow[s] && st==STARTED && !canreq && paused -> backtodue(); SHAPE :: else fi; leave(s,FIN) }
  :: atomic{ ME && !db && (ph[s]==FETCHED || ph[s]==DEFER) -> leave(s,FIN) }           /* Claim's error: River discards the row */
  :: atomic{ ME && ph[s]==FETCHED && !HELD(s) && acks>0 && faults>0 ->                 /* claimTime is over, the statement still comes */

@@ -45,25 +45,33 @@ type Delivery struct {
 // their attempts one more, and renews the worker's lease where less than half of
 // it is left, so that a fresh attempt is never reaped at once. It answers in the
 // order of the deliveries; nil is a stale one: the job is not the one that the
-// execution names, or nobody may run it; then there is nothing to do.
+// execution names, or nobody may run it; then there is nothing to do. What is
+// paused becomes due, without a River row, and is enqueued when the pause ends.
 func (s *Store) Claim(ctx context.Context, deliveries []Delivery, workerID string, lease time.Duration) ([]*Attempt, error) {
 	ids, jobs, position := make([]string, len(deliveries)), make([]int64, len(deliveries)), map[Delivery]int{}
 	for i, d := range deliveries {
 		ids[i], jobs[i], position[d] = d.ExecutionID, d.JobID, i
 	}
 	rows, err := s.pool.Query(ctx, `
-		WITH renewed AS (
+		WITH delivery AS (
+			SELECT * FROM unnest($1::text[], $2::bigint[]) AS d (id, job)
+		), renewed AS (
 			UPDATE ciclo.workers SET lease_until = now() + $4::interval
 			WHERE id = $3 AND ended_at IS NULL AND lease_until < now() + $4::interval / 2
 		), e AS (
 			UPDATE ciclo.executions e
 			SET status = 'running', attempt = attempt + 1, worker_id = $3, running_at = now(), status_at = now(), requeued = 0,
 			    progress_done = NULL, progress_total = NULL, progress_text = NULL, progress_at = NULL
-			FROM unnest($1::text[], $2::bigint[]) AS delivery (id, job)
+			FROM delivery
 			WHERE e.id = delivery.id AND e.river_job_id = delivery.job AND e.status = ANY ($5) AND e.cancel_requested_at IS NULL
 			  AND EXISTS (SELECT FROM ciclo.workers WHERE id = $3 AND ended_at IS NULL)
 			  AND NOT `+paused+`
 			RETURNING e.*
+		), deferred AS (
+			UPDATE ciclo.executions e SET river_job_id = NULL, next_attempt_at = now()
+			FROM delivery
+			WHERE e.id = delivery.id AND e.river_job_id = delivery.job AND e.status = 'started' AND e.cancel_requested_at IS NULL
+			  AND `+paused+`
 		), logged AS (
 			INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, reason)
 			SELECT id, 'started', status, attempt, worker_id, 'claimed' FROM e
@@ -86,13 +94,6 @@ func (s *Store) Claim(ctx context.Context, deliveries []Delivery, workerID strin
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("claim %d executions: %w", len(deliveries), err)
-	}
-	for i, d := range deliveries {
-		if attempts[i] == nil {
-			if err := s.deferPaused(ctx, d); err != nil {
-				return nil, err
-			}
-		}
 	}
 	return attempts, nil
 }

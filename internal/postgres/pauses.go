@@ -64,19 +64,6 @@ func (s *Store) Pauses(ctx context.Context) ([]Pause, error) {
 	return list, nil
 }
 
-// deferPaused takes an execution out of the queue whose agent is paused: it
-// becomes due, and is enqueued when the pause ends.
-func (s *Store) deferPaused(ctx context.Context, d Delivery) error {
-	_, err := s.pool.Exec(ctx, `
-		UPDATE ciclo.executions e SET river_job_id = NULL, next_attempt_at = now()
-		WHERE e.id = $1 AND e.river_job_id = $2 AND e.status = 'started' AND e.cancel_requested_at IS NULL AND `+paused,
-		d.ExecutionID, d.JobID)
-	if err != nil {
-		return fmt.Errorf("defer %s: %w", d.ExecutionID, err)
-	}
-	return nil
-}
-
 // Breaker is when an agent is paused by its own failures.
 type Breaker struct {
 	// Failures of one class in a row open it; 0 means that nothing does.

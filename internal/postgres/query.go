@@ -157,7 +157,7 @@ func (s *Store) Cancel(ctx context.Context, id string) (execution.Execution, err
 	if !execution.ValidID(id) {
 		return e, execution.ErrNotFound
 	}
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	cancel := func(tx pgx.Tx) error {
 		var job *int64
 		err := tx.QueryRow(ctx, `SELECT river_job_id FROM ciclo.executions WHERE id = $1`, id).Scan(&job)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -177,9 +177,11 @@ func (s *Store) Cancel(ctx context.Context, id string) (execution.Execution, err
 		if err != nil {
 			return err
 		}
+		if jobNow != nil && (job == nil || *job != *jobNow) {
+			return errRowChanged
+		}
 		switch {
 		case before == execution.Started && jobNow != nil:
-			// A row that was made in between was locked by nobody but its maker, who is done.
 			if err := s.endJob(ctx, tx, *jobNow); err != nil {
 				return err
 			}
@@ -211,12 +213,20 @@ func (s *Store) Cancel(ctx context.Context, id string) (execution.Execution, err
 			}
 		}
 		return err
-	})
+	}
+	err := errRowChanged
+	for errors.Is(err, errRowChanged) && ctx.Err() == nil {
+		err = s.inTx(ctx, cancel)
+	}
 	if err != nil {
 		return e, fmt.Errorf("cancel %s: %w", id, err)
 	}
 	return e, nil
 }
+
+// errRowChanged says that the execution got another River row before both were
+// locked: to lock that one now would be the wrong order.
+var errRowChanged = errors.New("the execution has another River row by now")
 
 // AgentActivity is what an agent's executions have been doing.
 type AgentActivity struct {
