@@ -28,8 +28,8 @@ type plan struct {
 }
 
 var (
-	fullPlan  = plan{repeats: 3, warm: time.Second, closed: 5 * time.Second, open: 5 * time.Second, jobs: 10_000, samples: 60, settle: 12 * time.Second, window: 30 * time.Second}
-	quickPlan = plan{repeats: 1, warm: 300 * time.Millisecond, closed: time.Second, open: 2 * time.Second, jobs: 2_000, samples: 15, settle: 11 * time.Second, window: 8 * time.Second}
+	fullPlan  = plan{repeats: 3, warm: time.Second, closed: 4 * time.Second, open: 4 * time.Second, jobs: 5_000, samples: 50, settle: 12 * time.Second, window: 30 * time.Second}
+	quickPlan = plan{repeats: 1, warm: 300 * time.Millisecond, closed: time.Second, open: time.Second, jobs: 1_000, samples: 15, settle: 11 * time.Second, window: 8 * time.Second}
 )
 
 const (

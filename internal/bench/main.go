@@ -16,7 +16,7 @@ import (
 const limit = 10 * time.Minute
 
 func main() {
-	quick := flag.Bool("quick", false, "one short turn of everything, in about a minute: does it work, not how fast is it")
+	quick := flag.Bool("quick", false, "one short turn of everything, in about a minute; shows verdicts and fails on errors alone")
 	only := flag.String("only", "", "run the sections whose names match this `regexp`: accept, river, life, status, latency, idle")
 	asJSON := flag.Bool("json", false, "print the table as JSON")
 	floor := flag.String("floor", "", "(internal) serve the bare handlers on this address")
@@ -81,7 +81,7 @@ func run(ctx context.Context, quick bool, only *regexp.Regexp, asJSON bool) (err
 	if err := report.print(os.Stdout, asJSON); err != nil {
 		return err
 	}
-	if report.missed() {
+	if report.missed() && !quick {
 		return errMissed
 	}
 	return nil

@@ -36,9 +36,9 @@ func (r report) print(w io.Writer, asJSON bool) error {
 		rows = append(rows, []string{f.Name + ", " + f.Unit, show(f.Floor), show(f.Ours), ratio, f.Aim, f.Verdict})
 	}
 	text := fmt.Sprintf("%s\n%s\n\n", r.Machine, r.Machine.Postgres) + table(rows)
-	text += fmt.Sprintf("\nMedian (lowest–highest) of %d turns each, floor and ours in alternation, in %.0f s. The ratio is the median\n"+
+	text += fmt.Sprintf("\nMedian (lowest–highest) of %s, floor and ours in alternation, in %.0f s. The ratio is the median\n"+
 		"of the turns' own ratios. Load generator, services and Postgres share the machine. docs/benchmarks.md\n"+
-		"says what each figure means. SLOW: above its aim, below three times it.\n", r.Repeats, r.Seconds)
+		"says what each figure means. SLOW: above its aim, below three times it.\n", turns(r.Repeats), r.Seconds)
 	_, err := io.WriteString(w, text)
 	return err
 }
@@ -66,4 +66,11 @@ func table(rows [][]string) string {
 		}
 	}
 	return out.String()
+}
+
+func turns(n int) string {
+	if n == 1 {
+		return "one short turn each, which judges nothing"
+	}
+	return fmt.Sprintf("%d turns each", n)
 }
