@@ -374,3 +374,30 @@ func TestCancelling(t *testing.T) {
 		t.Errorf("an attempt could call itself cancelled without having been asked: %v", err)
 	}
 }
+
+func TestGetAllAnswersInTheOrderAsked(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	w := b.worker()
+	ran, waiting := b.accept(), b.accept()
+	b.must(b.complete(b.run(ran.ID, w), `{"answer": 42}`))
+	asked := []string{waiting.ID, ran.ID, "noop_missing", "not an id; ' \x00", ran.ID}
+	found, err := b.GetAll(b.ctx, asked)
+	b.must(err)
+	if len(found) != len(asked) || found[2] != nil || found[3] != nil {
+		t.Fatalf("found %+v", found)
+	}
+	for i, transitions := range map[int]int{0: 1, 1: 3, 4: 3} { // one that two ask for is told to both, once
+		f := found[i]
+		if f == nil || f.Execution.ID != asked[i] || len(f.Transitions) != transitions {
+			t.Errorf("%s: found %+v", asked[i], f)
+			continue
+		}
+		if last := f.Transitions[transitions-1]; last.To != f.Execution.Status {
+			t.Errorf("%s is %s, its last transition to %s", asked[i], f.Execution.Status, last.To)
+		}
+	}
+	if string(found[4].Execution.Result) != `{"answer": 42}` {
+		t.Errorf("its result is %s", found[4].Execution.Result)
+	}
+}
