@@ -18,12 +18,12 @@ func (b *bench) accept(ctx context.Context) (_ []figure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, bare.stop()) }()
+	defer func() { err = errors.Join(err, bare.Stop()) }()
 	ours, err := b.startOrchestrator(ctx, b.url)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, ours.stop()) }()
+	defer func() { err = errors.Join(err, ours.Stop()) }()
 
 	client := newClient()
 	post := func(a *api, path string) func(context.Context, int) error {
@@ -44,7 +44,7 @@ func (b *bench) accept(ctx context.Context) (_ []figure, err error) {
 			}
 			rates[i] = append(rates[i], rate)
 		}
-		b.loaded["orchestrator"] = append(b.loaded["orchestrator"], ours.residentMB())
+		b.loaded["orchestrator"] = append(b.loaded["orchestrator"], residentMB(ours.Process))
 		for i, do := range sides[:2] {
 			if err := b.clear(ctx); err != nil {
 				return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/process"
 )
 
 // plan is how long and how often.
@@ -28,7 +29,7 @@ type plan struct {
 }
 
 var (
-	fullPlan  = plan{repeats: 3, warm: time.Second, closed: 4 * time.Second, open: 4 * time.Second, jobs: 5_000, samples: 50, settle: 12 * time.Second, window: 30 * time.Second}
+	fullPlan  = plan{repeats: 5, warm: time.Second, closed: 4 * time.Second, open: 4 * time.Second, jobs: 5_000, samples: 50, settle: 12 * time.Second, window: 30 * time.Second}
 	quickPlan = plan{repeats: 1, warm: 300 * time.Millisecond, closed: time.Second, open: time.Second, jobs: 1_000, samples: 15, settle: 11 * time.Second, window: 8 * time.Second}
 )
 
@@ -140,7 +141,7 @@ func analyze(ctx context.Context, pool *pgxpool.Pool) error {
 }
 
 // await returns when a query that counts says n.
-func await(ctx context.Context, pool *pgxpool.Pool, n int, count string, alive ...*process) error {
+func await(ctx context.Context, pool *pgxpool.Pool, n int, count string, alive ...*process.Process) error {
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()
 	deadline := time.After(2 * time.Minute)
@@ -152,8 +153,8 @@ func await(ctx context.Context, pool *pgxpool.Pool, n int, count string, alive .
 		if have >= n {
 			return nil
 		}
-		if i := slices.IndexFunc(alive, (*process).ended); i >= 0 {
-			return fmt.Errorf("%s died; its last words:\n%s", alive[i].name, alive[i].lastWords())
+		if i := slices.IndexFunc(alive, (*process.Process).Ended); i >= 0 {
+			return fmt.Errorf("%s died; its last words:\n%s", alive[i].Name, alive[i].LastWords())
 		}
 		select {
 		case <-ctx.Done():

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/process"
 )
 
 // idle measures what each service costs while there is nothing to do, at default
@@ -20,19 +21,19 @@ import (
 // of the window is counted, and at most about a second's too many.
 func (b *bench) idle(ctx context.Context) (figures []figure, err error) {
 	services := []*idleService{
-		{name: "orchestrator", aim: 2, start: func(url string) (*process, error) {
+		{name: "orchestrator", aim: 2, start: func(url string) (*process.Process, error) {
 			a, err := b.startOrchestrator(ctx, url)
 			if err != nil {
 				return nil, err
 			}
-			return a.process, nil
+			return a.Process, nil
 		}},
-		{name: "worker", aim: 1.5 + 4, start: func(url string) (*process, error) { return b.startWorker(url) }}, // 4 agents
+		{name: "worker", aim: 1.5 + 4, start: func(url string) (*process.Process, error) { return b.startWorker(url) }}, // 4 agents
 	}
 	defer func() {
 		for _, s := range services {
 			if s.process != nil {
-				err = errors.Join(err, s.process.kill())
+				err = errors.Join(err, s.process.Kill())
 			}
 		}
 	}()
@@ -61,12 +62,12 @@ func (b *bench) idle(ctx context.Context) (figures []figure, err error) {
 	}
 	var memory []figure
 	for _, s := range services {
-		if s.process.ended() {
-			return nil, fmt.Errorf("%s died; its last words:\n%s", s.name, s.process.lastWords())
+		if s.process.Ended() {
+			return nil, fmt.Errorf("%s died; its last words:\n%s", s.name, s.process.LastWords())
 		}
-		resident := s.process.residentMB()
+		resident := residentMB(s.process)
 		seconds := time.Since(s.from).Seconds()
-		err := s.process.kill()
+		err := s.process.Kill()
 		s.process = nil
 		if err := errors.Join(err, b.database.awaitLeft(ctx, s.url)); err != nil {
 			return nil, err
@@ -88,10 +89,10 @@ func (b *bench) idle(ctx context.Context) (figures []figure, err error) {
 type idleService struct {
 	name  string
 	aim   float64 // transactions per second
-	start func(url string) (*process, error)
+	start func(url string) (*process.Process, error)
 
 	url     string
-	process *process
+	process *process.Process
 	from    time.Time
 	before  float64
 }

@@ -39,12 +39,12 @@ func (b *bench) latency(ctx context.Context) (_ []figure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, ours.stop()) }()
+	defer func() { err = errors.Join(err, ours.Stop()) }()
 	working, err := b.startWorker(b.url)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, working.stop()) }()
+	defer func() { err = errors.Join(err, working.Stop()) }()
 	if err := b.awaitWorker(ctx, working); err != nil {
 		return nil, err
 	}

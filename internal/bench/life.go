@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/process"
 )
 
 // What the worker of the life cycle runs with; River alone gets the same.
@@ -108,10 +109,10 @@ func (b *bench) liveAfterwards(ctx context.Context, n int) (float64, error) {
 		return 0, err
 	}
 	if err := b.awaitLived(ctx, n, worker); err != nil {
-		return 0, errors.Join(err, worker.kill())
+		return 0, errors.Join(err, worker.Kill())
 	}
-	b.loaded["worker"] = append(b.loaded["worker"], worker.residentMB())
-	if err := worker.stop(); err != nil {
+	b.loaded["worker"] = append(b.loaded["worker"], residentMB(worker))
+	if err := worker.Stop(); err != nil {
 		return 0, err
 	}
 	return b.rate(ctx, n, `(SELECT min(attempted_at) FROM ciclo.river_job)`)
@@ -124,12 +125,12 @@ func (b *bench) liveMeanwhile(ctx context.Context, n int) (_ float64, err error)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, orchestrator.stop()) }()
+	defer func() { err = errors.Join(err, orchestrator.Stop()) }()
 	worker, err := b.startWorker(b.url, lifeConcurrency, lifeCooldown)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, worker.stop()) }()
+	defer func() { err = errors.Join(err, worker.Stop()) }()
 	if err := b.awaitWorker(ctx, worker); err != nil {
 		return 0, err
 	}
@@ -139,20 +140,20 @@ func (b *bench) liveMeanwhile(ctx context.Context, n int) (_ float64, err error)
 	if err != nil {
 		return 0, err
 	}
-	if err := b.awaitLived(ctx, n, worker, orchestrator.process); err != nil {
+	if err := b.awaitLived(ctx, n, worker, orchestrator.Process); err != nil {
 		return 0, err
 	}
 	return b.rate(ctx, n, `min(started_at)`)
 }
 
 // awaitWorker returns when a worker has a session that holds.
-func (b *bench) awaitWorker(ctx context.Context, worker *process) error {
+func (b *bench) awaitWorker(ctx context.Context, worker *process.Process) error {
 	return await(ctx, b.pool, 1, fmt.Sprintf(
-		`SELECT count(*) FROM ciclo.workers WHERE ended_at IS NULL AND pid = %d`, worker.cmd.Process.Pid), worker)
+		`SELECT count(*) FROM ciclo.workers WHERE ended_at IS NULL AND pid = %d`, worker.PID()), worker)
 }
 
 // awaitLived returns when n executions have completed.
-func (b *bench) awaitLived(ctx context.Context, n int, alive ...*process) error {
+func (b *bench) awaitLived(ctx context.Context, n int, alive ...*process.Process) error {
 	return await(ctx, b.pool, n, `SELECT count(*) FROM ciclo.executions WHERE status = 'completed'`, alive...)
 }
 

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/nuzantara/ciclo/internal/process"
 )
 
 // machine is what the figures were measured on.
@@ -60,6 +62,6 @@ func procKB(path, name string) float64 {
 }
 
 // residentMB is the child's resident memory, as Linux counts it; 0 elsewhere.
-func (p *process) residentMB() float64 {
-	return procKB(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid), "VmRSS") / 1024
+func residentMB(p *process.Process) float64 {
+	return procKB(fmt.Sprintf("/proc/%d/status", p.PID()), "VmRSS") / 1024
 }

@@ -29,12 +29,12 @@ func (b *bench) status(ctx context.Context) (_ []figure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, bare.stop()) }()
+	defer func() { err = errors.Join(err, bare.Stop()) }()
 	ours, err := b.startOrchestrator(ctx, b.url)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, ours.stop()) }()
+	defer func() { err = errors.Join(err, ours.Stop()) }()
 
 	client := newClient()
 	sides := []struct {

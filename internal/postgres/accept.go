@@ -39,17 +39,18 @@ func (s *Store) Accept(ctx context.Context, a Acceptance) (execution.Execution, 
 		if err != nil {
 			return fmt.Errorf("insert River job: %w", err)
 		}
-		accepted, err = scanExecution(tx.QueryRow(ctx, `
-			WITH e AS (
-				INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds)
-				VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($9, 0) * interval '1 second', nullif($10, 0))
-				RETURNING *
-			), logged AS (
-				INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason)
-				SELECT id, status, attempt, $8 FROM e
-			)
-			SELECT `+executionColumns+` FROM e`,
-			id, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.Reason, a.DeadlineSeconds, a.StallSeconds))
+		var both pgx.Batch
+		both.Queue(`
+			INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds)
+			VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0))
+			RETURNING parameters, started_at, deadline_at`,
+			id, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.DeadlineSeconds, a.StallSeconds).
+			QueryRow(func(row pgx.Row) error {
+				accepted = execution.Execution{ID: id, Agent: a.Agent, Status: execution.Started, Tries: a.Tries}
+				return row.Scan(&accepted.Parameters, &accepted.StartedAt, &accepted.DeadlineAt)
+			})
+		both.Queue(`INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason) VALUES ($1, 'started', 0, $2)`, id, a.Reason)
+		err = tx.SendBatch(ctx, &both).Close()
 		return err
 	})
 	if err != nil {

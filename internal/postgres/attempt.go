@@ -26,11 +26,7 @@ type Attempt struct {
 	jobID int64
 }
 
-// fence is the condition that every write of an attempt carries, its parameters
-// in the order of (*Attempt).fence. The number alone is not enough: after a reap
-// it is still the old one until the next claim.
-const fence = `e.id = $1 AND e.attempt = $2 AND e.worker_id = $3 AND e.status = 'running'`
-
+// fence is the fence's parameters, and more after them.
 func (a *Attempt) fence(more ...any) []any {
 	return append([]any{a.Execution.ID, a.Execution.Attempt, a.WorkerID}, more...)
 }
@@ -136,7 +132,7 @@ func (s *Store) Complete(ctx context.Context, completions []Completion) ([]error
 			SET status = 'completed', result = mine.result, worker_id = NULL, ended_at = now(), status_at = now(),
 			    error_class = NULL, error_text = NULL
 			FROM mine, locked
-			WHERE e.id = mine.id AND e.attempt = mine.attempt AND e.worker_id = mine.worker AND e.status = 'running' AND e.status = ANY ($6)
+			WHERE `+fenceOfMine+` AND e.status = ANY ($6)
 			RETURNING e.id, e.agent, e.attempt, mine.worker
 		), calmed AS (
 			DELETE FROM ciclo.streaks s USING moved WHERE s.agent = moved.agent

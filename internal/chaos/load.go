@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/nuzantara/ciclo/client"
+)
+
+// seen is what the clients know of one accepted execution.
+type seen struct {
+	agent      string
+	parameters map[string]any
+	cancelled  bool   // a cancel was accepted
+	final      string // the final status that a client saw
+	attempt    int    // the highest that a client saw
+}
+
+// clients ask for executions, poll them and cancel some, and note every answer.
+type clients struct {
+	apis   []*client.Client
+	ledger string
+
+	mu    sync.Mutex
+	known map[string]*seen
+	ids   []string
+	// unanswered counts the runs that were asked for and may have been accepted.
+	unanswered int
+	// wrong are answers that no fault explains.
+	wrong []string
+}
+
+func httpClient() *http.Client {
+	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+}
+
+// run asks for executions at the rate until ctx is done.
+func (c *clients) run(ctx context.Context, rate float64, random *rand.Rand) {
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	slots := make(chan struct{}, 64) // a stalled orchestrator slows the clients down
+	tick := time.NewTicker(time.Duration(float64(time.Second) / rate))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		agent, parameters := c.wish(random)
+		api, other := c.apis[random.IntN(len(c.apis))], c.apis[random.IntN(len(c.apis))]
+		cancelAfter := time.Duration(-1)
+		if random.IntN(20) == 0 {
+			cancelAfter = time.Duration(random.Int64N(int64(3 * time.Second)))
+		}
+		poll := random.Int64()
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		calls.Go(func() {
+			defer func() { <-slots }()
+			id := c.ask(api, agent, parameters)
+			if id != "" && cancelAfter >= 0 {
+				sleep(ctx, cancelAfter)
+				c.cancel(other, id)
+			}
+			c.poll(other, poll)
+		})
+	}
+}
+
+// wish is what a client asks for next.
+func (c *clients) wish(random *rand.Rand) (string, map[string]any) {
+	switch n := random.IntN(100); {
+	case n < 60:
+		effects := []string{"", "reconcile", "once", "repeat"}[random.IntN(4)]
+		return "test-steps", map[string]any{"steps": 1 + random.IntN(6), "millis": 10 + random.IntN(150), "ledger": c.ledger, "effects": effects}
+	case n < 85:
+		return "test-noop", map[string]any{}
+	case n < 95:
+		return "test-slow", map[string]any{"millis": random.IntN(3000)}
+	default:
+		return "test-fail", map[string]any{"how": []string{"error", "recover", "permanent", "panic"}[random.IntN(4)]}
+	}
+}
+
+// ask asks for an execution; the empty id where it is not known to be accepted.
+// The clients' calls go on when the run is over: their answers count.
+func (c *clients) ask(api *client.Client, agent string, parameters map[string]any) string {
+	e, err := api.Run(context.Background(), agent, parameters)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case err == nil:
+		c.known[e.ID] = &seen{agent: agent, parameters: parameters}
+		c.ids = append(c.ids, e.ID)
+		return e.ID
+	case client.Temporary(err):
+		c.unanswered++
+	default:
+		c.unanswered++
+		c.wrong = append(c.wrong, fmt.Sprintf("run %s: %v", agent, err))
+	}
+	return ""
+}
+
+func (c *clients) cancel(api *client.Client, id string) {
+	_, err := api.Cancel(context.Background(), id)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var problem *client.Problem
+	switch {
+	case err == nil:
+		c.known[id].cancelled = true
+	case errors.As(err, &problem) && problem.Status == http.StatusConflict: // it has ended
+	case !client.Temporary(err):
+		c.wrong = append(c.wrong, fmt.Sprintf("cancel %s: %v", id, err))
+	}
+}
+
+// poll looks at one execution that was accepted.
+func (c *clients) poll(api *client.Client, which int64) {
+	c.mu.Lock()
+	if len(c.ids) == 0 {
+		c.mu.Unlock()
+		return
+	}
+	recent := c.ids[max(0, len(c.ids)-500):]
+	id := recent[which%int64(len(recent))]
+	c.mu.Unlock()
+	e, err := api.Get(context.Background(), id)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		if !client.Temporary(err) {
+			c.wrong = append(c.wrong, fmt.Sprintf("get %s: %v", id, err))
+		}
+		return
+	}
+	if e.Final() {
+		if s := c.known[id]; s.final == "" {
+			s.final = e.Status
+		}
+	}
+	c.known[id].attempt = max(c.known[id].attempt, e.Attempt)
+}
+
+func (c *clients) counts() (accepted, cancelled, unanswered int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.known {
+		if s.cancelled {
+			cancelled++
+		}
+	}
+	return len(c.known), cancelled, c.unanswered
+}

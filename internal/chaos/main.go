@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+func main() {
+	var p plan
+	var only string
+	flag.DurationVar(&p.duration, "duration", time.Minute, "how long faults are injected")
+	flag.Uint64Var(&p.seed, "seed", uint64(time.Now().Unix()), "decides the order of faults and what clients ask for")
+	flag.DurationVar(&p.lease, "lease", 3*time.Second, "the workers' lease; beats and sweeps follow it")
+	flag.Float64Var(&p.rate, "rate", 15, "executions asked for in a second")
+	flag.DurationVar(&p.rest, "rest", 3*time.Second, "longest rest between two faults of a lane")
+	flag.DurationVar(&p.settle, "settle", 6*time.Minute, "time in which all must end after the last fault; retries wait for up to five minutes")
+	flag.StringVar(&only, "faults", "", "inject only faults whose names match this `regexp`")
+	flag.BoolVar(&p.unfenced, "unfenced", false, "build the workers without the fence: the checker must find, and that it does is success")
+	flag.BoolVar(&p.keep, "keep", false, "keep the logs and the database")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintln(os.Stderr, "chaos: takes no arguments, only flags")
+		os.Exit(2)
+	}
+	if only != "" {
+		matching, err := regexp.Compile(only)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "chaos: -faults:", err)
+			os.Exit(2)
+		}
+		p.only = matching
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, p); err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(1)
+	}
+}
+
+var (
+	errFound    = errors.New("the history breaks a rule")
+	errNotFound = errors.New("without the fence nothing was found: the checker is blind, or the run too short")
+)
+
+func run(ctx context.Context, p plan) (err error) {
+	began := time.Now()
+	var mu sync.Mutex
+	say := func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(os.Stderr, "%5.0f s  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+	}
+	say("seed %d: building and starting the services …", p.seed)
+	l, err := startLedger()
+	if err != nil {
+		return err
+	}
+	c, err := startCluster(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+
+	users := &clients{ledger: l.url, known: map[string]*seen{}}
+	for _, s := range c.of("orchestrator") {
+		users.apis = append(users.apis, s.api)
+	}
+	running, stop := context.WithTimeout(ctx, p.duration)
+	defer stop()
+	var asking sync.WaitGroup
+	asking.Go(func() { users.run(running, p.rate, rand.New(rand.NewPCG(p.seed, lanes))) }) //nolint:gosec // repeatable on purpose
+	faulted := torment(running, c, l, p, say)
+	asking.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+
+	say("everything is whole again; waiting for what was accepted to end …")
+	settled := time.Now()
+	if err := c.settle(ctx, p, say); err != nil {
+		return err
+	}
+	took := time.Since(settled)
+	h := &history{clients: users, bodies: l.bodies(), told: l.effects(), deaths: c.deaths(), broken: faulted.failed}
+	if err := h.read(ctx, c, p.lease); err != nil {
+		return err
+	}
+	return report(h, faulted, p, took)
+}
+
+// settle returns when every execution is final, or the bound has passed, and
+// three leases have gone by without a gap in the database.
+func (c *cluster) settle(ctx context.Context, p plan, say func(string, ...any)) error {
+	healthy := time.Now().Add(3*p.lease + time.Second)
+	bound := time.Now().Add(p.settle)
+	last := -1
+	for {
+		var alive int
+		if err := c.admin.QueryRow(ctx, `SELECT count(*) FROM ciclo.executions WHERE ended_at IS NULL`).Scan(&alive); err != nil {
+			return fmt.Errorf("count what is alive: %w", err)
+		}
+		if now := time.Now(); now.After(healthy) && (alive == 0 || now.After(bound)) {
+			return nil
+		}
+		if alive != last {
+			say("%d are not final yet", alive)
+			last = alive
+		}
+		if !sleep(ctx, time.Second) {
+			return ctx.Err()
+		}
+	}
+}
+
+// samples is how many findings of one rule are printed.
+const samples = 8
+
+func report(h *history, faulted *injected, p plan, took time.Duration) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "fault\ttimes")
+	for _, f := range faults {
+		if n := faulted.counts[f.name]; n > 0 {
+			fmt.Fprintf(w, "%s\t%d\n", f.name, n)
+		}
+	}
+	accepted, cancelled, unanswered := h.clients.counts()
+	fmt.Fprintf(w, "(cancels by clients)\t%d\n", cancelled)
+	fmt.Fprintln(w, "\t\nrule\tfindings")
+	total := 0
+	for _, r := range rules {
+		n := 0
+		r.check(h, func(string, ...any) { n++ })
+		total += n
+		fmt.Fprintf(w, "%s\t%d\n", r.text, n)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, r := range rules {
+		n := 0
+		r.check(h, func(format string, args ...any) {
+			if n++; n == 1 {
+				fmt.Printf("\n%s:\n", r.text)
+			}
+			if n <= samples {
+				fmt.Println("  " + strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "\n    "))
+			}
+		})
+	}
+	counts, attempts := h.statuses()
+	var ends []string
+	for _, status := range sorted(counts) {
+		ends = append(ends, fmt.Sprintf("%d %s", counts[status], status))
+	}
+	fmt.Printf("\nseed %d, %s with a lease of %s: %d faults of %d kinds; %d executions (%d accepted, %d requests unanswered): %s; %d attempts, %d steps, %d effects; all ended %.0f s after the last fault\n",
+		p.seed, p.duration, p.lease, faulted.total(), len(faulted.counts), len(h.executions), accepted, unanswered, strings.Join(ends, ", "), attempts, len(h.steps), len(h.effects), took.Seconds())
+	switch {
+	case p.unfenced && total == 0:
+		return errNotFound
+	case p.unfenced:
+		fmt.Printf("without the fence: %d findings, as it should be\n", total)
+	case total > 0:
+		return fmt.Errorf("%w: %d findings; again with -seed %d, and -keep for logs and data", errFound, total, p.seed)
+	default:
+		fmt.Println("nothing found")
+	}
+	return nil
+}
