@@ -174,6 +174,23 @@ func (w *Worker) concurrency() (map[string]int, error) {
 	return all, nil
 }
 
+// begin takes a step of the start, again each second while the database is away:
+// it may go at any moment between the check of its schema and the first fetch.
+func (w *Worker) begin(ctx context.Context, step func() error) error {
+	for {
+		err := step()
+		if err == nil || errors.Is(err, postgres.ErrWorkerKnown) || postgres.Refused(err) {
+			return err
+		}
+		w.cfg.Log.Warn("the start waits for the database", "error", err)
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(time.Second):
+		}
+	}
+}
+
 // lastWords is how long a stopping worker goes on writing the outcomes of
 // interrupted attempts when the database is slow or away.
 const lastWords = 10 * time.Second
@@ -190,9 +207,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look up the host's name: %w", err)
 	}
-	err = w.store.Register(ctx, postgres.Worker{
-		ID: w.id, Host: host, PID: os.Getpid(), Version: w.cfg.Version, Concurrency: concurrency,
-	}, w.cfg.Lease)
+	session := postgres.Worker{ID: w.id, Host: host, PID: os.Getpid(), Version: w.cfg.Version, Concurrency: concurrency}
+	err = w.begin(ctx, func() error { return w.store.Register(ctx, session, w.cfg.Lease) })
 	if err != nil {
 		return err
 	}
@@ -210,7 +226,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	go func() { beatDone <- w.beat(beatCtx) }()
 	endBeat := func() error { stopBeat(); return <-beatDone }
 
-	if err := w.river.Start(detached); err != nil {
+	if err := w.begin(ctx, func() error { return w.river.Start(detached) }); err != nil {
 		return errors.Join(fmt.Errorf("start River's client: %w", err), endBeat())
 	}
 	w.cfg.Log.Info("worker started", "concurrency", concurrency, "lease", w.cfg.Lease.String(), "beat", w.cfg.Beat.String())

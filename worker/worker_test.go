@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/nuzantara/ciclo/agents"
@@ -353,5 +355,28 @@ func TestBadConfigurations(t *testing.T) {
 		if _, err := worker.New(cfg); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestTheStartOutlastsADatabaseThatComesAndGoes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var calls atomic.Int64
+	away := r.pool.Config()
+	away.BeforeConnect = func(context.Context, *pgx.ConnConfig) error {
+		if calls.Add(1) <= 2 {
+			return errors.New("the database is away")
+		}
+		return nil
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), away)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	r.start(func(c *worker.Config) { c.Pool = pool })
+	r.await(r.accept("test-noop", ""), status(execution.Completed))
+	if n := calls.Load(); n < 3 {
+		t.Errorf("connected %d times: the database was never away", n)
 	}
 }

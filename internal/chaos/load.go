@@ -80,8 +80,12 @@ func (c *clients) run(ctx context.Context, rate float64, random *rand.Rand) {
 func (c *clients) wish(random *rand.Rand) (string, map[string]any) {
 	switch n := random.IntN(100); {
 	case n < 60:
+		steps := 1 + random.IntN(6)
+		if n < 20 { // long enough to be running when its worker wakes, or comes back from nowhere
+			steps = 20 + random.IntN(40)
+		}
 		effects := []string{"", "reconcile", "once", "repeat"}[random.IntN(4)]
-		return "test-steps", map[string]any{"steps": 1 + random.IntN(6), "millis": 10 + random.IntN(150), "ledger": c.ledger, "effects": effects}
+		return "test-steps", map[string]any{"steps": steps, "millis": 10 + random.IntN(300), "ledger": c.ledger, "effects": effects}
 	case n < 85:
 		return "test-noop", map[string]any{}
 	case n < 95:

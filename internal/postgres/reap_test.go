@@ -294,6 +294,9 @@ func TestWorkerSessions(t *testing.T) {
 	if err := b.Register(b.ctx, postgres.Worker{ID: w, Concurrency: map[string]int{}}, lease); !errors.Is(err, postgres.ErrWorkerKnown) {
 		t.Errorf("two workers could have one id: %v", err)
 	}
+	if err := b.Register(b.ctx, postgres.Worker{ID: w, Host: "h", PID: 1, Version: "v", Concurrency: map[string]int{}}, lease); err != nil {
+		t.Errorf("the process whose answer was lost can't register again: %v", err)
+	}
 	if held, _, err := b.Beat(b.ctx, w, lease); err != nil || held != nil {
 		t.Errorf("an idle worker's beat gave %v, %v", held, err)
 	}

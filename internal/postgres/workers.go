@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/nuzantara/ciclo/internal/execution"
 )
@@ -33,22 +32,24 @@ type Worker struct {
 // ErrWorkerKnown says that another process registered under the same id.
 var ErrWorkerKnown = errors.New("a worker with this id is registered already")
 
-// Register makes the worker's session row and its first lease.
+// Register makes the worker's session row and its first lease. Again by the same
+// process, whose first answer was lost, it is as once; ErrWorkerKnown for another.
 func (s *Store) Register(ctx context.Context, w Worker, lease time.Duration) error {
 	concurrency, err := json.Marshal(w.Concurrency)
 	if err != nil {
 		return fmt.Errorf("encode concurrency: %w", err)
 	}
-	_, err = s.pool.Exec(ctx, `
-		INSERT INTO ciclo.workers (id, host, pid, version, concurrency, lease_until)
-		VALUES ($1, $2, $3, $4, $5, now() + $6::interval)`,
+	tag, err := s.pool.Exec(ctx, `
+		INSERT INTO ciclo.workers AS w (id, host, pid, version, concurrency, lease_until)
+		VALUES ($1, $2, $3, $4, $5, now() + $6::interval)
+		ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until
+		WHERE w.host = excluded.host AND w.pid = excluded.pid AND w.ended_at IS NULL`,
 		w.ID, w.Host, w.PID, w.Version, concurrency, lease)
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && pgErr.Code == "23505" {
-		return fmt.Errorf("register worker %s: %w", w.ID, ErrWorkerKnown)
-	}
 	if err != nil {
 		return fmt.Errorf("register worker %s: %w", w.ID, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return fmt.Errorf("register worker %s: %w", w.ID, ErrWorkerKnown)
 	}
 	return nil
 }
