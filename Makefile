@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test check lint format arch eval bench bench-quick images clean
+.PHONY: help build demo dev test check lint format arch eval bench bench-quick chaos chaos-unfenced images clean
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOBIN := $(shell go env GOPATH)/bin
@@ -46,6 +46,12 @@ bench: ## Measure speed as ratios against floors, under ten minutes.
 
 bench-quick: ## The same in about a minute, rougher.
 	go run ./internal/bench -quick
+
+chaos: ## Break everything around the real services, then check what is left (DURATION=1m SEED=n).
+	go run ./internal/chaos -duration $(or $(DURATION),1m) $(if $(SEED),-seed $(SEED))
+
+chaos-unfenced: ## The same for 45 s without the fence, which the checker must find.
+	go run ./internal/chaos -duration 45s -rest 500ms -faults 'worker (frozen|cut off)' -unfenced $(if $(SEED),-seed $(SEED))
 
 images: ## Build the container image from local binaries, and check it with compose.
 	deploy/check-compose

@@ -42,10 +42,10 @@ var invariants = []invariant{
 		SELECT id FROM ciclo.executions
 		WHERE status = 'running' AND $1::timestamptz IS NOT NULL AND $2::interval IS NOT NULL
 		  AND (worker_id IS NULL OR river_job_id IS NULL OR next_attempt_at IS NOT NULL OR attempt = 0)`},
-	{text: "transitions form a legal path: each begins where the one before ended, by a move that is allowed", query: `
+	{text: "transitions form a legal path: each begins where the one before ended, by a move that is allowed, and an attempt ends by the worker that ran it", query: `
 		SELECT DISTINCT execution_id FROM (
-			SELECT t.execution_id, t.from_status, t.to_status, t.attempt,
-			       lag(t.to_status) OVER path AS before, lag(t.attempt) OVER path AS attempt_before
+			SELECT t.execution_id, t.from_status, t.to_status, t.attempt, t.worker_id,
+			       lag(t.to_status) OVER path AS before, lag(t.attempt) OVER path AS attempt_before, lag(t.worker_id) OVER path AS worker_before
 			FROM ciclo.transitions t JOIN ciclo.executions e ON e.id = t.execution_id
 			WHERE (e.status_at >= $1 OR e.ended_at IS NULL) AND $2::interval IS NOT NULL
 			WINDOW path AS (PARTITION BY t.execution_id ORDER BY t.id)) t
@@ -53,7 +53,8 @@ var invariants = []invariant{
 		   OR (from_status, to_status) NOT IN (
 			('started', 'running'), ('started', 'failed'), ('started', 'cancelled'),
 			('running', 'started'), ('running', 'completed'), ('running', 'failed'), ('running', 'cancelled'))
-		   OR attempt <> coalesce(attempt_before, 0) + CASE WHEN to_status = 'running' THEN 1 ELSE 0 END`},
+		   OR attempt <> coalesce(attempt_before, 0) + CASE WHEN to_status = 'running' THEN 1 ELSE 0 END
+		   OR from_status = 'running' AND worker_id IS DISTINCT FROM worker_before`},
 	{text: "an execution's status and attempt are those of its last transition", query: `
 		SELECT e.id FROM ciclo.executions e
 		LEFT JOIN LATERAL (SELECT to_status, attempt FROM ciclo.transitions t WHERE t.execution_id = e.id ORDER BY t.id DESC LIMIT 1) t ON true

@@ -73,6 +73,7 @@ func TestTheAuditFinds(t *testing.T) {
 		"a started execution has either":          `UPDATE ciclo.executions SET next_attempt_at = NULL, river_job_id = NULL WHERE status = 'started'`,
 		"a running execution has a worker":        `UPDATE ciclo.executions SET worker_id = NULL WHERE status = 'running'`,
 		"transitions form a legal path":           `DELETE FROM ciclo.transitions WHERE from_status = 'started' AND to_status = 'running'`,
+		"an attempt ends by the worker that ran":  `UPDATE ciclo.transitions SET worker_id = gen_random_uuid() WHERE from_status = 'running'`,
 		"an execution's status":                   `UPDATE ciclo.executions SET status = 'failed', ended_at = now(), error_class = 'x', error_text = 'x', result = NULL WHERE status = 'completed'`,
 		"failures counts":                         `UPDATE ciclo.executions SET failures = failures + 1 WHERE status = 'failed'`,
 		"a step was finished":                     `UPDATE ciclo.steps SET worker_id = gen_random_uuid()`,
