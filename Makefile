@@ -7,7 +7,7 @@ GOBIN := $(shell go env GOPATH)/bin
 BINARIES := bin/ciclo bin/orchestrator bin/worker
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the three programs into bin/.
 	go build -trimpath -o bin/ ./cmd/...

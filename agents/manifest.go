@@ -33,6 +33,9 @@ type Manifest struct {
 	Tries int `json:"tries"`
 	// Concurrency is how many executions one worker runs at once.
 	Concurrency int `json:"concurrency"`
+	// SingleFlight refuses a run while another one of the agent is alive; others
+	// queue.
+	SingleFlight bool `json:"single_flight"`
 	// Priority is 1 (first) to 4.
 	Priority int `json:"priority"`
 	// DeadlineSeconds bounds an execution over all its attempts, from its acceptance

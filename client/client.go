@@ -66,15 +66,28 @@ func Temporary(err error) bool {
 
 // Run asks for an execution; parameters is a JSON object or nil.
 func (c *Client) Run(ctx context.Context, agent string, parameters any) (Execution, error) {
-	var e Execution
-	return e, c.call(ctx, http.MethodPost, "/"+url.PathEscape(agent)+"/run", nil, parameters, &e)
+	return c.RunOnce(ctx, "", agent, parameters)
+}
+
+// RunOnce asks for an execution under a key: asked again with the same key and
+// parameters, after an answer that was lost, it is the same execution.
+func (c *Client) RunOnce(ctx context.Context, key, agent string, parameters any) (Execution, error) {
+	return c.run(ctx, key, agent, nil, parameters)
 }
 
 // RunQuery asks for an execution with its parameters as text, which the
-// orchestrator reads by the types in the agent's schema.
-func (c *Client) RunQuery(ctx context.Context, agent string, parameters url.Values) (Execution, error) {
+// orchestrator reads by the types in the agent's schema; the key is RunOnce's.
+func (c *Client) RunQuery(ctx context.Context, key, agent string, parameters url.Values) (Execution, error) {
+	return c.run(ctx, key, agent, parameters, nil)
+}
+
+func (c *Client) run(ctx context.Context, key, agent string, query url.Values, body any) (Execution, error) {
+	header := http.Header{}
+	if key != "" {
+		header.Set("Idempotency-Key", key)
+	}
 	var e Execution
-	return e, c.call(ctx, http.MethodPost, "/"+url.PathEscape(agent)+"/run", parameters, nil, &e)
+	return e, c.send(ctx, http.MethodPost, c.target("/"+url.PathEscape(agent)+"/run", query), header, body, &e)
 }
 
 // Get returns an execution with its transitions.
@@ -137,7 +150,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 
 // Ready returns nil when the orchestrator has its database and schema.
 func (c *Client) Ready(ctx context.Context) error {
-	return c.send(ctx, http.MethodGet, c.URL+"/readyz", nil, nil)
+	return c.send(ctx, http.MethodGet, c.URL+"/readyz", http.Header{}, nil, nil)
 }
 
 // Wait polls an execution until it is final, calling seen with each answer that
@@ -170,14 +183,18 @@ func (c *Client) Wait(ctx context.Context, id string, seen func(Execution)) (Exe
 }
 
 func (c *Client) call(ctx context.Context, method, path string, query url.Values, body, into any) error {
-	target := c.URL + prefix + path
-	if len(query) > 0 {
-		target += "?" + query.Encode()
-	}
-	return c.send(ctx, method, target, body, into)
+	return c.send(ctx, method, c.target(path, query), http.Header{}, body, into)
 }
 
-func (c *Client) send(ctx context.Context, method, target string, body, into any) error {
+// target is the URL of a path of the API.
+func (c *Client) target(path string, query url.Values) string {
+	if len(query) == 0 {
+		return c.URL + prefix + path
+	}
+	return c.URL + prefix + path + "?" + query.Encode()
+}
+
+func (c *Client) send(ctx context.Context, method, target string, header http.Header, body, into any) error {
 	var reader io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -190,6 +207,7 @@ func (c *Client) send(ctx context.Context, method, target string, body, into any
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
+	req.Header = header
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}

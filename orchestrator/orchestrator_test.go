@@ -144,6 +144,75 @@ func TestRunIsAcceptedAndCanBePolled(t *testing.T) {
 	}
 }
 
+func TestTheSameKeyIsTheSameExecution(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	keyed := func(path, body, key string) answer {
+		t.Helper()
+		return a.send("POST", prefix+path, body, "Idempotency-Key", key)
+	}
+	first := keyed("/test-slow/run", `{"millis": 5, "stubborn": true}`, "k-1")
+	id := first.field(t, "execution_id").(string)
+	if first.status != http.StatusAccepted || first.header.Get("Idempotency-Replayed") != "" {
+		t.Errorf("accepted as %d %v", first.status, first.header)
+	}
+	for _, again := range []answer{ // whatever its spacing and order, in the body or in the query
+		keyed("/test-slow/run", `{"stubborn":true,"millis":5}`, "k-1"),
+		keyed("/test-slow/run?stubborn=true&millis=5", ``, "k-1"),
+	} {
+		if again.status != http.StatusAccepted || again.field(t, "execution_id") != id || again.header.Get("Idempotency-Replayed") != "true" {
+			t.Errorf("again it is %d %v %s", again.status, again.header, again.body)
+		}
+	}
+	for name, other := range map[string]answer{
+		"other parameters": keyed("/test-slow/run", `{"millis": 6, "stubborn": true}`, "k-1"),
+		"another agent":    keyed("/test-noop/run", ``, "k-1"),
+	} {
+		if other.status != http.StatusUnprocessableEntity || other.field(t, "type") != "urn:ciclo:idempotency-key-reused" {
+			t.Errorf("%s under the same key: %d %s", name, other.status, other.body)
+		}
+	}
+	if another := keyed("/test-slow/run", `{"millis": 5, "stubborn": true}`, "k-2"); another.field(t, "execution_id") == id {
+		t.Error("another key gave the same execution")
+	}
+	for name, key := range map[string]string{"an empty key": "", "a long key": strings.Repeat("k", 256), "a key with a line end": "a\nb", "a key that isn't ASCII": "clé"} {
+		if r := keyed("/test-noop/run", ``, key); r.status != http.StatusUnprocessableEntity || !bytes.Contains(r.body, []byte("Idempotency-Key")) {
+			t.Errorf("%s: %d %s", name, r.status, r.body)
+		}
+	}
+	// Many at once, as a client that lost patience sends them.
+	ids := make(chan any, 16)
+	for range cap(ids) {
+		go func() { ids <- keyed("/test-noop/run", ``, "k-race").field(t, "execution_id") }()
+	}
+	one := <-ids
+	for range cap(ids) - 1 {
+		if id := <-ids; id != one {
+			t.Errorf("one key gave %v and %v", one, id)
+		}
+	}
+}
+
+func TestOneInFlight(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	run := prefix + "/test-single/run"
+	first := a.send("POST", run, "", "Idempotency-Key", "first")
+	id := first.field(t, "execution_id").(string)
+	if r := a.send("POST", run, ""); r.status != http.StatusConflict || r.field(t, "type") != "urn:ciclo:in-flight" || r.field(t, "execution_id") != id {
+		t.Errorf("a second one: %d %s", r.status, r.body)
+	}
+	if r := a.send("POST", run, "", "Idempotency-Key", "first"); r.status != http.StatusAccepted || r.field(t, "execution_id") != id {
+		t.Errorf("the same request again: %d %s", r.status, r.body)
+	}
+	if r := a.send("POST", prefix+"/executions/"+id+"/cancel", ""); r.status != http.StatusAccepted {
+		t.Fatalf("cancel: %d %s", r.status, r.body)
+	}
+	if next := a.run("test-single", ""); next == id {
+		t.Error("the next one is the first")
+	}
+}
+
 // Old clients send parameters in the query; a body works as well, both don't.
 func TestParametersInTheQuery(t *testing.T) {
 	t.Parallel()
@@ -322,7 +391,7 @@ func TestStatusShowsEveryAgent(t *testing.T) {
 	a.run("test-noop", "")
 	r := a.send("GET", prefix+"/status", "")
 	agents, _ := r.field(t, "agents").([]any)
-	if len(agents) != 4 {
+	if len(agents) != 5 {
 		t.Fatalf("status: %s", r.body)
 	}
 	for _, one := range agents {

@@ -24,6 +24,8 @@ type problem struct {
 	Status int                 `json:"status"`
 	Detail string              `json:"detail,omitempty"`
 	Fields []agents.FieldError `json:"errors,omitempty"`
+	// ExecutionID is the one that is in the way.
+	ExecutionID string `json:"execution_id,omitempty"`
 }
 
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }
@@ -59,6 +61,7 @@ func problemOf(err error) *problem {
 	var tooLarge *http.MaxBytesError
 	var routing *echo.HTTPError
 	var schema *postgres.SchemaError
+	var inFlight *postgres.InFlightError
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -70,6 +73,12 @@ func problemOf(err error) *problem {
 		return newProblem(http.StatusNotFound, "execution-unknown", "No such execution", "")
 	case errors.Is(err, execution.ErrFinal):
 		return newProblem(http.StatusConflict, "execution-final", "The execution has already ended", "")
+	case errors.Is(err, execution.ErrKeyReused):
+		return newProblem(http.StatusUnprocessableEntity, "idempotency-key-reused", "The Idempotency-Key was used for another request", "take a new key for a new request")
+	case errors.As(err, &inFlight):
+		p := newProblem(http.StatusConflict, "in-flight", "The agent runs one execution at a time", inFlight.ID+" is in flight")
+		p.ExecutionID = inFlight.ID
+		return p
 	case errors.As(err, &schema):
 		return newProblem(http.StatusServiceUnavailable, "schema", "The database's schema is not this service's", schema.Error())
 	case unavailable(err):

@@ -1,9 +1,13 @@
 package orchestrator
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -32,7 +36,11 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 	if manifest == nil {
 		return errUnknownAgent
 	}
-	parameters, err := readParameters(c, manifest)
+	parameters, asked, err := readParameters(c, manifest)
+	if err != nil {
+		return err
+	}
+	key, err := idempotencyKey(c.Request().Header)
 	if err != nil {
 		return err
 	}
@@ -46,12 +54,18 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 		DeadlineSeconds: manifest.DeadlineSeconds,
 		StallSeconds:    manifest.StallSeconds,
 		Reason:          "accepted over the API",
+		Key:             key,
+		RequestHash:     requestHash(key, manifest.Name, asked),
+		SingleFlight:    manifest.SingleFlight,
 	})
 	if err != nil {
 		return err
 	}
 	url := Prefix + "/executions/" + e.ID
 	c.Response().Header().Set("Location", url)
+	if e.Replayed {
+		c.Response().Header().Set("Idempotency-Replayed", "true")
+	}
 	return c.JSON(http.StatusAccepted, accepted{
 		ExecutionID: e.ID,
 		Agent:       e.Agent,
@@ -62,22 +76,62 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 	})
 }
 
-// readParameters takes a run's parameters from the body or the query, not both.
-func readParameters(c echo.Context, manifest *agents.Manifest) (json.RawMessage, error) {
+// readParameters takes a run's parameters from the body or the query, not both:
+// checked and with their defaults, and as they were asked for.
+func readParameters(c echo.Context, manifest *agents.Manifest) (parameters, asked json.RawMessage, err error) {
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	query := c.Request().URL.Query()
 	switch {
 	case len(body) > 0 && !json.Valid(body):
-		return nil, errNotJSON
+		return nil, nil, errNotJSON
 	case len(body) > 0 && len(query) > 0:
-		return nil, invalid(agents.FieldError{Detail: "send parameters in the body or in the query, not in both"})
+		return nil, nil, invalid(agents.FieldError{Detail: "send parameters in the body or in the query, not in both"})
 	case len(query) > 0:
 		if body, err = manifest.QueryParameters(query); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return manifest.CheckParameters(body)
+	parameters, err = manifest.CheckParameters(body)
+	return parameters, body, err
+}
+
+// maxKey bounds an Idempotency-Key, in bytes.
+const maxKey = 255
+
+// idempotencyKey reads the header of that name; empty where there is none.
+func idempotencyKey(header http.Header) (string, error) {
+	keys := header.Values("Idempotency-Key")
+	if len(keys) == 0 {
+		return "", nil
+	}
+	key := keys[0]
+	visible := !strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
+	if len(keys) > 1 || key == "" || len(key) > maxKey || !visible {
+		return "", invalid(agents.FieldError{Field: "Idempotency-Key", Detail: fmt.Sprintf("must be given once, with 1 to %d visible ASCII characters", maxKey)})
+	}
+	return key, nil
+}
+
+// requestHash is the SHA-256 of what a key stands for: the agent and the
+// parameters as they were asked for, whatever their order and spacing. The
+// defaults don't count, since a new version may have others. Nil without a key.
+func requestHash(key, agent string, asked json.RawMessage) []byte {
+	if key == "" {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(asked))
+	decoder.UseNumber()
+	parameters := map[string]any{}
+	if err := decoder.Decode(&parameters); err != nil && len(asked) > 0 {
+		panic(err) // they were checked
+	}
+	text, err := json.Marshal([]any{agent, parameters})
+	if err != nil {
+		panic(err) // it was JSON
+	}
+	hash := sha256.Sum256(text)
+	return hash[:]
 }

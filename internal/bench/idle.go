@@ -8,6 +8,7 @@ import (
 
 	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/process"
+	"github.com/nuzantara/ciclo/internal/testagents"
 )
 
 // idle measures what each service costs while there is nothing to do, at default
@@ -20,6 +21,10 @@ import (
 // last after the service was killed and its sessions are gone: every transaction
 // of the window is counted, and at most about a second's too many.
 func (b *bench) idle(ctx context.Context) (figures []figure, err error) {
+	catalogue, err := testagents.Catalogue()
+	if err != nil {
+		return nil, err
+	}
 	services := []*idleService{
 		{name: "orchestrator", aim: 2, start: func(url string) (*process.Process, error) {
 			a, err := b.startOrchestrator(ctx, url)
@@ -28,7 +33,7 @@ func (b *bench) idle(ctx context.Context) (figures []figure, err error) {
 			}
 			return a.Process, nil
 		}},
-		{name: "worker", aim: 1.5 + 4, start: func(url string) (*process.Process, error) { return b.startWorker(url) }}, // 4 agents
+		{name: "worker", aim: 1.5 + float64(len(catalogue)), start: func(url string) (*process.Process, error) { return b.startWorker(url) }},
 	}
 	defer func() {
 		for _, s := range services {

@@ -32,6 +32,7 @@ type executed struct {
 	ID, Agent, Status  string
 	Parameters, Result json.RawMessage
 	Attempt            int
+	Key                string
 }
 
 type moved struct {
@@ -57,7 +58,7 @@ type effected struct {
 // read reads what the database knows.
 func (h *history) read(ctx context.Context, c *cluster, lease time.Duration) error {
 	return postgresErr(pgx.BeginTxFunc(ctx, c.admin, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		executions, err := collect[executed](ctx, tx, `SELECT id, agent, status, parameters, result, attempt FROM ciclo.executions`)
+		executions, err := collect[executed](ctx, tx, `SELECT id, agent, status, parameters, result, attempt, coalesce(idempotency_key, '') FROM ciclo.executions`)
 		if err != nil {
 			return err
 		}
@@ -117,7 +118,7 @@ type rule struct {
 }
 
 var rules = []rule{
-	{"what a client was told is accepted exists, as it was asked for", func(h *history, found func(string, ...any)) {
+	{"what a client was told is accepted exists under its key, as it was asked for", func(h *history, found func(string, ...any)) {
 		for id, s := range h.clients.known {
 			e := h.executions[id]
 			if e == nil {
@@ -125,8 +126,8 @@ var rules = []rule{
 				continue
 			}
 			var have map[string]any
-			if err := json.Unmarshal(e.Parameters, &have); err != nil || e.Agent != s.agent {
-				found("%s is of %s with %s: %v", id, e.Agent, e.Parameters, err)
+			if err := json.Unmarshal(e.Parameters, &have); err != nil || e.Agent != s.agent || e.Key != s.key {
+				found("%s is of %s under %s with %s: %v", id, e.Agent, e.Key, e.Parameters, err)
 			}
 			for name, value := range s.parameters {
 				if fmt.Sprint(have[name]) != fmt.Sprint(value) {
@@ -135,9 +136,14 @@ var rules = []rule{
 			}
 		}
 	}},
-	{"nothing exists that nobody asked for", func(h *history, found func(string, ...any)) {
-		if extra := len(h.executions) - len(h.clients.known); extra > h.clients.unanswered {
-			found("%d executions too many, and only %d requests without an answer", extra, h.clients.unanswered)
+	{"every request was accepted in the end, and made one execution however often it was sent", func(h *history, found func(string, ...any)) {
+		for _, w := range h.clients.open {
+			found("nobody answers the request %s", w.key)
+		}
+		for id, e := range h.executions {
+			if h.clients.known[id] == nil {
+				found("%s exists beside the one that the client knows, for the request %s", id, e.Key)
+			}
 		}
 	}},
 	{"every answer of the API is right or says that it may be tried again", func(h *history, found func(string, ...any)) {

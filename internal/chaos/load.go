@@ -14,6 +14,7 @@ import (
 
 // seen is what the clients know of one accepted execution.
 type seen struct {
+	key        string
 	agent      string
 	parameters map[string]any
 	cancelled  bool   // a cancel was accepted
@@ -29,8 +30,10 @@ type clients struct {
 	mu    sync.Mutex
 	known map[string]*seen
 	ids   []string
-	// unanswered counts the runs that were asked for and may have been accepted.
-	unanswered int
+	// open are the requests that may have been accepted: nobody answered in time.
+	open []wish
+	// again counts requests that were sent once more with their key.
+	again int
 	// wrong are answers that no fault explains.
 	wrong []string
 }
@@ -44,6 +47,7 @@ func (c *clients) run(ctx context.Context, rate float64, random *rand.Rand) {
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	slots := make(chan struct{}, 64) // a stalled orchestrator slows the clients down
+	asked := 0
 	tick := time.NewTicker(time.Duration(float64(time.Second) / rate))
 	defer tick.Stop()
 	for {
@@ -52,7 +56,8 @@ func (c *clients) run(ctx context.Context, rate float64, random *rand.Rand) {
 			return
 		case <-tick.C:
 		}
-		agent, parameters := c.wish(random)
+		asked++
+		w := c.wish(random, asked)
 		api, other := c.apis[random.IntN(len(c.apis))], c.apis[random.IntN(len(c.apis))]
 		cancelAfter := time.Duration(-1)
 		if random.IntN(20) == 0 {
@@ -66,7 +71,7 @@ func (c *clients) run(ctx context.Context, rate float64, random *rand.Rand) {
 		}
 		calls.Go(func() {
 			defer func() { <-slots }()
-			id := c.ask(api, agent, parameters)
+			id := c.ask(w, api, other)
 			if id != "" && cancelAfter >= 0 {
 				sleep(ctx, cancelAfter)
 				c.cancel(other, id)
@@ -76,8 +81,15 @@ func (c *clients) run(ctx context.Context, rate float64, random *rand.Rand) {
 	}
 }
 
+// wish is a request for an execution, under a key of its own.
+type wish struct {
+	key, agent string
+	parameters map[string]any
+}
+
 // wish is what a client asks for next.
-func (c *clients) wish(random *rand.Rand) (string, map[string]any) {
+func (c *clients) wish(random *rand.Rand, n int) wish {
+	w := wish{key: fmt.Sprintf("chaos-%d", n)}
 	switch n := random.IntN(100); {
 	case n < 60:
 		steps := 1 + random.IntN(6)
@@ -85,34 +97,52 @@ func (c *clients) wish(random *rand.Rand) (string, map[string]any) {
 			steps = 20 + random.IntN(40)
 		}
 		effects := []string{"", "reconcile", "once", "repeat"}[random.IntN(4)]
-		return "test-steps", map[string]any{"steps": steps, "millis": 10 + random.IntN(300), "ledger": c.ledger, "effects": effects}
+		w.agent, w.parameters = "test-steps", map[string]any{"steps": steps, "millis": 10 + random.IntN(300), "ledger": c.ledger, "effects": effects}
 	case n < 85:
-		return "test-noop", map[string]any{}
+		w.agent, w.parameters = "test-noop", map[string]any{}
 	case n < 95:
-		return "test-slow", map[string]any{"millis": random.IntN(3000)}
+		w.agent, w.parameters = "test-slow", map[string]any{"millis": random.IntN(3000)}
 	default:
-		return "test-fail", map[string]any{"how": []string{"error", "recover", "permanent", "panic"}[random.IntN(4)]}
+		w.agent, w.parameters = "test-fail", map[string]any{"how": []string{"error", "recover", "permanent", "panic"}[random.IntN(4)]}
 	}
+	return w
 }
 
-// ask asks for an execution; the empty id where it is not known to be accepted.
-// The clients' calls go on when the run is over: their answers count.
-func (c *clients) ask(api *client.Client, agent string, parameters map[string]any) string {
-	e, err := api.Run(context.Background(), agent, parameters)
+// ask asks for an execution, at each of the orchestrators in turn, and gives up
+// after a few refusals: the empty id where it is not known to be accepted. The
+// clients' calls go on when the run is over: their answers count.
+func (c *clients) ask(w wish, apis ...*client.Client) string {
+	for i := range 4 {
+		e, err := apis[i%len(apis)].RunOnce(context.Background(), w.key, w.agent, w.parameters)
+		c.mu.Lock()
+		switch {
+		case err == nil:
+			c.known[e.ID] = &seen{key: w.key, agent: w.agent, parameters: w.parameters}
+			c.ids = append(c.ids, e.ID)
+		case client.Temporary(err):
+			c.again++
+		default:
+			c.wrong = append(c.wrong, fmt.Sprintf("run %s: %v", w.agent, err))
+		}
+		c.mu.Unlock()
+		if err == nil {
+			return e.ID
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case err == nil:
-		c.known[e.ID] = &seen{agent: agent, parameters: parameters}
-		c.ids = append(c.ids, e.ID)
-		return e.ID
-	case client.Temporary(err):
-		c.unanswered++
-	default:
-		c.unanswered++
-		c.wrong = append(c.wrong, fmt.Sprintf("run %s: %v", agent, err))
-	}
+	c.open = append(c.open, w)
 	return ""
+}
+
+// finish asks once more for all that is open: now somebody must answer.
+func (c *clients) finish() {
+	open := c.open
+	c.open = nil
+	for _, w := range open {
+		c.ask(w, c.apis...)
+	}
 }
 
 func (c *clients) cancel(api *client.Client, id string) {
@@ -156,7 +186,7 @@ func (c *clients) poll(api *client.Client, which int64) {
 	c.known[id].attempt = max(c.known[id].attempt, e.Attempt)
 }
 
-func (c *clients) counts() (accepted, cancelled, unanswered int) {
+func (c *clients) counts() (cancelled, again int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.known {
@@ -164,5 +194,5 @@ func (c *clients) counts() (accepted, cancelled, unanswered int) {
 			cancelled++
 		}
 	}
-	return len(c.known), cancelled, c.unanswered
+	return cancelled, c.again
 }

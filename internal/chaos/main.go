@@ -87,7 +87,9 @@ func run(ctx context.Context, p plan) (err error) {
 		return err
 	}
 
-	say("everything is whole again; waiting for what was accepted to end …")
+	say("everything is whole again; asking again for what nobody answered …")
+	users.finish()
+	say("waiting for what was accepted to end …")
 	settled := time.Now()
 	if err := c.settle(ctx, p, say); err != nil {
 		return err
@@ -135,7 +137,7 @@ func report(h *history, faulted *injected, p plan, took time.Duration) error {
 			fmt.Fprintf(w, "%s\t%d\n", f.name, n)
 		}
 	}
-	accepted, cancelled, unanswered := h.clients.counts()
+	cancelled, again := h.clients.counts()
 	fmt.Fprintf(w, "(cancels by clients)\t%d\n", cancelled)
 	fmt.Fprintln(w, "\t\nrule\tfindings")
 	total := 0
@@ -164,8 +166,8 @@ func report(h *history, faulted *injected, p plan, took time.Duration) error {
 	for _, status := range sorted(counts) {
 		ends = append(ends, fmt.Sprintf("%d %s", counts[status], status))
 	}
-	fmt.Printf("\nseed %d, %s with a lease of %s: %d faults of %d kinds; %d executions (%d accepted, %d requests unanswered): %s; %d attempts, %d steps, %d effects; all ended %.0f s after the last fault\n",
-		p.seed, p.duration, p.lease, faulted.total(), len(faulted.counts), len(h.executions), accepted, unanswered, strings.Join(ends, ", "), attempts, len(h.steps), len(h.effects), took.Seconds())
+	fmt.Printf("\nseed %d, %s with a lease of %s: %d faults of %d kinds; %d executions (%d requests sent again): %s; %d attempts, %d steps, %d effects; all ended %.0f s after the last fault\n",
+		p.seed, p.duration, p.lease, faulted.total(), len(faulted.counts), len(h.executions), again, strings.Join(ends, ", "), attempts, len(h.steps), len(h.effects), took.Seconds())
 	switch {
 	case p.unfenced && total == 0:
 		return errNotFound

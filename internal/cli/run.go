@@ -13,7 +13,7 @@ import (
 
 type runCommand struct {
 	Agent string   `arg:"" help:"The agent, such as client-value-predictor."`
-	Args  []string `arg:"" optional:"" passthrough:"" help:"--wait, --timeout 10m, --json, and the agent's parameters as flags, such as --horizon-days 90."`
+	Args  []string `arg:"" optional:"" passthrough:"" help:"--wait, --timeout 10m, --json, --key NAME (again with the same key is the same execution), and the agent's parameters as flags, such as --horizon-days 90."`
 }
 
 // runFlags are what follows the agent's name: the command's own flags and the
@@ -22,6 +22,7 @@ type runFlags struct {
 	wait       bool
 	json       bool
 	timeout    time.Duration
+	key        string
 	parameters url.Values
 }
 
@@ -48,7 +49,11 @@ func parseRunFlags(args []string) (runFlags, error) {
 			}
 			value, args = args[0], args[1:]
 		}
-		if name == "timeout" {
+		switch name {
+		case "key":
+			f.key = value
+			continue
+		case "timeout":
 			d, err := time.ParseDuration(value)
 			if err != nil || d <= 0 {
 				return f, fmt.Errorf("--timeout %q is not a duration such as 10m", value)
@@ -72,7 +77,7 @@ func (c runCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	e, err := api.RunQuery(ctx, c.Agent, flags.parameters)
+	e, err := api.RunQuery(ctx, flags.key, c.Agent, flags.parameters)
 	if err != nil {
 		return err
 	}

@@ -9,4 +9,6 @@ var (
 	ErrStale = errors.New("the attempt is stale: the execution has moved on without it")
 	// ErrFinal says that the execution is already final.
 	ErrFinal = errors.New("the execution is already final")
+	// ErrKeyReused says that something else was asked for under the same key.
+	ErrKeyReused = errors.New("the idempotency key was used for another request")
 )

@@ -1,9 +1,12 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,34 +30,109 @@ type Acceptance struct {
 	StallSeconds    int
 	// Reason goes into the first transition.
 	Reason string
+	// Key is the client's name for this request, 1 to 255 bytes; empty where it
+	// gave none. RequestHash is the SHA-256 of what was asked for under it.
+	Key         string
+	RequestHash []byte
+	// SingleFlight refuses it while another one of the agent is alive.
+	SingleFlight bool
+}
+
+// Accepted is an execution that was accepted, now or, where it is replayed, by an
+// earlier request with the same key.
+type Accepted struct {
+	execution.Execution
+	Replayed bool
+}
+
+// InFlightError says that the agent runs one execution at a time, and which.
+type InFlightError struct{ ID string }
+
+func (e *InFlightError) Error() string {
+	return "the agent runs one at a time: " + e.ID + " is in flight"
 }
 
 // Accept makes an execution durable: its row, its first transition and its
-// River job in one transaction. When it returns, a worker will come.
-func (s *Store) Accept(ctx context.Context, a Acceptance) (execution.Execution, error) {
-	var accepted execution.Execution
-	id := execution.NewID(a.IDPrefix, time.Now())
+// River job in one transaction. When it returns, a worker will come. The same
+// key again gives the execution that it gave before; ErrKeyReused where something
+// else was asked for under it. InFlightError where the agent's only one is alive.
+func (s *Store) Accept(ctx context.Context, a Acceptance) (Accepted, error) {
+	accepted, err := s.accept(ctx, a)
+	if err != nil {
+		return accepted, fmt.Errorf("accept execution of %s: %w", a.Agent, err)
+	}
+	return accepted, nil
+}
+
+func (s *Store) accept(ctx context.Context, a Acceptance) (Accepted, error) {
+	for {
+		if a.Key != "" {
+			if before, err := s.replay(ctx, a); err == nil || !errors.Is(err, execution.ErrNotFound) {
+				return Accepted{before, true}, err
+			}
+		}
+		e, err := s.insert(ctx, a)
+		switch violated(err) {
+		case "executions_idempotency_key": // another request with the key was quicker
+			continue
+		case "executions_single_flight":
+			id, inFlight := s.inFlight(ctx, a)
+			if errors.Is(inFlight, execution.ErrNotFound) { // it has just ended, or has our key
+				continue
+			}
+			if inFlight == nil {
+				inFlight = &InFlightError{id}
+			}
+			return Accepted{}, inFlight
+		default:
+			return Accepted{Execution: e}, err
+		}
+	}
+}
+
+// replay looks for what the key gave before. ErrNotFound where it is new.
+func (s *Store) replay(ctx context.Context, a Acceptance) (execution.Execution, error) {
+	var hash []byte
+	e, err := scanExecution(s.pool.QueryRow(ctx, `
+		SELECT `+strings.Replace(executionColumns, "e.result", "NULL::jsonb", 1)+`, e.request_hash
+		FROM ciclo.executions e WHERE e.idempotency_key = $1`, a.Key), &hash)
+	if err == nil && !bytes.Equal(hash, a.RequestHash) {
+		return e, execution.ErrKeyReused
+	}
+	return e, err
+}
+
+// inFlight is the id of the agent's only execution. ErrNotFound where there is
+// none, or where it is that of our own key.
+func (s *Store) inFlight(ctx context.Context, a Acceptance) (id string, err error) {
+	err = s.pool.QueryRow(ctx, `
+		SELECT id FROM ciclo.executions
+		WHERE agent = $1 AND single_flight AND ended_at IS NULL AND idempotency_key IS DISTINCT FROM nullif($2, '')`,
+		a.Agent, a.Key).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = execution.ErrNotFound
+	}
+	return id, err
+}
+
+func (s *Store) insert(ctx context.Context, a Acceptance) (execution.Execution, error) {
+	e := execution.Execution{ID: execution.NewID(a.IDPrefix, time.Now()), Agent: a.Agent, Status: execution.Started, Tries: a.Tries}
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		job, err := s.river.InsertTx(ctx, tx, queue.Args{ExecutionID: id}, queue.InsertOpts(a.Agent, a.Priority))
+		job, err := s.river.InsertTx(ctx, tx, queue.Args{ExecutionID: e.ID}, queue.InsertOpts(a.Agent, a.Priority))
 		if err != nil {
 			return fmt.Errorf("insert River job: %w", err)
 		}
 		var both pgx.Batch
 		both.Queue(`
-			INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds)
-			VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0))
+			INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds,
+			                              idempotency_key, request_hash, single_flight)
+			VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), nullif($10, ''), $11, $12)
 			RETURNING parameters, started_at, deadline_at`,
-			id, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.DeadlineSeconds, a.StallSeconds).
-			QueryRow(func(row pgx.Row) error {
-				accepted = execution.Execution{ID: id, Agent: a.Agent, Status: execution.Started, Tries: a.Tries}
-				return row.Scan(&accepted.Parameters, &accepted.StartedAt, &accepted.DeadlineAt)
-			})
-		both.Queue(`INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason) VALUES ($1, 'started', 0, $2)`, id, a.Reason)
-		err = tx.SendBatch(ctx, &both).Close()
-		return err
+			e.ID, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.DeadlineSeconds, a.StallSeconds,
+			a.Key, a.RequestHash, a.SingleFlight).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&e.Parameters, &e.StartedAt, &e.DeadlineAt) })
+		both.Queue(`INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason) VALUES ($1, 'started', 0, $2)`, e.ID, a.Reason)
+		return tx.SendBatch(ctx, &both).Close()
 	})
-	if err != nil {
-		return accepted, fmt.Errorf("accept execution of %s: %w", a.Agent, err)
-	}
-	return accepted, nil
+	return e, err
 }

@@ -83,7 +83,7 @@ func (b *bundle) accept() execution.Execution {
 		Agent: "test-noop", IDPrefix: "noop_", Parameters: json.RawMessage(`{"n": 1}`), Tries: 2, TimeoutSeconds: 60, Priority: 2, Reason: "test",
 	})
 	b.must(err)
-	return e
+	return e.Execution
 }
 
 // worker registers a worker.

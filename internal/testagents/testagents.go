@@ -1,5 +1,6 @@
 // Package testagents is agents that do nothing but behave: a no-op, a slow one,
-// one of many steps with an outside ledger, and one that fails in every way. It
+// one of many steps with an outside ledger, one that fails in every way, and one
+// that runs one at a time. It
 // has mains of its own (orchestrator, worker) for outside tests, benches and
 // chaos, and is in no shipped binary.
 package testagents
@@ -21,7 +22,7 @@ import (
 
 const manifest = `{
 	"name": %q, "title": %q, "description": "For tests.", "id_prefix": %q, "timeout_seconds": %d, "tries": %d,
-	"concurrency": %d, "priority": 2, "effects": "none", "schedule": "",
+	"concurrency": %d, "single_flight": %t, "priority": 2, "effects": "none", "schedule": "",
 	"parameters": {"type": "object", "additionalProperties": false, "properties": %s}
 }`
 
@@ -42,8 +43,9 @@ func Catalogue() (agents.Catalogue, error) {
 			"effects": {"type": "string", "enum": ["", "reconcile", "once", "repeat"], "default": ""}}`},
 		{"test-fail", "Failing", "fail_", 1, 2, 20, `{"how": {"type": "string", "default": "error",
 			"enum": ["error", "permanent", "panic", "timeout", "not-json", "not-object", "nul", "huge", "same-step", "recover"]}}`},
+		{"test-single", "Single", "single_", 60, 3, 1, `{"millis": {"type": "integer", "minimum": 0, "default": 1000}}`},
 	} {
-		parsed, err := agents.ParseManifest(fmt.Appendf(nil, manifest, m.name, m.title, m.prefix, m.timeout, m.tries, m.concurrency, m.properties))
+		parsed, err := agents.ParseManifest(fmt.Appendf(nil, manifest, m.name, m.title, m.prefix, m.timeout, m.tries, m.concurrency, m.name == "test-single", m.properties))
 		if err != nil {
 			return nil, fmt.Errorf("manifest of %s: %w", m.name, err)
 		}
@@ -54,7 +56,7 @@ func Catalogue() (agents.Catalogue, error) {
 
 // Registry is the code of these agents.
 func Registry() map[string]agents.Agent {
-	return map[string]agents.Agent{"test-noop": Noop{}, "test-slow": Slow{}, "test-steps": Steps{}, "test-fail": Fail{}}
+	return map[string]agents.Agent{"test-noop": Noop{}, "test-slow": Slow{}, "test-steps": Steps{}, "test-fail": Fail{}, "test-single": Slow{}}
 }
 
 type empty struct{}
