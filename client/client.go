@@ -153,18 +153,29 @@ func (c *Client) Ready(ctx context.Context) error {
 	return c.send(ctx, http.MethodGet, c.URL+"/readyz", http.Header{}, nil, nil)
 }
 
+// waitStep is how long one poll of Wait waits for a change; less than the
+// timeouts of proxies and of the default client.
+const waitStep = 20 * time.Second
+
 // Wait polls an execution until it is final, calling seen with each answer that
-// differs in status, attempt or progress. Errors that may pass are waited out
-// until ctx is done.
+// differs in status, attempt or progress. Each poll waits for the next change.
+// Errors that may pass are waited out until ctx is done.
 func (c *Client) Wait(ctx context.Context, id string, seen func(Execution)) (Execution, error) {
-	pause := 50 * time.Millisecond
-	var last string
+	var e Execution
+	var last, etag string
+	path := c.target("/executions/"+url.PathEscape(id), url.Values{"wait": {waitStep.String()}})
 	for {
-		e, err := c.Get(ctx, id)
+		header := http.Header{}
+		if etag != "" {
+			header.Set("If-None-Match", etag)
+		}
+		var next Execution
+		got, err := c.exchange(ctx, http.MethodGet, path, header, nil, &next)
 		switch {
-		case err != nil && (!Temporary(err) || ctx.Err() != nil):
-			return e, err
+		case errors.Is(err, errNotModified):
+			continue
 		case err == nil:
+			e, etag = next, got.Get("ETag")
 			if now := fmt.Sprint(e.Status, e.Attempt, e.Progress); now != last && seen != nil {
 				seen(e)
 				last = now
@@ -172,12 +183,16 @@ func (c *Client) Wait(ctx context.Context, id string, seen func(Execution)) (Exe
 			if e.Final() {
 				return e, nil
 			}
+			if etag != "" {
+				continue
+			}
+		case !Temporary(err) || ctx.Err() != nil:
+			return e, err
 		}
 		select {
 		case <-ctx.Done():
 			return e, ctx.Err()
-		case <-time.After(pause):
-			pause = min(pause*3/2, time.Second)
+		case <-time.After(time.Second):
 		}
 	}
 }
@@ -195,17 +210,26 @@ func (c *Client) target(path string, query url.Values) string {
 }
 
 func (c *Client) send(ctx context.Context, method, target string, header http.Header, body, into any) error {
+	_, err := c.exchange(ctx, method, target, header, body, into)
+	return err
+}
+
+// errNotModified is the answer to If-None-Match where nothing has changed.
+var errNotModified = errors.New("not modified")
+
+// exchange sends a request and reads the answer, whose header it returns.
+func (c *Client) exchange(ctx context.Context, method, target string, header http.Header, body, into any) (http.Header, error) {
 	var reader io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
 		if err != nil {
-			return fmt.Errorf("encode request: %w", err)
+			return nil, fmt.Errorf("encode request: %w", err)
 		}
 		reader = bytes.NewReader(text)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, target, reader)
 	if err != nil {
-		return fmt.Errorf("make request: %w", err)
+		return nil, fmt.Errorf("make request: %w", err)
 	}
 	req.Header = header
 	if c.Token != "" {
@@ -216,20 +240,22 @@ func (c *Client) send(ctx context.Context, method, target string, header http.He
 	}
 	resp, err := c.httpClient().Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode >= http.StatusBadRequest {
-		return readProblem(resp)
-	}
-	if into == nil {
+	switch {
+	case resp.StatusCode >= http.StatusBadRequest:
+		return nil, readProblem(resp)
+	case resp.StatusCode == http.StatusNotModified:
+		return resp.Header, errNotModified
+	case into == nil:
 		_, err = io.Copy(io.Discard, resp.Body)
-		return err
+		return resp.Header, err
 	}
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
-		return fmt.Errorf("read the answer of %s %s: %w", method, target, err)
+		return nil, fmt.Errorf("read the answer of %s %s: %w", method, target, err)
 	}
-	return nil
+	return resp.Header, nil
 }
 
 var defaultHTTP = &http.Client{Timeout: 30 * time.Second}

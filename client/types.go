@@ -28,6 +28,8 @@ type Execution struct {
 	ProgressAt        *time.Time      `json:"progress_at"`
 	Stalled           bool            `json:"stalled"`
 	Progress          *Progress       `json:"progress"`
+	QueuePosition     *int            `json:"queue_position"`
+	ETAAt             *time.Time      `json:"eta_at"`
 	Result            json.RawMessage `json:"result,omitempty"`
 	Error             *Error          `json:"error"`
 	Attempts          []Attempt       `json:"attempts,omitempty"`

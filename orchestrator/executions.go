@@ -20,21 +20,14 @@ import (
 // shown is an execution with what happened to it.
 type shown struct {
 	execution.Execution
-	Message     string                 `json:"message"`
+	Message string `json:"message"`
+	// QueuePosition is its place among its agent's waiting ones, from 1, while it
+	// waits in the queue; at most 1000 is counted.
+	QueuePosition *int `json:"queue_position"`
+	// ETAAt is when it probably ends, by what its agent's runs usually take.
+	ETAAt       *time.Time             `json:"eta_at"`
 	Attempts    []execution.Attempt    `json:"attempts"`
 	Transitions []execution.Transition `json:"transitions"`
-}
-
-func (o *Orchestrator) getExecution(c echo.Context) error {
-	if err := noQuery(c); err != nil {
-		return err
-	}
-	found, err := o.find(c)
-	if err != nil {
-		return err
-	}
-	e := found.Execution
-	return c.JSON(http.StatusOK, shown{e, message(e), execution.Attempts(found.Transitions), found.Transitions})
 }
 
 // find looks up the execution that the path names.

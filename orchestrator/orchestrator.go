@@ -46,9 +46,12 @@ type Orchestrator struct {
 	store  *postgres.Store
 	reaper *reaper
 	// reads answers pollers together where they ask together.
-	reads *batch.Batch[string, *postgres.Found]
-	echo  *echo.Echo
-	token tokenHash
+	reads    *batch.Batch[string, *postgres.Found]
+	versions *batch.Batch[string, string]
+	watch    *watch
+	typical  *typical
+	echo     *echo.Echo
+	token    tokenHash
 }
 
 // New checks the configuration and prepares an orchestrator.
@@ -72,6 +75,16 @@ func New(cfg Config) (*Orchestrator, error) {
 	}
 	o := &Orchestrator{cfg: cfg, store: store, token: hashToken(cfg.Token)}
 	o.reads = batch.New(store.GetAll)
+	o.versions = batch.New(func(ctx context.Context, ids []string) ([]string, error) {
+		known, err := store.Versions(ctx, ids)
+		versions := make([]string, len(ids))
+		for i, id := range ids {
+			versions[i] = known[id]
+		}
+		return versions, err
+	})
+	o.watch = newWatch(store.Versions, cfg.Log)
+	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
 	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, cfg.Log.With("component", "reaper"))
 	o.echo = o.routes()
 	return o, nil
@@ -82,9 +95,18 @@ func New(cfg Config) (*Orchestrator, error) {
 const readStatements = 4
 
 // ServeReads answers the handler's reads until ctx is done. Run does it itself.
-func (o *Orchestrator) ServeReads(ctx context.Context) { o.reads.Serve(ctx, readStatements) }
+func (o *Orchestrator) ServeReads(ctx context.Context) {
+	var serving sync.WaitGroup
+	serving.Go(func() { o.versions.Serve(ctx, 1) })
+	o.reads.Serve(ctx, readStatements)
+	serving.Wait()
+}
 
-// Handler is the whole HTTP API. Its reads wait for ServeReads.
+// ServeWaits wakes those who wait for a change until ctx is done, and lets all go
+// then. Run does it itself.
+func (o *Orchestrator) ServeWaits(ctx context.Context) { o.watch.run(ctx) }
+
+// Handler is the whole HTTP API. Its reads wait for ServeReads, its waits for ServeWaits.
 func (o *Orchestrator) Handler() http.Handler { return o.echo }
 
 // Run serves on the listener and reaps until ctx is done; then it answers what
@@ -107,6 +129,10 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	defer stopReading()
 	var reading sync.WaitGroup
 	reading.Go(func() { o.ServeReads(readCtx) })
+
+	var waiting sync.WaitGroup
+	waiting.Go(func() { o.ServeWaits(ctx) })
+	defer waiting.Wait()
 
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

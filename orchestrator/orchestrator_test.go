@@ -67,7 +67,9 @@ func newAPIOn(t *testing.T, url string, log io.Writer) *api {
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan struct{})
 	go func() { o.ServeReads(ctx); close(served) }()
-	t.Cleanup(func() { stop(); <-served })
+	waited := make(chan struct{})
+	go func() { o.ServeWaits(ctx); close(waited) }()
+	t.Cleanup(func() { stop(); <-served; <-waited })
 	return &api{t: t, handler: o.Handler(), pool: pool}
 }
 

@@ -43,11 +43,17 @@ func (o *Orchestrator) routes() *echo.Echo {
 	return e
 }
 
-// bounded gives each request its time limit.
+// bounded gives each request its time limit, beside what it wants to wait.
 func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		whole := c.Request()
-		ctx, cancel := context.WithTimeout(whole.Context(), requestTimeout)
+		limit := requestTimeout
+		if whole.URL.RawQuery != "" {
+			if wait, ok := waitOf(c.QueryParams()); ok {
+				limit += wait
+			}
+		}
+		ctx, cancel := context.WithTimeout(whole.Context(), limit)
 		defer cancel()
 		c.SetRequest(whole.WithContext(ctx))
 		defer c.SetRequest(whole) // the error's answer has time of its own

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,7 +19,19 @@ import (
 type Found struct {
 	Execution   execution.Execution
 	Transitions []execution.Transition
+	// Version differs whenever the execution does (Versions).
+	Version string
+	// QueuePosition is its place among the waiting ones of its agent, from 1, up to
+	// maxPosition; nil where it doesn't lie in the queue.
+	QueuePosition *int
 }
+
+// maxPosition bounds what is counted for one answer.
+const maxPosition = 1000
+
+// versionColumn differs with each update of the row of executions e, and when it
+// begins to be stalled, which is no update.
+const versionColumn = `e.xmin::text || CASE WHEN ` + stalled + ` THEN 's' ELSE '' END`
 
 // Get returns one execution. ErrNotFound where there is none.
 func (s *Store) Get(ctx context.Context, id string) (execution.Execution, []execution.Transition, error) {
@@ -40,9 +53,17 @@ func (s *Store) Get(ctx context.Context, id string) (execution.Execution, []exec
 var findSQL = `
 	SELECT ` + strings.Replace(executionColumns, "e.result", "CASE WHEN t.from_status IS NULL THEN e.result END", 1) + `,
 	       coalesce(t.from_status, ''), coalesce(t.to_status, ''), coalesce(t.at, e.started_at), coalesce(t.attempt, 0), t.worker_id::text,
-	       coalesce(t.reason, ''), t.outcome, t.error_class, coalesce(t.error_text, '')
+	       coalesce(t.reason, ''), t.outcome, t.error_class, coalesce(t.error_text, ''), ` + versionColumn + `, e.position
 	FROM string_to_table($1, ' ') AS asked (id)
-	CROSS JOIN LATERAL (SELECT * FROM ciclo.executions WHERE id = asked.id OFFSET 0) e
+	CROSS JOIN LATERAL (
+		SELECT *, xmin, CASE WHEN status = 'started' AND river_job_id IS NOT NULL THEN (
+			SELECT count(*) + 1 FROM (
+				SELECT FROM ciclo.river_job mine
+				JOIN ciclo.river_job ahead ON ahead.state = 'available' AND ahead.queue = mine.queue
+				 AND (ahead.priority, ahead.scheduled_at, ahead.id) < (mine.priority, mine.scheduled_at, mine.id)
+				WHERE mine.id = executions.river_job_id AND mine.state = 'available'
+				LIMIT ` + strconv.Itoa(maxPosition-1) + `) ahead) END AS position
+		FROM ciclo.executions WHERE id = asked.id OFFSET 0) e
 	LEFT JOIN LATERAL (SELECT * FROM ciclo.transitions WHERE execution_id = asked.id OFFSET 0) t ON true
 	ORDER BY e.id, t.id`
 
@@ -66,12 +87,13 @@ func (s *Store) GetAll(ctx context.Context, ids []string) ([]*Found, error) {
 		var t execution.Transition
 		var class *string
 		var text string
-		transition := []any{&t.From, &t.To, &t.At, &t.Attempt, &t.Worker, &t.Reason, &t.Outcome, &class, &text}
+		transition := []any{&t.From, &t.To, &t.At, &t.Attempt, &t.Worker, &t.Reason, &t.Outcome, &class, &text, nil, nil}
 		if last != nil && last.Execution.ID == string(rows.RawValues()[0]) {
 			skipped := make([]any, len(rows.RawValues())-len(transition)) // told by an earlier row
 			err = rows.Scan(append(skipped, transition...)...)
 		} else {
 			last = &Found{Transitions: make([]execution.Transition, 0, 3)}
+			transition[len(transition)-2], transition[len(transition)-1] = &last.Version, &last.QueuePosition
 			last.Execution, err = scanExecution(rows, transition...)
 			known[last.Execution.ID] = last
 		}
@@ -93,6 +115,24 @@ func (s *Store) GetAll(ctx context.Context, ids []string) ([]*Found, error) {
 		found[i] = known[id]
 	}
 	return found, nil
+}
+
+// Versions says how each execution's version reads now; those that don't exist
+// are not in it. It is what a poller's question costs while nothing has changed.
+func (s *Store) Versions(ctx context.Context, ids []string) (map[string]string, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT e.id, `+versionColumn+`
+		FROM string_to_table($1, ' ') AS asked (id)
+		CROSS JOIN LATERAL (SELECT *, xmin FROM ciclo.executions WHERE id = asked.id OFFSET 0) e`, strings.Join(ids, " "))
+	if err != nil {
+		return nil, fmt.Errorf("get versions: %w", err)
+	}
+	versions := make(map[string]string, len(ids))
+	var id, version string
+	if _, err := pgx.ForEachRow(rows, []any{&id, &version}, func() error { versions[id] = version; return nil }); err != nil {
+		return nil, fmt.Errorf("get versions: %w", err)
+	}
+	return versions, nil
 }
 
 // Filter narrows a list; zero values don't.
@@ -233,6 +273,31 @@ func (s *Store) Cancel(ctx context.Context, id string) (execution.Execution, err
 // errRowChanged says that the execution got another River row before both were
 // locked: to lock that one now would be the wrong order.
 var errRowChanged = errors.New("the execution has another River row by now")
+
+// Typical is what an agent's runs usually take.
+type Typical struct {
+	// Half and MostSeconds are the median and the ninth decile of the last hundred
+	// completed executions, from the last claim to the end; nil where there is none.
+	HalfSeconds, MostSeconds *float64
+	// Slots is how many the living workers run at once.
+	Slots int
+}
+
+// Typical looks at the agent's last executions and at its workers.
+func (s *Store) Typical(ctx context.Context, agent string) (t Typical, err error) {
+	err = s.pool.QueryRow(ctx, `
+		WITH recent AS (
+			SELECT extract(epoch FROM ended_at - running_at)::float8 AS seconds FROM ciclo.executions
+			WHERE agent = $1 AND status = 'completed' ORDER BY ended_at DESC, id DESC LIMIT 100
+		)
+		SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds), percentile_cont(0.9) WITHIN GROUP (ORDER BY seconds),
+		       (SELECT coalesce(sum((concurrency ->> $1)::int), 0) FROM ciclo.workers WHERE ended_at IS NULL AND lease_until > now())
+		FROM recent`, agent).Scan(&t.HalfSeconds, &t.MostSeconds, &t.Slots)
+	if err != nil {
+		return t, fmt.Errorf("typical duration of %s: %w", agent, err)
+	}
+	return t, nil
+}
 
 // AgentActivity is what an agent's executions have been doing.
 type AgentActivity struct {

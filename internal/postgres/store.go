@@ -55,7 +55,10 @@ func sources(to execution.Status) []string {
 const executionColumns = `e.id, e.agent, e.status, e.parameters, e.attempt, e.failures, e.tries,
 	e.started_at, e.running_at, e.ended_at, e.next_attempt_at, e.cancel_requested_at, e.worker_id::text,
 	e.progress_done, e.progress_total, e.progress_text, e.progress_at, e.result, e.error_class, e.error_text, e.deadline_at,
-	e.status = 'running' AND coalesce(greatest(e.progress_at, e.running_at) < now() - e.stall_seconds * interval '1 second', false)`
+	` + stalled
+
+// stalled says of executions e whether one has not moved for longer than its threshold.
+const stalled = `e.status = 'running' AND coalesce(greatest(e.progress_at, e.running_at) < now() - e.stall_seconds * interval '1 second', false)`
 
 // scanExecution reads executionColumns, and what more the query selects after them.
 func scanExecution(row pgx.Row, more ...any) (execution.Execution, error) {
