@@ -30,6 +30,7 @@ type Execution struct {
 	Progress          *Progress       `json:"progress"`
 	QueuePosition     *int            `json:"queue_position"`
 	ETAAt             *time.Time      `json:"eta_at"`
+	RequestedBy       *string         `json:"requested_by"`
 	Result            json.RawMessage `json:"result,omitempty"`
 	Error             *Error          `json:"error"`
 	Attempts          []Attempt       `json:"attempts,omitempty"`

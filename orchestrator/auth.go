@@ -1,27 +1,96 @@
 package orchestrator
 
 import (
-	"crypto/sha256"
+	"context"
 	"crypto/subtle"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/nuzantara/ciclo/internal/postgres"
 )
+
+// Scope is what a token may do.
+type Scope string
+
+const (
+	// Read is to look at everything.
+	Read Scope = "read"
+	// Run is to start, cancel and look.
+	Run Scope = "run"
+	// Approve is to let go out what agents drafted, and to look.
+	Approve Scope = "approve"
+	// Admin is everything, and to pause, resume and drain.
+	Admin Scope = "admin"
+)
+
+// Scopes are all there are.
+var Scopes = []Scope{Read, Run, Approve, Admin}
+
+// allows reports whether a token with these scopes may do what the scope stands for.
+func allows(scopes []string, needed Scope) bool {
+	has := func(s Scope) bool { return slices.Contains(scopes, string(s)) }
+	return has(Admin) || has(needed) || needed == Read && (has(Run) || has(Approve))
+}
 
 // minToken is the shortest API token that is taken, in characters.
 const minToken = 16
 
-// tokenHash is all that the process keeps of the token.
-type tokenHash [sha256.Size]byte
+// tokens knows who may come in: who has the configured token, which may do all,
+// and those in the database, where a revoked one is known within tokensFor.
+type tokens struct {
+	configured []byte // its hash; nil where there is none
+	list       func(ctx context.Context) ([]postgres.Token, error)
 
-func hashToken(token string) tokenHash { return sha256.Sum256([]byte(token)) }
+	mu    sync.Mutex
+	known []postgres.Token
+	until time.Time
+}
+
+// tokensFor is how long the database's tokens are believed.
+const tokensFor = 2 * time.Second
+
+// configuredToken is the name of the token that the configuration gives.
+const configuredToken = "CICLO_TOKEN"
+
+// find returns the name and the scopes of a token; no scopes where it is unknown.
+// All are compared, in constant time.
+func (t *tokens) find(ctx context.Context, token string) (name string, scopes []string, err error) {
+	given := postgres.HashToken(token)
+	if subtle.ConstantTimeCompare(given, t.configured) == 1 {
+		return configuredToken, []string{string(Admin)}, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock() // others wait for the same answer
+	if time.Now().After(t.until) {
+		if t.known, err = t.list(ctx); err != nil {
+			return "", nil, err
+		}
+		t.until = time.Now().Add(tokensFor)
+	}
+	for _, k := range t.known {
+		if subtle.ConstantTimeCompare(given, k.Hash) == 1 && k.RevokedAt == nil {
+			name, scopes = k.Name, k.Scopes
+		}
+	}
+	return name, scopes, nil
+}
 
 // open are the routes that need no token.
 var open = []string{"/healthz", "/readyz"}
 
-// authenticate lets a request pass that carries the token. What is behind no
-// route needs one too: a stranger learns nothing.
+// The names under which a request's token is kept in its context.
+const (
+	tokenName   = "token"
+	tokenScopes = "scopes"
+)
+
+// authenticate lets a request pass that carries a token. What is behind no route
+// needs one too: a stranger learns nothing.
 func (o *Orchestrator) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if slices.Contains(open, c.Path()) {
@@ -31,10 +100,49 @@ func (o *Orchestrator) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if !strings.EqualFold(scheme, "Bearer") || token == "" {
 			return errNoToken
 		}
-		given := hashToken(token)
-		if subtle.ConstantTimeCompare(given[:], o.token[:]) != 1 {
+		name, scopes, err := o.tokens.find(c.Request().Context(), token)
+		if err != nil {
+			return err
+		}
+		if scopes == nil {
 			return errWrongToken
 		}
+		c.Set(tokenName, name)
+		c.Set(tokenScopes, scopes)
 		return next(c)
+	}
+}
+
+// needs lets a request pass whose token has the scope.
+func needs(scope Scope) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if scopes, _ := c.Get(tokenScopes).([]string); !allows(scopes, scope) {
+				return newProblem(http.StatusForbidden, "scope-missing", "The token may not do this", "it needs the scope "+string(scope))
+			}
+			return next(c)
+		}
+	}
+}
+
+// logged writes a change into the audit log before it happens, and how it was
+// answered after it. Without the first there is no change.
+func (o *Orchestrator) logged(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		ctx := c.Request().Context()
+		name, _ := c.Get(tokenName).(string)
+		id, err := o.store.BeginChange(ctx, name, c.Request().Method, c.Request().URL.Path)
+		if err != nil {
+			return err
+		}
+		err = next(c)
+		status := c.Response().Status
+		if err != nil {
+			status = problemOf(err).Status
+		}
+		if ended := o.store.EndChange(context.WithoutCancel(ctx), id, status); ended != nil {
+			o.cfg.Log.Warn("the audit log lacks an answer", "id", id, "status", status, "error", ended)
+		}
+		return err
 	}
 }

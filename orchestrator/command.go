@@ -16,7 +16,7 @@ import (
 type Command struct {
 	service.Database
 	Listen    string        `env:"CICLO_LISTEN" default:"127.0.0.1:8080" help:"Address to serve the API on."`
-	Token     string        `env:"CICLO_TOKEN" help:"Bearer token that opens the API, at least 16 characters."`
+	Token     string        `env:"CICLO_TOKEN" help:"Bearer token that may do all, at least 16 characters. Others are made by ciclo token."`
 	TokenFile string        `env:"CICLO_TOKEN_FILE" help:"File that holds the token."`
 	ReapEvery time.Duration `env:"CICLO_REAP_EVERY" default:"1s" help:"Time between two looks for lost workers and due executions."`
 }
@@ -28,6 +28,9 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	token, err := service.Secret(c.Token, c.TokenFile)
 	if err != nil {
 		return err
+	}
+	if token == "" {
+		log.Warn("CICLO_TOKEN is not set: only tokens made by `ciclo token create` open the API")
 	}
 	pool, err := c.Connect(ctx, "ciclo orchestrator", c.MaxConns)
 	if err != nil {

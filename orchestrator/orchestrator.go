@@ -24,7 +24,8 @@ type Config struct {
 	// ReaperPool is for the reaper alone, so that requests can't starve it.
 	ReaperPool *pgxpool.Pool
 	Catalogue  agents.Catalogue
-	// Token is the bearer token that opens the API.
+	// Token is a bearer token that may do all; empty where only those that
+	// `ciclo token` made open the API.
 	Token string
 	// Lease is the workers' lease, which the reaper judges by.
 	Lease time.Duration
@@ -51,7 +52,7 @@ type Orchestrator struct {
 	watch    *watch
 	typical  *typical
 	echo     *echo.Echo
-	token    tokenHash
+	tokens   *tokens
 }
 
 // New checks the configuration and prepares an orchestrator.
@@ -62,7 +63,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	if cfg.ReapEvery <= 0 {
 		cfg.ReapEvery = DefaultReapEvery
 	}
-	if len(cfg.Token) < minToken {
+	if cfg.Token != "" && len(cfg.Token) < minToken {
 		return nil, fmt.Errorf("the API token must have at least %d characters", minToken)
 	}
 	store, err := postgres.New(cfg.Pool)
@@ -73,7 +74,10 @@ func New(cfg Config) (*Orchestrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Orchestrator{cfg: cfg, store: store, token: hashToken(cfg.Token)}
+	o := &Orchestrator{cfg: cfg, store: store, tokens: &tokens{list: store.Tokens}}
+	if cfg.Token != "" {
+		o.tokens.configured = postgres.HashToken(cfg.Token)
+	}
 	o.reads = batch.New(store.GetAll)
 	o.versions = batch.New(func(ctx context.Context, ids []string) ([]string, error) {
 		known, err := store.Versions(ctx, ids)

@@ -26,20 +26,20 @@ func (o *Orchestrator) routes() *echo.Echo {
 
 	api := e.Group(Prefix)
 	// Who calls: people, the CLI, the firm's own systems.
-	api.POST("/:agent/run", o.postRun)
-	api.GET("/status", o.getStatus)
+	api.POST("/:agent/run", o.postRun, needs(Run))
+	api.GET("/status", o.getStatus, needs(Read))
 	// Who calls: pollers.
-	api.GET("/executions", o.listExecutions)
-	api.GET("/executions/:id", o.getExecution)
-	api.POST("/executions/:id/cancel", o.cancelExecution)
-	api.GET("/executions/:id/effects", o.listEffects)
+	api.GET("/executions", o.listExecutions, needs(Read))
+	api.GET("/executions/:id", o.getExecution, needs(Read))
+	api.POST("/executions/:id/cancel", o.cancelExecution, needs(Run), o.logged)
+	api.GET("/executions/:id/effects", o.listEffects, needs(Read))
 	// Who calls: operators.
-	api.POST("/:agent/pause", o.pauseAgent)
-	api.POST("/:agent/resume", o.resumeAgent)
-	api.GET("/audit", o.getAudit)
-	api.GET("/workers", o.listWorkers)
-	api.GET("/workers/:id/drain-plan", o.drainPlan)
-	api.POST("/workers/:id/drain", o.drainWorker)
+	api.POST("/:agent/pause", o.pauseAgent, needs(Admin), o.logged)
+	api.POST("/:agent/resume", o.resumeAgent, needs(Admin), o.logged)
+	api.GET("/audit", o.getAudit, needs(Read))
+	api.GET("/workers", o.listWorkers, needs(Read))
+	api.GET("/workers/:id/drain-plan", o.drainPlan, needs(Read))
+	api.POST("/workers/:id/drain", o.drainWorker, needs(Admin), o.logged)
 	return e
 }
 

@@ -57,6 +57,7 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 		Key:             key,
 		RequestHash:     requestHash(key, manifest.Name, asked),
 		SingleFlight:    manifest.SingleFlight,
+		RequestedBy:     c.Get(tokenName).(string), //nolint:forcetypeassert // authenticate has set it
 	})
 	if err != nil {
 		return err

@@ -45,6 +45,7 @@ type commands struct {
 	Resume  resumeCommand    `cmd:"" help:"End an agent's pause."`
 	Drain   drainCommand     `cmd:"" help:"Stop a worker, saying first what that loses."`
 	Audit   auditCommand     `cmd:"" help:"Check the invariants; the exit code is 1 where one is broken."`
+	Token   tokenCommand     `cmd:"" help:"Make, list and end API tokens, in the database of DATABASE_URL."`
 	Health  healthCommand    `cmd:"" help:"Ask the orchestrator whether it is ready; exit 0 or 1, without a token."`
 	Version kong.VersionFlag `help:"Print the version."`
 }

@@ -37,6 +37,8 @@ type Execution struct {
 	Stalled bool            `json:"stalled"`
 	Result  json.RawMessage `json:"result"`
 	Error   *Error          `json:"error"`
+	// RequestedBy is the name of the API token that asked for it.
+	RequestedBy *string `json:"requested_by"`
 }
 
 // Progress is how far the present attempt says it is.

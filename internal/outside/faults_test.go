@@ -213,6 +213,19 @@ func TestOperatorsCommands(t *testing.T) {
 	if e = s.await(slow, 20*time.Second, "it is cancelled", client.Execution.Final); e.Status != "cancelled" {
 		t.Errorf("ended as %+v", e)
 	}
+	ciclo(2, "--scope", "token", "create", "crm")
+	ciclo(2, "no name for a token", "token", "create", "c r m", "--scope", "run")
+	made, said, code := run(t, t.TempDir(), "ciclo", env, "token", "create", "crm", "--scope", "read")
+	if code != 0 || !strings.HasPrefix(made, "ciclo_") {
+		t.Fatalf("ciclo token create: %d, %s", code, said)
+	}
+	ciclo(1, "exists", "token", "create", "crm", "--scope", "run")
+	env = append(env, "CICLO_TOKEN="+strings.TrimSpace(made))
+	ciclo(0, "test-noop", "status")
+	ciclo(1, "needs the scope run", "run", "test-noop")
+	ciclo(0, "revoked", "token", "revoke", "crm")
+	env = env[:len(env)-1]
+	ciclo(0, "crm", "token", "list")
 	ciclo(0, "a final execution has no worker", "audit")
 	ciclo(0, "EFFECT", "effects", slow)
 }

@@ -36,6 +36,8 @@ type Acceptance struct {
 	RequestHash []byte
 	// SingleFlight refuses it while another one of the agent is alive.
 	SingleFlight bool
+	// RequestedBy is the name of the token that asked; empty where nobody did.
+	RequestedBy string
 }
 
 // Accepted is an execution that was accepted, now or, where it is replayed, by an
@@ -117,6 +119,9 @@ func (s *Store) inFlight(ctx context.Context, a Acceptance) (id string, err erro
 
 func (s *Store) insert(ctx context.Context, a Acceptance) (execution.Execution, error) {
 	e := execution.Execution{ID: execution.NewID(a.IDPrefix, time.Now()), Agent: a.Agent, Status: execution.Started, Tries: a.Tries}
+	if a.RequestedBy != "" {
+		e.RequestedBy = &a.RequestedBy
+	}
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		job, err := s.river.InsertTx(ctx, tx, queue.Args{ExecutionID: e.ID}, queue.InsertOpts(a.Agent, a.Priority))
 		if err != nil {
@@ -125,11 +130,11 @@ func (s *Store) insert(ctx context.Context, a Acceptance) (execution.Execution, 
 		var both pgx.Batch
 		both.Queue(`
 			INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds,
-			                              idempotency_key, request_hash, single_flight)
-			VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), nullif($10, ''), $11, $12)
+			                              idempotency_key, request_hash, single_flight, requested_by)
+			VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), nullif($10, ''), $11, $12, nullif($13, ''))
 			RETURNING parameters, started_at, deadline_at`,
 			e.ID, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.DeadlineSeconds, a.StallSeconds,
-			a.Key, a.RequestHash, a.SingleFlight).
+			a.Key, a.RequestHash, a.SingleFlight, a.RequestedBy).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&e.Parameters, &e.StartedAt, &e.DeadlineAt) })
 		both.Queue(`INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason) VALUES ($1, 'started', 0, $2)`, e.ID, a.Reason)
 		return tx.SendBatch(ctx, &both).Close()
