@@ -87,19 +87,18 @@ func (c *Client) run(ctx context.Context, key, agent string, query url.Values, b
 		header.Set("Idempotency-Key", key)
 	}
 	var e Execution
-	return e, c.send(ctx, http.MethodPost, c.target("/"+url.PathEscape(agent)+"/run", query), header, body, &e)
+	err := c.send(ctx, http.MethodPost, c.target("/"+url.PathEscape(agent)+"/run", query), header, body, &e)
+	return e, err
 }
 
 // Get returns an execution with its transitions.
 func (c *Client) Get(ctx context.Context, id string) (Execution, error) {
-	var e Execution
-	return e, c.call(ctx, http.MethodGet, "/executions/"+url.PathEscape(id), nil, nil, &e)
+	return answer[Execution](ctx, c, http.MethodGet, "/executions/"+url.PathEscape(id), nil, nil)
 }
 
 // Cancel asks for an execution's end.
 func (c *Client) Cancel(ctx context.Context, id string) (Execution, error) {
-	var e Execution
-	return e, c.call(ctx, http.MethodPost, "/executions/"+url.PathEscape(id)+"/cancel", nil, nil, &e)
+	return answer[Execution](ctx, c, http.MethodPost, "/executions/"+url.PathEscape(id)+"/cancel", nil, nil)
 }
 
 // Pause pauses an agent for everyone, or all of them by "all".
@@ -114,20 +113,24 @@ func (c *Client) Resume(ctx context.Context, agent string) error {
 
 // Audit checks the system's invariants.
 func (c *Client) Audit(ctx context.Context) (Audit, error) {
-	var a Audit
-	return a, c.call(ctx, http.MethodGet, "/audit", nil, nil, &a)
+	return answer[Audit](ctx, c, http.MethodGet, "/audit", nil, nil)
 }
 
 // Effects lists what an execution did to the outside world.
 func (c *Client) Effects(ctx context.Context, id string) ([]Effect, error) {
-	var answer struct{ Effects []Effect }
-	return answer.Effects, c.call(ctx, http.MethodGet, "/executions/"+url.PathEscape(id)+"/effects", nil, nil, &answer)
+	all, err := answer[struct{ Effects []Effect }](ctx, c, http.MethodGet, "/executions/"+url.PathEscape(id)+"/effects", nil, nil)
+	return all.Effects, err
+}
+
+// Steps lists an execution's finished steps.
+func (c *Client) Steps(ctx context.Context, id string) ([]Step, error) {
+	all, err := answer[struct{ Steps []Step }](ctx, c, http.MethodGet, "/executions/"+url.PathEscape(id)+"/steps", nil, nil)
+	return all.Steps, err
 }
 
 // DrainPlan says what stopping a worker now would lose.
 func (c *Client) DrainPlan(ctx context.Context, worker string) (DrainPlan, error) {
-	var p DrainPlan
-	return p, c.call(ctx, http.MethodGet, "/workers/"+url.PathEscape(worker)+"/drain-plan", nil, nil, &p)
+	return answer[DrainPlan](ctx, c, http.MethodGet, "/workers/"+url.PathEscape(worker)+"/drain-plan", nil, nil)
 }
 
 // Drain asks a worker to stop.
@@ -138,14 +141,12 @@ func (c *Client) Drain(ctx context.Context, worker string) error {
 // List returns a page of executions, newest first. The query is the API's:
 // agent, status, since, until, cursor, limit.
 func (c *Client) List(ctx context.Context, query url.Values) (Page, error) {
-	var p Page
-	return p, c.call(ctx, http.MethodGet, "/executions", query, nil, &p)
+	return answer[Page](ctx, c, http.MethodGet, "/executions", query, nil)
 }
 
 // Status returns how the whole system stands.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	var s Status
-	return s, c.call(ctx, http.MethodGet, "/status", nil, nil, &s)
+	return answer[Status](ctx, c, http.MethodGet, "/status", nil, nil)
 }
 
 // Ready returns nil when the orchestrator has its database and schema.
@@ -195,6 +196,13 @@ func (c *Client) Wait(ctx context.Context, id string, seen func(Execution)) (Exe
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// answer calls and reads the answer.
+func answer[T any](ctx context.Context, c *Client, method, path string, query url.Values, body any) (T, error) {
+	var into T
+	err := c.call(ctx, method, path, query, body, &into)
+	return into, err
 }
 
 func (c *Client) call(ctx context.Context, method, path string, query url.Values, body, into any) error {

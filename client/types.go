@@ -196,3 +196,14 @@ type Worker struct {
 	Alive       bool           `json:"alive"`
 	Running     int            `json:"running"`
 }
+
+// Step is a finished step of an execution.
+type Step struct {
+	Name            string    `json:"name"`
+	Attempt         int       `json:"attempt"`
+	WorkerID        string    `json:"worker_id"`
+	StartedAt       time.Time `json:"started_at"`
+	EndedAt         time.Time `json:"ended_at"`
+	DurationSeconds float64   `json:"duration_seconds"`
+	OutputBytes     int       `json:"output_bytes"`
+}

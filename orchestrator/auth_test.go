@@ -14,20 +14,23 @@ import (
 
 // routes is what each route needs; empty where anybody may.
 var routes = map[string]orchestrator.Scope{
-	"GET /healthz":                              "",
-	"GET /readyz":                               "",
-	"POST " + prefix + "/:agent/run":            orchestrator.Run,
-	"POST " + prefix + "/:agent/pause":          orchestrator.Admin,
-	"POST " + prefix + "/:agent/resume":         orchestrator.Admin,
-	"GET " + prefix + "/status":                 orchestrator.Read,
-	"GET " + prefix + "/executions":             orchestrator.Read,
-	"GET " + prefix + "/executions/:id":         orchestrator.Read,
-	"GET " + prefix + "/executions/:id/effects": orchestrator.Read,
-	"POST " + prefix + "/executions/:id/cancel": orchestrator.Run,
-	"GET " + prefix + "/audit":                  orchestrator.Read,
-	"GET " + prefix + "/workers":                orchestrator.Read,
-	"GET " + prefix + "/workers/:id/drain-plan": orchestrator.Read,
-	"POST " + prefix + "/workers/:id/drain":     orchestrator.Admin,
+	"GET /healthz":                                  "",
+	"GET /readyz":                                   "",
+	"POST " + prefix + "/:agent/run":                orchestrator.Run,
+	"POST " + prefix + "/:agent/pause":              orchestrator.Admin,
+	"POST " + prefix + "/:agent/resume":             orchestrator.Admin,
+	"GET " + prefix + "/status":                     orchestrator.Read,
+	"GET " + prefix + "/executions":                 orchestrator.Read,
+	"GET " + prefix + "/executions/:id":             orchestrator.Read,
+	"GET " + prefix + "/executions/:id/effects":     orchestrator.Read,
+	"GET " + prefix + "/executions/:id/steps":       orchestrator.Read,
+	"GET " + prefix + "/executions/:id/attempts":    orchestrator.Read,
+	"GET " + prefix + "/executions/:id/transitions": orchestrator.Read,
+	"POST " + prefix + "/executions/:id/cancel":     orchestrator.Run,
+	"GET " + prefix + "/audit":                      orchestrator.Read,
+	"GET " + prefix + "/workers":                    orchestrator.Read,
+	"GET " + prefix + "/workers/:id/drain-plan":     orchestrator.Read,
+	"POST " + prefix + "/workers/:id/drain":         orchestrator.Admin,
 }
 
 // may says which scopes allow what another one stands for.

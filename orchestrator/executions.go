@@ -42,6 +42,50 @@ func (o *Orchestrator) find(c echo.Context) (*postgres.Found, error) {
 	return found, err
 }
 
+// listTransitions, listAttempts, listSteps and listEffects show what happened to
+// an execution, when, by which worker, and what it did to the outside world.
+func (o *Orchestrator) listTransitions(c echo.Context) error {
+	return o.part(c, func(found *postgres.Found) (any, error) {
+		return map[string]any{"transitions": found.Transitions}, nil
+	})
+}
+
+func (o *Orchestrator) listAttempts(c echo.Context) error {
+	return o.part(c, func(found *postgres.Found) (any, error) {
+		return map[string]any{"attempts": execution.Attempts(found.Transitions)}, nil
+	})
+}
+
+func (o *Orchestrator) listSteps(c echo.Context) error {
+	return o.part(c, func(found *postgres.Found) (any, error) {
+		steps, err := o.store.Steps(c.Request().Context(), found.Execution.ID)
+		return map[string]any{"steps": steps}, err
+	})
+}
+
+func (o *Orchestrator) listEffects(c echo.Context) error {
+	return o.part(c, func(found *postgres.Found) (any, error) {
+		effects, err := o.store.Effects(c.Request().Context(), found.Execution.ID)
+		return map[string]any{"effects": effects}, err
+	})
+}
+
+// part answers with a part of the execution that the path names.
+func (o *Orchestrator) part(c echo.Context, of func(*postgres.Found) (any, error)) error {
+	if err := noQuery(c); err != nil {
+		return err
+	}
+	found, err := o.find(c)
+	if err != nil {
+		return err
+	}
+	answer, err := of(found)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, answer)
+}
+
 func (o *Orchestrator) cancelExecution(c echo.Context) error {
 	if err := noQuery(c); err != nil {
 		return err

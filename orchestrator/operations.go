@@ -13,22 +13,6 @@ import (
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
-// listEffects shows what an execution did to the outside world.
-func (o *Orchestrator) listEffects(c echo.Context) error {
-	if err := noQuery(c); err != nil {
-		return err
-	}
-	ctx := c.Request().Context()
-	if _, err := o.find(c); err != nil {
-		return err
-	}
-	effects, err := o.store.Effects(ctx, c.Param("id"))
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, map[string]any{"effects": effects})
-}
-
 // agentOrAll is the agent that the path names; "all" is all of them.
 func (o *Orchestrator) agentOrAll(c echo.Context) (string, error) {
 	name := c.Param("agent")

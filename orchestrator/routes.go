@@ -32,6 +32,9 @@ func (o *Orchestrator) routes() *echo.Echo {
 	api.GET("/executions", o.listExecutions, needs(Read))
 	api.GET("/executions/:id", o.getExecution, needs(Read))
 	api.POST("/executions/:id/cancel", o.cancelExecution, needs(Run), o.logged)
+	api.GET("/executions/:id/attempts", o.listAttempts, needs(Read))
+	api.GET("/executions/:id/transitions", o.listTransitions, needs(Read))
+	api.GET("/executions/:id/steps", o.listSteps, needs(Read))
 	api.GET("/executions/:id/effects", o.listEffects, needs(Read))
 	// Who calls: operators.
 	api.POST("/:agent/pause", o.pauseAgent, needs(Admin), o.logged)

@@ -40,6 +40,7 @@ type commands struct {
 	Status  statusCommand    `cmd:"" help:"Show how the system, or one execution, stands."`
 	List    listCommand      `cmd:"" help:"List executions, newest first."`
 	Cancel  cancelCommand    `cmd:"" help:"Ask for an execution's end."`
+	Steps   stepsCommand     `cmd:"" help:"Show the steps that an execution has finished."`
 	Effects effectsCommand   `cmd:"" help:"Show what an execution did to the outside world."`
 	Pause   pauseCommand     `cmd:"" help:"Let nobody run an agent for now."`
 	Resume  resumeCommand    `cmd:"" help:"End an agent's pause."`

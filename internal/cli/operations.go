@@ -97,6 +97,31 @@ func (c effectsCommand) Run(ctx context.Context, g *Globals) error {
 	return nil
 }
 
+type stepsCommand struct {
+	ID string `arg:"" help:"The execution."`
+}
+
+func (c stepsCommand) Run(ctx context.Context, g *Globals) error {
+	api, err := g.client()
+	if err != nil {
+		return err
+	}
+	steps, err := api.Steps(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		return g.printJSON(steps)
+	}
+	table(g.out, func(row func(...any)) {
+		row("ENDED", "STEP", "SECONDS", "ATTEMPT", "OUTPUT")
+		for _, s := range steps {
+			row(clock(s.EndedAt), s.Name, fmt.Sprintf("%.3f", s.DurationSeconds), s.Attempt, fmt.Sprintf("%d bytes", s.OutputBytes))
+		}
+	})
+	return nil
+}
+
 type drainCommand struct {
 	Worker string `arg:"" help:"The worker's id, as ciclo status shows it."`
 	Plan   bool   `help:"Only say what stopping it now would lose."`

@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"syscall"
@@ -204,7 +205,7 @@ func TestOperatorsCommands(t *testing.T) {
 	s.await(waiting, 20*time.Second, "it is completed", client.Execution.Final)
 
 	slow := s.run("test-steps", map[string]any{"steps": 100, "millis": 100})
-	e := s.await(slow, 20*time.Second, "it runs", running)
+	e := s.await(slow, 20*time.Second, "a step is done", func(e client.Execution) bool { return e.Progress != nil && e.Progress.Done > 0 })
 	ciclo(0, slow, "drain", *e.WorkerID, "--plan")
 	ciclo(1, "No such worker", "drain", "nobody")
 	s.worker()
@@ -228,4 +229,31 @@ func TestOperatorsCommands(t *testing.T) {
 	ciclo(0, "crm", "token", "list")
 	ciclo(0, "a final execution has no worker", "audit")
 	ciclo(0, "EFFECT", "effects", slow)
+	ciclo(0, "step 1", "steps", slow)
+	for _, part := range []string{"attempts", "transitions", "steps", "effects"} {
+		if got := getJSON(t, s, "/executions/"+slow+"/"+part); len(got[part]) == 0 && part != "effects" {
+			t.Errorf("%s: %v", part, got)
+		}
+	}
+	ciclo(1, "No such execution", "steps", "nobody")
+}
+
+// getJSON reads a list of the API as anybody's program would.
+func getJSON(t *testing.T, s *system, path string) map[string][]any {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.api.URL+"/api/autonomous-agents"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer := map[string][]any{}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("GET %s: %s, %v", path, resp.Status, err)
+	}
+	return answer
 }

@@ -64,3 +64,30 @@ func (s *Store) SaveProgress(ctx context.Context, a *Attempt, p execution.Progre
 func (s *Store) Read(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, fn)
 }
+
+// Step is a finished step of an execution.
+type Step struct {
+	Name            string    `json:"name"`
+	Attempt         int       `json:"attempt"`
+	Worker          string    `json:"worker_id"`
+	StartedAt       time.Time `json:"started_at"`
+	EndedAt         time.Time `json:"ended_at"`
+	DurationSeconds float64   `json:"duration_seconds"`
+	// OutputBytes is the size of its stored output as JSON text.
+	OutputBytes int `json:"output_bytes"`
+}
+
+// Steps lists an execution's finished steps in the order of their ends.
+func (s *Store) Steps(ctx context.Context, id string) ([]Step, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT name, attempt, worker_id::text, started_at, ended_at, extract(epoch FROM ended_at - started_at)::float8, octet_length(output::text)
+		FROM ciclo.steps WHERE execution_id = $1 ORDER BY ended_at, name`, id)
+	if err != nil {
+		return nil, fmt.Errorf("list steps of %s: %w", id, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Step])
+	if err != nil {
+		return nil, fmt.Errorf("list steps of %s: %w", id, err)
+	}
+	return list, nil
+}
