@@ -23,6 +23,7 @@ var routes = map[string]orchestrator.Scope{
 	"GET " + prefix + "/executions":                 orchestrator.Read,
 	"GET " + prefix + "/executions/:id":             orchestrator.Read,
 	"GET " + prefix + "/executions/:id/effects":     orchestrator.Read,
+	"GET " + prefix + "/executions/:id/events":      orchestrator.Read,
 	"GET " + prefix + "/executions/:id/steps":       orchestrator.Read,
 	"GET " + prefix + "/executions/:id/attempts":    orchestrator.Read,
 	"GET " + prefix + "/executions/:id/transitions": orchestrator.Read,
@@ -79,6 +80,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 	given["Bearer "+gone] = nil
 	id := a.run("test-noop", "")
+	a.send("POST", prefix+"/executions/"+id+"/cancel", "") // so that its events end
 	for route, needed := range routes {
 		method, path, _ := strings.Cut(route, " ")
 		path = strings.NewReplacer(":agent", "nobody", ":id", id).Replace(path)

@@ -58,7 +58,7 @@ func (o *Orchestrator) listAttempts(c echo.Context) error {
 
 func (o *Orchestrator) listSteps(c echo.Context) error {
 	return o.part(c, func(found *postgres.Found) (any, error) {
-		steps, err := o.store.Steps(c.Request().Context(), found.Execution.ID)
+		steps, err := o.store.Steps(c.Request().Context(), found.Execution.ID, 0)
 		return map[string]any{"steps": steps}, err
 	})
 }

@@ -32,6 +32,7 @@ func (o *Orchestrator) routes() *echo.Echo {
 	api.GET("/executions", o.listExecutions, needs(Read))
 	api.GET("/executions/:id", o.getExecution, needs(Read))
 	api.POST("/executions/:id/cancel", o.cancelExecution, needs(Run), o.logged)
+	api.GET(eventsPath, o.streamEvents, needs(Read))
 	api.GET("/executions/:id/attempts", o.listAttempts, needs(Read))
 	api.GET("/executions/:id/transitions", o.listTransitions, needs(Read))
 	api.GET("/executions/:id/steps", o.listSteps, needs(Read))
@@ -46,9 +47,15 @@ func (o *Orchestrator) routes() *echo.Echo {
 	return e
 }
 
+// eventsPath is of streams, which last as long as their executions.
+const eventsPath = "/executions/:id/events"
+
 // bounded gives each request its time limit, beside what it wants to wait.
 func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if c.Path() == Prefix+eventsPath {
+			return next(c)
+		}
 		whole := c.Request()
 		limit := requestTimeout
 		if whole.URL.RawQuery != "" {

@@ -34,9 +34,9 @@ func newWatch(versions func(context.Context, []string) (map[string]string, error
 	return &watch{versions: versions, log: log, begun: make(chan struct{}, 1), stopped: make(chan struct{}), waiters: map[*waiter]struct{}{}}
 }
 
-// wait returns when the execution's version is no longer the seen one, when ctx
-// is done, or when the service stops.
-func (w *watch) wait(ctx context.Context, id, seen string) {
+// wait returns when the execution's version is no longer the seen one (true), when
+// ctx is done, or when the service stops.
+func (w *watch) wait(ctx context.Context, id, seen string) (changed bool) {
 	mine := &waiter{id: id, seen: seen, changed: make(chan struct{})}
 	w.mu.Lock()
 	w.waiters[mine] = struct{}{}
@@ -47,12 +47,24 @@ func (w *watch) wait(ctx context.Context, id, seen string) {
 	}
 	select {
 	case <-mine.changed:
+		changed = true
 	case <-ctx.Done():
 	case <-w.stopped:
 	}
 	w.mu.Lock()
 	delete(w.waiters, mine)
 	w.mu.Unlock()
+	return changed
+}
+
+// ended reports whether nobody is told any more.
+func (w *watch) ended() bool {
+	select {
+	case <-w.stopped:
+		return true
+	default:
+		return false
+	}
 }
 
 // run looks until ctx is done; then it lets all go. It is called once.

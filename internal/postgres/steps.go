@@ -77,11 +77,12 @@ type Step struct {
 	OutputBytes int `json:"output_bytes"`
 }
 
-// Steps lists an execution's finished steps in the order of their ends.
-func (s *Store) Steps(ctx context.Context, id string) ([]Step, error) {
+// Steps lists an execution's finished steps in the order of their ends, without
+// the first few. What is finished is never before what was finished already.
+func (s *Store) Steps(ctx context.Context, id string, skip int) ([]Step, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT name, attempt, worker_id::text, started_at, ended_at, extract(epoch FROM ended_at - started_at)::float8, octet_length(output::text)
-		FROM ciclo.steps WHERE execution_id = $1 ORDER BY ended_at, name`, id)
+		FROM ciclo.steps WHERE execution_id = $1 ORDER BY ended_at, name OFFSET $2`, id, skip)
 	if err != nil {
 		return nil, fmt.Errorf("list steps of %s: %w", id, err)
 	}
