@@ -25,6 +25,9 @@ type Acceptance struct {
 	// is never.
 	DeadlineSeconds int
 	StallSeconds    int
+	// Origin is request, also where it is empty, or schedule: then nobody waits
+	// for the execution, and a notice tells the operator if it fails for good.
+	Origin string
 	// Reason goes into the first transition.
 	Reason string
 }
@@ -41,10 +44,10 @@ func (s *Store) Accept(ctx context.Context, a Acceptance) (execution.Execution, 
 		}
 		var both pgx.Batch
 		both.Queue(`
-			INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds)
-			VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0))
+			INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds, origin)
+			VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), coalesce(nullif($10, ''), 'request'))
 			RETURNING parameters, started_at, deadline_at`,
-			id, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.DeadlineSeconds, a.StallSeconds).
+			id, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.DeadlineSeconds, a.StallSeconds, a.Origin).
 			QueryRow(func(row pgx.Row) error {
 				accepted = execution.Execution{ID: id, Agent: a.Agent, Status: execution.Started, Tries: a.Tries}
 				return row.Scan(&accepted.Parameters, &accepted.StartedAt, &accepted.DeadlineAt)
