@@ -2,9 +2,12 @@ package outside
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,7 +36,12 @@ func TestTheOperatorIsToldOfAPause(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	s := newSystem(t, testdatabase.New(t), "CICLO_NOTICE_WEBHOOK="+server.URL)
+	// By files, one of them empty, as in containers.
+	webhook, smtp := filepath.Join(t.TempDir(), "webhook"), filepath.Join(t.TempDir(), "smtp")
+	if err := errors.Join(os.WriteFile(webhook, []byte(server.URL+"\n"), 0o600), os.WriteFile(smtp, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s := newSystem(t, testdatabase.New(t), "CICLO_NOTICE_WEBHOOK_FILE="+webhook, "CICLO_NOTICE_SMTP_FILE="+smtp, "CICLO_NOTICE_TO=")
 	start(t, "", "test/orchestrator", append(s.env[:len(s.env):len(s.env)], "CICLO_LISTEN="+freePort(t))) // a second one
 	_, said, code := run(t, t.TempDir(), "ciclo", append([]string{"CICLO_URL=" + s.api.URL}, s.env...), "pause", "test-noop", "--reason", "an audit")
 	if code != 0 {
