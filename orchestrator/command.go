@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/notice"
 	"github.com/nuzantara/ciclo/internal/service"
 )
 
@@ -19,6 +20,13 @@ type Command struct {
 	Token     string        `env:"CICLO_TOKEN" help:"Bearer token that may do all, at least 16 characters. Others are made by ciclo token."`
 	TokenFile string        `env:"CICLO_TOKEN_FILE" help:"File that holds the token."`
 	ReapEvery time.Duration `env:"CICLO_REAP_EVERY" default:"1s" help:"Time between two looks for lost workers and due executions."`
+
+	NoticeWebhook     string `env:"CICLO_NOTICE_WEBHOOK" help:"URL that notices to the operator are posted to as JSON."`
+	NoticeWebhookFile string `env:"CICLO_NOTICE_WEBHOOK_FILE" help:"File that holds that URL."`
+	NoticeSMTP        string `env:"CICLO_NOTICE_SMTP" help:"Mail server for notices, such as smtp://user:password@host:587 or smtps://user:password@host."`
+	NoticeSMTPFile    string `env:"CICLO_NOTICE_SMTP_FILE" help:"File that holds the mail server's URL."`
+	NoticeFrom        string `env:"CICLO_NOTICE_FROM" help:"Sender of notices by mail."`
+	NoticeTo          string `env:"CICLO_NOTICE_TO" help:"Receivers of notices by mail, with commas between."`
 }
 
 // Serve runs the service with a catalogue until ctx is done. A database that
@@ -32,6 +40,10 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	if token == "" {
 		log.Warn("CICLO_TOKEN is not set: only tokens made by `ciclo token create` open the API")
 	}
+	notices, err := c.noticeChannels()
+	if err != nil {
+		return err
+	}
 	pool, err := c.Connect(ctx, "ciclo orchestrator", c.MaxConns)
 	if err != nil {
 		return err
@@ -44,7 +56,7 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	defer reaperPool.Close()
 	o, err := New(Config{
 		Pool: pool, ReaperPool: reaperPool, Catalogue: catalogue, Token: token,
-		Lease: c.Lease, ReapEvery: c.ReapEvery, Version: service.Version(), Log: log,
+		Lease: c.Lease, ReapEvery: c.ReapEvery, Notices: notices, Version: service.Version(), Log: log,
 	})
 	if err != nil {
 		return err
@@ -72,4 +84,17 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 		return err
 	}
 	return served
+}
+
+// noticeChannels are the ways to the operator that the configuration names.
+func (c *Command) noticeChannels() ([]notice.Channel, error) {
+	webhook, err := service.Secret(c.NoticeWebhook, c.NoticeWebhookFile)
+	if err != nil {
+		return nil, fmt.Errorf("read CICLO_NOTICE_WEBHOOK: %w", err)
+	}
+	smtp, err := service.Secret(c.NoticeSMTP, c.NoticeSMTPFile)
+	if err != nil {
+		return nil, fmt.Errorf("read CICLO_NOTICE_SMTP: %w", err)
+	}
+	return notice.Channels(notice.Config{Webhook: webhook, SMTP: smtp, From: c.NoticeFrom, To: c.NoticeTo})
 }

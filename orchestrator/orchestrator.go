@@ -15,6 +15,7 @@ import (
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/batch"
+	"github.com/nuzantara/ciclo/internal/notice"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -31,8 +32,10 @@ type Config struct {
 	Lease time.Duration
 	// ReapEvery is the time between two sweeps.
 	ReapEvery time.Duration
-	Version   string
-	Log       *slog.Logger
+	// Notices are the ways to the operator; none is the log.
+	Notices []notice.Channel
+	Version string
+	Log     *slog.Logger
 }
 
 // Defaults of the durations.
@@ -43,9 +46,10 @@ const (
 
 // Orchestrator is one process of the service.
 type Orchestrator struct {
-	cfg    Config
-	store  *postgres.Store
-	reaper *reaper
+	cfg      Config
+	store    *postgres.Store
+	reaper   *reaper
+	notifier *notifier
 	// reads answers pollers together where they ask together.
 	reads    *batch.Batch[string, *postgres.Found]
 	versions *batch.Batch[string, string]
@@ -62,6 +66,9 @@ func New(cfg Config) (*Orchestrator, error) {
 	}
 	if cfg.ReapEvery <= 0 {
 		cfg.ReapEvery = DefaultReapEvery
+	}
+	if len(cfg.Notices) == 0 {
+		cfg.Notices = []notice.Channel{notice.Log{Logger: cfg.Log}}
 	}
 	if cfg.Token != "" && len(cfg.Token) < minToken {
 		return nil, fmt.Errorf("the API token must have at least %d characters", minToken)
@@ -90,6 +97,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.watch = newWatch(store.Versions, cfg.Log)
 	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
 	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, cfg.Log.With("component", "reaper"))
+	o.notifier = &notifier{store: store, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}
 	o.echo = o.routes()
 	return o, nil
 }
@@ -113,8 +121,8 @@ func (o *Orchestrator) ServeWaits(ctx context.Context) { o.watch.run(ctx) }
 // Handler is the whole HTTP API. Its reads wait for ServeReads, its waits for ServeWaits.
 func (o *Orchestrator) Handler() http.Handler { return o.echo }
 
-// Run serves on the listener and reaps until ctx is done; then it answers what
-// was asked and returns nil.
+// Run serves on the listener, reaps and sends notices until ctx is done; then it
+// answers what was asked and returns nil.
 func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           o.echo,
@@ -124,10 +132,11 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(o.cfg.Log.Handler(), slog.LevelDebug),
 	}
-	reapCtx, stopReaper := context.WithCancel(ctx)
-	defer stopReaper()
-	var reaping sync.WaitGroup
-	reaping.Go(func() { o.reaper.run(reapCtx) })
+	loopCtx, stopLoops := context.WithCancel(ctx)
+	defer stopLoops()
+	var loops sync.WaitGroup
+	loops.Go(func() { o.reaper.run(loopCtx) })
+	loops.Go(func() { o.notifier.run(loopCtx) })
 
 	readCtx, stopReading := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopReading()
@@ -156,8 +165,8 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	case err = <-served:
 		err = fmt.Errorf("serve: %w", err)
 	}
-	stopReaper()
-	reaping.Wait()
+	stopLoops()
+	loops.Wait()
 	stopReading()
 	reading.Wait()
 	o.cfg.Log.Info("orchestrator stopped")

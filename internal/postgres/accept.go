@@ -28,6 +28,9 @@ type Acceptance struct {
 	// is never.
 	DeadlineSeconds int
 	StallSeconds    int
+	// Origin is request, also where it is empty, or schedule: then nobody waits
+	// for the execution, and a notice tells the operator if it fails for good.
+	Origin string
 	// Reason goes into the first transition.
 	Reason string
 	// Key is the client's name for this request, 1 to 255 bytes; empty where it
@@ -130,11 +133,11 @@ func (s *Store) insert(ctx context.Context, a Acceptance) (execution.Execution, 
 		var both pgx.Batch
 		both.Queue(`
 			INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds,
-			                              idempotency_key, request_hash, single_flight, requested_by)
-			VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), nullif($10, ''), $11, $12, nullif($13, ''))
+			                              idempotency_key, request_hash, single_flight, requested_by, origin)
+			VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), nullif($10, ''), $11, $12, nullif($13, ''), coalesce(nullif($14, ''), 'request'))
 			RETURNING parameters, started_at, deadline_at`,
 			e.ID, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.DeadlineSeconds, a.StallSeconds,
-			a.Key, a.RequestHash, a.SingleFlight, a.RequestedBy).
+			a.Key, a.RequestHash, a.SingleFlight, a.RequestedBy, a.Origin).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&e.Parameters, &e.StartedAt, &e.DeadlineAt) })
 		both.Queue(`INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason) VALUES ($1, 'started', 0, $2)`, e.ID, a.Reason)
 		return tx.SendBatch(ctx, &both).Close()

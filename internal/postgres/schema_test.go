@@ -99,6 +99,7 @@ func TestTheDatabaseRefuses(t *testing.T) {
 	w := b.worker()
 	b.run(running, w)
 	b.must(b.complete(b.run(final, w), `{}`))
+	b.must(b.PauseAgent(b.ctx, "test-noop", "for its notice"))
 	for name, sql := range map[string]string{
 		"an unknown status":                  `UPDATE ciclo.executions SET status = 'done' WHERE id = '` + started + `'`,
 		"started with a worker":              `UPDATE ciclo.executions SET worker_id = gen_random_uuid() WHERE id = '` + started + `'`,
@@ -126,6 +127,15 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		"a risk beyond one":                  score(final, `1`, `1.5`),
 		"a score of an unknown execution":    score("nobody", `1`, `.5`),
 		"a step output of nobody's attempt":  `INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at) VALUES ('` + running + `', 'x', 0, gen_random_uuid(), '1', now())`,
+		"an origin of nowhere":               `UPDATE ciclo.executions SET origin = 'x' WHERE id = '` + running + `'`,
+		"a notice of an unknown kind":        `UPDATE ciclo.notices SET kind = 'x'`,
+		"a notice without a cause":           `UPDATE ciclo.notices SET pause_id = NULL`,
+		"a notice with another kind's cause": `UPDATE ciclo.notices SET execution_id = '` + running + `'`,
+		"a notice of an unknown execution":   `INSERT INTO ciclo.notices (kind, agent, execution_id, subject, text) VALUES ('failed', 'x', 'nobody', 'x', 'x')`,
+		"a second notice of one cause":       `INSERT INTO ciclo.notices (kind, agent, pause_id, subject, text) SELECT kind, agent, pause_id, subject, text FROM ciclo.notices`,
+		"a notice that says nothing":         `UPDATE ciclo.notices SET text = ''`,
+		"a notice sent that still waits":     `UPDATE ciclo.notices SET sent_at = now()`,
+		"a notice given up without a reason": `UPDATE ciclo.notices SET due_at = NULL`,
 		"a worker whose concurrency is text": `UPDATE ciclo.workers SET concurrency = '"x"'`,
 	} {
 		b.exec(`INSERT INTO crm.clients (id) VALUES ('c') ON CONFLICT DO NOTHING`)
