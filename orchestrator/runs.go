@@ -44,7 +44,8 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := o.store.Accept(c.Request().Context(), postgres.Acceptance{
+	ctx := c.Request().Context()
+	e, err := o.store.Accept(ctx, postgres.Acceptance{
 		Agent:           manifest.Name,
 		IDPrefix:        manifest.IDPrefix,
 		Parameters:      parameters,
@@ -52,7 +53,7 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 		TimeoutSeconds:  manifest.TimeoutSeconds,
 		Priority:        manifest.Priority,
 		DeadlineSeconds: manifest.DeadlineSeconds,
-		StallSeconds:    manifest.StallSeconds,
+		StallSeconds:    o.stalls.seconds(ctx, manifest, time.Now()),
 		Reason:          "accepted over the API",
 		Key:             key,
 		RequestHash:     requestHash(key, manifest.Name, asked),
