@@ -128,11 +128,11 @@ func requestHash(key, agent string, asked json.RawMessage) []byte {
 	decoder.UseNumber()
 	parameters := map[string]any{}
 	if err := decoder.Decode(&parameters); err != nil && len(asked) > 0 {
-		panic(err) // they were checked
+		panic(err) //nolint:forbidigo // they were checked
 	}
 	text, err := json.Marshal([]any{agent, parameters})
 	if err != nil {
-		panic(err) // it was JSON
+		panic(err) //nolint:forbidigo // it was JSON
 	}
 	hash := sha256.Sum256(text)
 	return hash[:]
