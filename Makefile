@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test check lint format arch eval bench bench-quick chaos chaos-unfenced images clean
+.PHONY: help build demo dev test check lint format arch eval bench bench-quick bench-recovery chaos chaos-unfenced images clean
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOBIN := $(shell go env GOPATH)/bin
@@ -46,6 +46,9 @@ bench: ## Measure speed as ratios against floors, under ten minutes.
 
 bench-quick: ## The same in about a minute, rougher.
 	go run ./internal/bench -quick
+
+bench-recovery: ## Kill 50 workers with -9 and measure when others go on, in two minutes.
+	go run ./internal/bench -only '^recovery$$'
 
 chaos: ## Break everything around the real services, then check what is left (DURATION=1m SEED=n).
 	go run ./internal/chaos -duration $(or $(DURATION),1m) $(if $(SEED),-seed $(SEED))

@@ -42,7 +42,9 @@ type Manifest struct {
 	// on; 0 is no bound.
 	DeadlineSeconds int `json:"deadline_seconds"`
 	// StallSeconds is how long an attempt may go without progress or a finished
-	// step before it shows as stalled; 0 is for ever.
+	// step before it shows as stalled. 0, or none, takes three times the 99th
+	// percentile of the agent's last thousand steps, but at least 30 seconds and at
+	// most the timeout; while there are fewer than 20 steps, nothing shows as stalled.
 	StallSeconds int `json:"stall_seconds"`
 	// Breaker pauses the agent after so many failures of one class in a row, over
 	// all its executions; 0 never does. A probe runs ProbeSeconds later.

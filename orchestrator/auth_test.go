@@ -3,6 +3,7 @@ package orchestrator_test
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,7 +74,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	for _, s := range orchestrator.Scopes {
 		given["Bearer "+a.newToken("of-"+string(s), string(s))] = may[s]
 	}
-	given["Bearer "+a.newToken("both", "run", "approve")] = append(may[orchestrator.Run], orchestrator.Approve)
+	given["Bearer "+a.newToken("both", "run", "approve")] = slices.Concat(may[orchestrator.Run], []orchestrator.Scope{orchestrator.Approve})
 	gone := a.newToken("gone", "admin")
 	if err := a.store().RevokeToken(t.Context(), "gone"); err != nil {
 		t.Fatal(err)

@@ -55,6 +55,7 @@ type Orchestrator struct {
 	versions *batch.Batch[string, string]
 	watch    *watch
 	typical  *typical
+	stalls   *stalls
 	echo     *echo.Echo
 	tokens   *tokens
 }
@@ -96,6 +97,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	})
 	o.watch = newWatch(store.Versions, cfg.Log)
 	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
+	o.stalls = newStalls(store, cfg.Log)
 	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, cfg.Log.With("component", "reaper"))
 	o.notifier = &notifier{store: store, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}
 	o.echo = o.routes()

@@ -410,3 +410,83 @@ func TestAShortTokenIsRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// history inserts completed executions of an agent with so many steps each, of
+// so many seconds.
+func (a *api) history(agent, from string, executions, steps int, seconds float64) {
+	a.t.Helper()
+	_, err := a.pool.Exec(a.t.Context(), `
+		WITH e AS (
+			INSERT INTO ciclo.executions (id, agent, status, attempt, tries, timeout_seconds, running_at, ended_at, result)
+			SELECT $2 || n, $1, 'completed', 1, 3, 60, now(), now(), '{}' FROM generate_series(1, $3::int) n RETURNING id
+		)
+		INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at, ended_at)
+		SELECT id, 'step ' || n, 1, gen_random_uuid(), '1', now() - $5::float8 * interval '1 second', now() FROM e, generate_series(1, $4::int) n`,
+		agent, from, executions, steps, seconds)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// stallSeconds is an execution's own threshold; 0 is never.
+func (a *api) stallSeconds(id string) (seconds int) {
+	a.t.Helper()
+	err := a.pool.QueryRow(a.t.Context(), `SELECT coalesce(stall_seconds, 0) FROM ciclo.executions WHERE id = $1`, id).Scan(&seconds)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return seconds
+}
+
+func TestStalledByWhatTheAgentsStepsTook(t *testing.T) {
+	t.Parallel()
+	url := testdatabase.New(t)
+	a := newAPIOn(t, url, io.Discard)
+	a.history("test-steps", "steps_", 2, 10, 15)
+	id := a.run("test-steps", "{}")
+	if got := a.stallSeconds(id); got != 45 {
+		t.Errorf("with steps of 15 s it stalls after %d s, want 45", got)
+	}
+	if got := a.stallSeconds(a.run("test-noop", "{}")); got != 0 {
+		t.Errorf("without steps it stalls after %d s, want never", got)
+	}
+	for ago, want := range map[string]bool{"46 seconds": true, "40 seconds": false} {
+		_, err := a.pool.Exec(t.Context(), `
+			UPDATE ciclo.executions SET status = 'running', attempt = 1, worker_id = gen_random_uuid(), running_at = now() - interval '1 hour', progress_at = now() - $2::interval
+			WHERE id = $1`, id, ago)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.send(http.MethodGet, prefix+"/executions/"+id, "").field(t, "stalled"); got != want {
+			t.Errorf("after %s without progress stalled is %v, want %v", ago, got, want)
+		}
+	}
+
+	// What was found is used for a minute, by this orchestrator; another looks itself.
+	a.history("test-steps", "steps_later_", 2, 10, 120)
+	if got := a.stallSeconds(a.run("test-steps", "{}")); got != 45 {
+		t.Errorf("within a minute it became %d s, want 45", got)
+	}
+	other := newAPIOn(t, url, io.Discard)
+	if got := other.stallSeconds(other.run("test-steps", "{}")); got != 360 {
+		t.Errorf("with steps of 120 s it stalls after %d s, want 360", got)
+	}
+}
+
+// Nobody is refused because the steps can't be read.
+func TestAcceptWithoutStepDurations(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.history("test-steps", "steps_", 2, 10, 15)
+	tx, err := a.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context())
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE ciclo.steps`); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.stallSeconds(a.run("test-steps", "{}")); got != 0 {
+		t.Errorf("unread steps make it stall after %d s, want never", got)
+	}
+}

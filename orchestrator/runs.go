@@ -44,7 +44,8 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := o.store.Accept(c.Request().Context(), postgres.Acceptance{
+	ctx := c.Request().Context()
+	e, err := o.store.Accept(ctx, postgres.Acceptance{
 		Agent:           manifest.Name,
 		IDPrefix:        manifest.IDPrefix,
 		Parameters:      parameters,
@@ -52,7 +53,7 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 		TimeoutSeconds:  manifest.TimeoutSeconds,
 		Priority:        manifest.Priority,
 		DeadlineSeconds: manifest.DeadlineSeconds,
-		StallSeconds:    manifest.StallSeconds,
+		StallSeconds:    o.stalls.seconds(ctx, manifest, time.Now()),
 		Reason:          "accepted over the API",
 		Key:             key,
 		RequestHash:     requestHash(key, manifest.Name, asked),
@@ -127,11 +128,11 @@ func requestHash(key, agent string, asked json.RawMessage) []byte {
 	decoder.UseNumber()
 	parameters := map[string]any{}
 	if err := decoder.Decode(&parameters); err != nil && len(asked) > 0 {
-		panic(err) // they were checked
+		panic(err) //nolint:forbidigo // they were checked
 	}
 	text, err := json.Marshal([]any{agent, parameters})
 	if err != nil {
-		panic(err) // it was JSON
+		panic(err) //nolint:forbidigo // it was JSON
 	}
 	hash := sha256.Sum256(text)
 	return hash[:]

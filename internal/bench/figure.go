@@ -45,7 +45,8 @@ func ratioOf(name, unit string, floor, ours series, aim, stretch float64) figure
 	return f
 }
 
-// atMost is a count, not a time, that must not exceed its aim on any machine.
+// atMost is a count, or a time that settings make and not the machine, that must
+// not exceed its aim on any machine.
 func atMost(name, unit string, ours series, aim float64) figure {
 	f := figure{Name: name, Unit: unit, Ours: ours, Aim: fmt.Sprintf("≤ %g", aim), Verdict: miss}
 	if ours.median() <= aim {

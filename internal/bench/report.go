@@ -38,7 +38,8 @@ func (r report) print(w io.Writer, asJSON bool) error {
 	text := fmt.Sprintf("%s\n%s\n\n", r.Machine, r.Machine.Postgres) + table(rows)
 	text += fmt.Sprintf("\nMedian (lowest–highest) of %s, floor and ours in alternation, in %.0f s. The ratio is the median\n"+
 		"of the turns' own ratios. Load generator, services and Postgres share the machine. docs/benchmarks.md\n"+
-		"says what each figure means. SLOW: above its aim, below three times it.\n", turns(r.Repeats), r.Seconds)
+		"says what each figure means. SLOW: above its aim, below three times it.\n"+
+		"A figure of kills is of all of them.\n", turns(r.Repeats), r.Seconds)
 	_, err := io.WriteString(w, text)
 	return err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -42,7 +41,7 @@ func startLedger() (*ledger, error) {
 	return l, nil
 }
 
-func (l *ledger) close(ctx context.Context) error { return l.server.Shutdown(ctx) }
+func (l *ledger) close() error { return l.server.Close() }
 
 // ServeHTTP counts or answers.
 func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -42,8 +42,9 @@ func main() {
 		p.only = matching
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, p); err != nil {
+	err := run(ctx, p)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 		os.Exit(1)
 	}
@@ -67,6 +68,7 @@ func run(ctx context.Context, p plan) (err error) {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, l.close()) }()
 	c, err := startCluster(ctx, p)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,7 +91,7 @@ func (s *Store) GetAll(ctx context.Context, ids []string) ([]*Found, error) {
 		transition := []any{&t.From, &t.To, &t.At, &t.Attempt, &t.Worker, &t.Reason, &t.Outcome, &class, &text, nil, nil}
 		if last != nil && last.Execution.ID == string(rows.RawValues()[0]) {
 			skipped := make([]any, len(rows.RawValues())-len(transition)) // told by an earlier row
-			err = rows.Scan(append(skipped, transition...)...)
+			err = rows.Scan(slices.Concat(skipped, transition)...)
 		} else {
 			last = &Found{Transitions: make([]execution.Transition, 0, 3)}
 			transition[len(transition)-2], transition[len(transition)-1] = &last.Version, &last.QueuePosition

@@ -45,6 +45,40 @@ func (s *Store) RecordStep(ctx context.Context, a *Attempt, name string, started
 	})
 }
 
+// StepDurations is how long an agent's latest steps took.
+type StepDurations struct {
+	// Steps is how many were looked at.
+	Steps int
+	// P99 is the duration that one in a hundred of them exceeds; 0 without steps.
+	P99 time.Duration
+}
+
+// StepDurations looks at the last 1,000 finished steps of an agent's last 1,000
+// completed executions. Its cost is bounded by these, not by history.
+func (s *Store) StepDurations(ctx context.Context, agent string) (StepDurations, error) {
+	var d StepDurations
+	var seconds float64
+	// A step's start is by the worker's clock and its end by the database's.
+	err := s.pool.QueryRow(ctx, `
+		WITH recent AS (
+			SELECT id, ended_at FROM ciclo.executions
+			WHERE agent = $1 AND status = 'completed'
+			ORDER BY ended_at DESC, id DESC LIMIT 1000
+		), latest AS (
+			SELECT greatest(extract(epoch FROM s.ended_at - s.started_at)::float8, 0) AS seconds
+			FROM recent r CROSS JOIN LATERAL (
+				SELECT started_at, ended_at FROM ciclo.steps WHERE execution_id = r.id OFFSET 0 -- by its key, never a scan of all
+			) s
+			ORDER BY r.ended_at DESC, r.id DESC LIMIT 1000
+		)
+		SELECT count(*), coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY seconds), 0) FROM latest`, agent).Scan(&d.Steps, &seconds)
+	if err != nil {
+		return d, fmt.Errorf("step durations of %s: %w", agent, err)
+	}
+	d.P99 = time.Duration(seconds * float64(time.Second))
+	return d, nil
+}
+
 // SaveProgress keeps the attempt's latest progress. ErrStale where it is superseded.
 func (s *Store) SaveProgress(ctx context.Context, a *Attempt, p execution.Progress) error {
 	tag, err := s.pool.Exec(ctx, `
