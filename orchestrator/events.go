@@ -86,7 +86,7 @@ func (o *Orchestrator) streamEvents(c echo.Context) error {
 		events, at = news(found, steps, at)
 		for _, e := range events {
 			if err := e.write(response); err != nil {
-				return nil //nolint:nilerr // the reader is gone
+				return nil // the reader is gone
 			}
 		}
 		response.Flush()
@@ -101,7 +101,7 @@ func (o *Orchestrator) streamEvents(c echo.Context) error {
 			return nil
 		case !changed:
 			if _, err := fmt.Fprint(response, ": nothing new\n\n"); err != nil {
-				return nil //nolint:nilerr // the reader is gone
+				return nil // the reader is gone
 			}
 		}
 		if found, err = o.find(c); err != nil {
