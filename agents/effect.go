@@ -90,6 +90,10 @@ func Perform[T any](ctx context.Context, t *Task, name string, e Effect[T]) (T, 
 		if happened {
 			return known, t.settle(ctx, name, known)
 		}
+		// The answer may have taken long: is it still ours to do?
+		if _, err := t.journal.Intend(ctx, name, key, e.Policy); err != nil {
+			return outcome, fmt.Errorf("intend effect %s: %w", name, err)
+		}
 	}
 	outcome, err = e.Do(ctx, key)
 	var surelyNot notDone

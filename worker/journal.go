@@ -49,8 +49,19 @@ func (j *journal) Record(ctx context.Context, step string, startedAt time.Time, 
 	return err
 }
 
+// intendWithin is how old the knowledge may be that the attempt is still its own
+// when an effect is about to happen; well below any lease.
+const intendWithin = 500 * time.Millisecond
+
+// Intend also looks again where the answer took long, as for a process that was
+// frozen meanwhile: another attempt may have come, asked, and done it.
 func (j *journal) Intend(ctx context.Context, name, key string, policy agents.Policy) (agents.EffectState, error) {
+	began := time.Now()
 	e, fresh, err := j.store.IntendEffect(ctx, j.a, name, key, string(policy))
+	for err == nil && time.Since(began) > intendWithin {
+		began = time.Now()
+		err = j.store.StillRuns(ctx, j.a)
+	}
 	if errors.Is(err, execution.ErrStale) {
 		j.cancel(errTaken)
 	}

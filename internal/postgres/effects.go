@@ -102,6 +102,18 @@ func (s *Store) hold(ctx context.Context, tx pgx.Tx, a *Attempt) error {
 	return nil
 }
 
+// StillRuns returns ErrStale where the attempt is superseded.
+func (s *Store) StillRuns(ctx context.Context, a *Attempt) error {
+	tag, err := s.pool.Exec(ctx, `SELECT FROM ciclo.executions e WHERE `+fence, a.fence()...)
+	if err != nil {
+		return fmt.Errorf("look at attempt %d of %s: %w", a.Execution.Attempt, a.Execution.ID, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return execution.ErrStale
+	}
+	return nil
+}
+
 // Effects lists an execution's effects in the order of their intents.
 func (s *Store) Effects(ctx context.Context, id string) ([]Effect, error) {
 	rows, err := s.pool.Query(ctx, `SELECT `+effectColumns+` FROM ciclo.effects WHERE execution_id = $1 ORDER BY intended_at, name`, id)

@@ -33,6 +33,7 @@ func TestEffects(t *testing.T) {
 	if err := b.SettleEffect(b.ctx, first, "done", "done", json.RawMessage(`{"sid": 2}`)); !errors.Is(err, execution.ErrStale) {
 		t.Errorf("an effect was settled twice: %v", err)
 	}
+	b.must(b.StillRuns(b.ctx, first))
 	b.must(b.Interrupt(b.ctx, first))
 
 	second := b.run(id, b.worker())
@@ -47,6 +48,7 @@ func TestEffects(t *testing.T) {
 	}
 	for what, write := range map[string]func() error{
 		"intend": func() error { _, _, err := b.IntendEffect(b.ctx, first, "late", "late", "once"); return err },
+		"look":   func() error { return b.StillRuns(b.ctx, first) },
 		"settle": func() error { return b.SettleEffect(b.ctx, first, "crashed", "done", json.RawMessage(`1`)) },
 	} {
 		if err := write(); !errors.Is(err, execution.ErrStale) {
