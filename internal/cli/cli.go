@@ -39,6 +39,8 @@ type commands struct {
 	Run     runCommand       `cmd:"" help:"Run an agent."`
 	Status  statusCommand    `cmd:"" help:"Show how the system, or one execution, stands."`
 	List    listCommand      `cmd:"" help:"List executions, newest first."`
+	Watch   watchCommand     `cmd:"" help:"Follow an execution to its end, and show its result."`
+	Events  eventsCommand    `cmd:"" help:"Print an execution's transitions, steps and progress as they happen."`
 	Cancel  cancelCommand    `cmd:"" help:"Ask for an execution's end."`
 	Steps   stepsCommand     `cmd:"" help:"Show the steps that an execution has finished."`
 	Effects effectsCommand   `cmd:"" help:"Show what an execution did to the outside world."`

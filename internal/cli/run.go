@@ -13,13 +13,14 @@ import (
 
 type runCommand struct {
 	Agent string   `arg:"" help:"The agent, such as client-value-predictor."`
-	Args  []string `arg:"" optional:"" passthrough:"" help:"--wait, --timeout 10m, --json, --key NAME (again with the same key is the same execution), and the agent's parameters as flags, such as --horizon-days 90."`
+	Args  []string `arg:"" optional:"" passthrough:"" help:"--wait, --follow (the same with a bar), --timeout 10m, --json, --key NAME (again with the same key is the same execution), and the agent's parameters as flags, such as --horizon-days 90."`
 }
 
 // runFlags are what follows the agent's name: the command's own flags and the
 // agent's parameters, which the orchestrator checks.
 type runFlags struct {
 	wait       bool
+	follow     bool
 	json       bool
 	timeout    time.Duration
 	key        string
@@ -38,6 +39,9 @@ func parseRunFlags(args []string) (runFlags, error) {
 		switch name {
 		case "wait":
 			f.wait = true
+			continue
+		case "follow":
+			f.wait, f.follow = true, true
 			continue
 		case "json":
 			f.json = true
@@ -95,7 +99,11 @@ func (c runCommand) Run(ctx context.Context, g *Globals) error {
 		waitCtx, cancel = context.WithTimeout(ctx, flags.timeout)
 		defer cancel()
 	}
-	e, err = api.Wait(waitCtx, e.ID, func(e client.Execution) { g.say("  %s", line(e)) })
+	if flags.follow {
+		e, err = follow(waitCtx, g, api, e.ID)
+	} else {
+		e, err = api.Wait(waitCtx, e.ID, func(e client.Execution) { g.say("  %s", line(e)) })
+	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		fmt.Fprintf(g.err, "ciclo: it goes on after %s; `ciclo status %s` shows how it stands\n", flags.timeout, e.ID)
 		return exit{ExitTimedOut}

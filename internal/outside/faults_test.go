@@ -236,6 +236,9 @@ func TestOperatorsCommands(t *testing.T) {
 		}
 	}
 	ciclo(1, "No such execution", "steps", "nobody")
+	ciclo(0, "cancelled  attempt 1", "events", slow)
+	ciclo(3, "cancelled", "watch", slow)
+	ciclo(0, "(2 of 3)", "run", "test-steps", "--steps", "3", "--millis", "700", "--follow")
 }
 
 // getJSON reads a list of the API as anybody's program would.
