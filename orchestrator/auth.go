@@ -3,13 +3,16 @@ package orchestrator
 import (
 	"context"
 	"crypto/subtle"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
 
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
@@ -80,6 +83,35 @@ func (t *tokens) find(ctx context.Context, token string) (name string, scopes []
 	return name, scopes, nil
 }
 
+// limits bounds how often each token may ask.
+type limits struct {
+	perSecond float64 // 0: as often as it likes
+
+	mu     sync.Mutex
+	tokens map[string]*rate.Limiter
+}
+
+// wait is in how long the token may ask again; 0 is now. A second's worth may come
+// at once.
+func (l *limits) wait(token string, now time.Time) time.Duration {
+	if l.perSecond == 0 {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	limiter := l.tokens[token]
+	if limiter == nil {
+		limiter = rate.NewLimiter(rate.Limit(l.perSecond), int(math.Ceil(l.perSecond)))
+		l.tokens[token] = limiter
+	}
+	reserved := limiter.ReserveN(now, 1)
+	wait := reserved.DelayFrom(now)
+	if wait > 0 {
+		reserved.CancelAt(now) // it wasn't let through
+	}
+	return wait
+}
+
 // open are the routes that need no token.
 var open = []string{"/healthz", "/readyz"}
 
@@ -106,6 +138,10 @@ func (o *Orchestrator) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		if scopes == nil {
 			return errWrongToken
+		}
+		if wait := o.limits.wait(name, time.Now()); wait > 0 {
+			c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+			return errTooMany
 		}
 		c.Set(tokenName, name)
 		c.Set(tokenScopes, scopes)

@@ -2,14 +2,18 @@ package orchestrator_test
 
 import (
 	"bytes"
+	"io"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/testdatabase"
 	"github.com/nuzantara/ciclo/orchestrator"
 )
 
@@ -169,4 +173,28 @@ func TestTokensAreRefused(t *testing.T) {
 		t.Error("a revoked token is revoked again")
 	}
 	a.newToken("crm", "read") // the name is free again
+}
+
+func TestATokenThatAsksTooOften(t *testing.T) {
+	t.Parallel()
+	a := newAPIOn(t, testdatabase.New(t), io.Discard, func(c *orchestrator.Config) { c.RateLimit = 0.01 })
+	other := a.newToken("other", "read")
+	if r := a.send("GET", prefix+"/workers", ""); r.status != http.StatusOK {
+		t.Errorf("the first one: %d %s", r.status, r.body)
+	}
+	r := a.send("GET", prefix+"/workers", "")
+	if seconds, err := strconv.Atoi(r.header.Get("Retry-After")); r.status != http.StatusTooManyRequests || err != nil || seconds < 1 || seconds > 100 {
+		t.Errorf("the second one: %d %v %s", r.status, r.header, r.body)
+	}
+	if r := a.send("GET", prefix+"/workers", "", "Authorization", "Bearer "+other); r.status != http.StatusOK {
+		t.Errorf("another token: %d %s", r.status, r.body)
+	}
+	if r := a.send("GET", "/readyz", ""); r.status != http.StatusOK {
+		t.Errorf("without a token: %d %s", r.status, r.body)
+	}
+	for _, limit := range []float64{-1, math.NaN(), math.Inf(1)} {
+		if _, err := orchestrator.New(orchestrator.Config{RateLimit: limit}); err == nil {
+			t.Errorf("a limit of %v is taken", limit)
+		}
+	}
 }

@@ -21,6 +21,8 @@ type Command struct {
 	TokenFile string        `env:"CICLO_TOKEN_FILE" help:"File that holds the token."`
 	ReapEvery time.Duration `env:"CICLO_REAP_EVERY" default:"1s" help:"Time between two looks for lost workers and due executions."`
 
+	RateLimit float64 `env:"CICLO_RATE_LIMIT" default:"0" help:"Requests a second that each token may make; 0 is no limit."`
+
 	NoticeWebhook     string `env:"CICLO_NOTICE_WEBHOOK" help:"URL that notices to the operator are posted to as JSON."`
 	NoticeWebhookFile string `env:"CICLO_NOTICE_WEBHOOK_FILE" help:"File that holds that URL."`
 	NoticeSMTP        string `env:"CICLO_NOTICE_SMTP" help:"Mail server for notices, such as smtp://user:password@host:587 or smtps://user:password@host."`
@@ -55,7 +57,7 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	}
 	defer reaperPool.Close()
 	o, err := New(Config{
-		Pool: pool, ReaperPool: reaperPool, Catalogue: catalogue, Token: token,
+		Pool: pool, ReaperPool: reaperPool, Catalogue: catalogue, Token: token, RateLimit: c.RateLimit,
 		Lease: c.Lease, ReapEvery: c.ReapEvery, Notices: notices, Version: service.Version(), Log: log,
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/batch"
@@ -28,6 +30,8 @@ type Config struct {
 	// Token is a bearer token that may do all; empty where only those that
 	// `ciclo token` made open the API.
 	Token string
+	// RateLimit is how many requests a second each token may make; 0 is no limit.
+	RateLimit float64
 	// Lease is the workers' lease, which the reaper judges by.
 	Lease time.Duration
 	// ReapEvery is the time between two sweeps.
@@ -58,6 +62,7 @@ type Orchestrator struct {
 	stalls   *stalls
 	echo     *echo.Echo
 	tokens   *tokens
+	limits   *limits
 }
 
 // New checks the configuration and prepares an orchestrator.
@@ -74,6 +79,9 @@ func New(cfg Config) (*Orchestrator, error) {
 	if cfg.Token != "" && len(cfg.Token) < minToken {
 		return nil, fmt.Errorf("the API token must have at least %d characters", minToken)
 	}
+	if cfg.RateLimit < 0 || math.IsNaN(cfg.RateLimit) || math.IsInf(cfg.RateLimit, 0) {
+		return nil, fmt.Errorf("the rate limit of %v requests a second must be 0, for none, or more", cfg.RateLimit)
+	}
 	store, err := postgres.New(cfg.Pool)
 	if err != nil {
 		return nil, err
@@ -82,7 +90,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Orchestrator{cfg: cfg, store: store, tokens: &tokens{list: store.Tokens}}
+	o := &Orchestrator{cfg: cfg, store: store, tokens: &tokens{list: store.Tokens}, limits: &limits{perSecond: cfg.RateLimit, tokens: map[string]*rate.Limiter{}}}
 	if cfg.Token != "" {
 		o.tokens.configured = postgres.HashToken(cfg.Token)
 	}

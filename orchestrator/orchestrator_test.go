@@ -47,7 +47,7 @@ func newAPI(t *testing.T) *api {
 	return newAPIOn(t, testdatabase.New(t), io.Discard)
 }
 
-func newAPIOn(t *testing.T, url string, log io.Writer) *api {
+func newAPIOn(t *testing.T, url string, log io.Writer, change ...func(*orchestrator.Config)) *api {
 	t.Helper()
 	pool, err := postgres.Connect(t.Context(), postgres.PoolConfig{URL: url, Name: t.Name(), MaxConns: 4})
 	if err != nil {
@@ -58,9 +58,13 @@ func newAPIOn(t *testing.T, url string, log io.Writer) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := orchestrator.New(orchestrator.Config{
+	cfg := orchestrator.Config{
 		Pool: pool, ReaperPool: pool, Catalogue: catalogue, Token: token, Version: "test", Log: slog.New(slog.NewTextHandler(log, nil)),
-	})
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	o, err := orchestrator.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

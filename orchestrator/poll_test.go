@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
@@ -37,6 +39,30 @@ func TestETA(t *testing.T) {
 		if (got == nil) != (c.want < 0) || got != nil && got.Sub(now) != c.want {
 			t.Errorf("%s: %v, want %s from now", name, got, c.want)
 		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC)
+	l := &limits{perSecond: 2, tokens: map[string]*rate.Limiter{}}
+	ask := func(token string, after time.Duration) time.Duration { return l.wait(token, now.Add(after)) }
+	for i, c := range []struct {
+		token       string
+		after, want time.Duration
+	}{
+		{"a", 0, 0}, {"a", 0, 0}, {"a", 0, 500 * time.Millisecond},
+		{"a", 100 * time.Millisecond, 400 * time.Millisecond}, // being refused costs nothing
+		{"b", 100 * time.Millisecond, 0},                      // another's is its own
+		{"a", 500 * time.Millisecond, 0}, {"a", 500 * time.Millisecond, 500 * time.Millisecond},
+	} {
+		if got := ask(c.token, c.after); got != c.want {
+			t.Errorf("%d: %s after %s: wait %s, want %s", i, c.token, c.after, got, c.want)
+		}
+	}
+	l.perSecond = 0
+	if got := ask("a", 0); got != 0 {
+		t.Errorf("without a limit: wait %s", got)
 	}
 }
 
