@@ -46,7 +46,7 @@ func Step[T any](ctx context.Context, t *Task, name string, fn func(ctx context.
 	if err != nil {
 		return result, fmt.Errorf("step %s: %w", name, err)
 	}
-	err = t.journal.Record(ctx, name, started, func(pgx.Tx) (json.RawMessage, error) { return encodeOutput(name, result) })
+	err = t.journal.Record(ctx, name, started, false, func(pgx.Tx) (json.RawMessage, error) { return encodeOutput(name, result) })
 	if err != nil {
 		return result, fmt.Errorf("store step %s: %w", name, err)
 	}
@@ -54,14 +54,15 @@ func Step[T any](ctx context.Context, t *Task, name string, fn func(ctx context.
 }
 
 // StepTx runs fn in the transaction that stores its result: what fn writes by tx
-// happens exactly once, whatever crashes. fn must not wait on anything but the
+// happens exactly once, whatever crashes. A retry, being another execution, runs it
+// again, since what it wrote belongs to the old one. fn must not wait on anything but the
 // database, since the execution's row is locked while it runs.
 func StepTx[T any](ctx context.Context, t *Task, name string, fn func(ctx context.Context, tx pgx.Tx) (T, error)) (T, error) {
 	var result T
 	if done, err := t.stored(ctx, name, &result); done || err != nil {
 		return result, err
 	}
-	err := t.journal.Record(ctx, name, time.Now(), func(tx pgx.Tx) (json.RawMessage, error) {
+	err := t.journal.Record(ctx, name, time.Now(), true, func(tx pgx.Tx) (json.RawMessage, error) {
 		var err error
 		if result, err = fn(ctx, tx); err != nil {
 			return nil, err

@@ -49,8 +49,8 @@ type Journal interface {
 	// Output returns the stored output of a step, or nil if it isn't finished.
 	Output(ctx context.Context, step string) (json.RawMessage, error)
 	// Record runs fn, whose result is the step's output, and stores it, all in
-	// one fenced transaction.
-	Record(ctx context.Context, step string, startedAt time.Time, fn func(tx pgx.Tx) (json.RawMessage, error)) error
+	// one fenced transaction. Writes says that fn writes by the transaction.
+	Record(ctx context.Context, step string, startedAt time.Time, writes bool, fn func(tx pgx.Tx) (json.RawMessage, error)) error
 	// Intend notes that an effect is about to happen and returns where it stands.
 	Intend(ctx context.Context, name, key string, policy Policy) (EffectState, error)
 	// Settle notes how it ended: done with an outcome, not_done or unknown.

@@ -101,6 +101,13 @@ func (c *Client) Cancel(ctx context.Context, id string) (Execution, error) {
 	return answer[Execution](ctx, c, http.MethodPost, "/executions/"+url.PathEscape(id)+"/cancel", nil, nil)
 }
 
+// Retry asks for another try of an execution that has ended. It takes over the
+// finished steps before fromStep, or, where that is empty and resume is true, all.
+func (c *Client) Retry(ctx context.Context, id, fromStep string, resume bool) (Execution, error) {
+	return answer[Execution](ctx, c, http.MethodPost, "/executions/"+url.PathEscape(id)+"/retry", nil,
+		map[string]any{"from_step": fromStep, "resume": resume})
+}
+
 // Pause pauses an agent for everyone, or all of them by "all".
 func (c *Client) Pause(ctx context.Context, agent, reason string) error {
 	return c.call(ctx, http.MethodPost, "/"+url.PathEscape(agent)+"/pause", nil, map[string]string{"reason": reason}, nil)

@@ -31,6 +31,7 @@ type Execution struct {
 	QueuePosition     *int            `json:"queue_position"`
 	ETAAt             *time.Time      `json:"eta_at"`
 	RequestedBy       *string         `json:"requested_by"`
+	RetryOf           *string         `json:"retry_of"`
 	Result            json.RawMessage `json:"result,omitempty"`
 	Error             *Error          `json:"error"`
 	Attempts          []Attempt       `json:"attempts,omitempty"`
@@ -206,4 +207,5 @@ type Step struct {
 	EndedAt         time.Time `json:"ended_at"`
 	DurationSeconds float64   `json:"duration_seconds"`
 	OutputBytes     int       `json:"output_bytes"`
+	CopiedFrom      *string   `json:"copied_from"`
 }

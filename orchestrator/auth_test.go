@@ -32,6 +32,7 @@ var routes = map[string]orchestrator.Scope{
 	"GET " + prefix + "/executions/:id/steps":       orchestrator.Read,
 	"GET " + prefix + "/executions/:id/attempts":    orchestrator.Read,
 	"GET " + prefix + "/executions/:id/transitions": orchestrator.Read,
+	"POST " + prefix + "/executions/:id/retry":      orchestrator.Run,
 	"POST " + prefix + "/executions/:id/cancel":     orchestrator.Run,
 	"GET " + prefix + "/audit":                      orchestrator.Read,
 	"GET " + prefix + "/workers":                    orchestrator.Read,

@@ -118,7 +118,7 @@ func news(found *postgres.Found, steps []postgres.Step, at position) ([]event, p
 	var events []event
 	transitions := found.Transitions[min(at.transitions, len(found.Transitions)):]
 	for i, s := range steps {
-		if s.Attempt > found.Execution.Attempt {
+		if s.CopiedFrom == nil && s.Attempt > found.Execution.Attempt {
 			steps = steps[:i]
 			break
 		}

@@ -40,6 +40,7 @@ var (
 	errUnknownAgent  = newProblem(http.StatusNotFound, "agent-unknown", "No such agent", "GET status lists the agents")
 	errUnknownWorker = newProblem(http.StatusNotFound, "worker-unknown", "No such worker", "GET workers lists those that are alive")
 	errTooMany       = newProblem(http.StatusTooManyRequests, "too-many-requests", "The token asks too often", "Retry-After says when it may ask again")
+	errAlive         = newProblem(http.StatusConflict, "execution-alive", "The execution has not ended", "cancel it first, or wait")
 	errNotPaused     = newProblem(http.StatusConflict, "agent-not-paused", "The agent is not paused", "")
 	errNotJSON       = newProblem(http.StatusBadRequest, "not-json", "The body is not JSON", "")
 	errTooLarge      = newProblem(http.StatusRequestEntityTooLarge, "too-large", "The body is too large", "at most 1 MiB is read")

@@ -32,6 +32,7 @@ func (o *Orchestrator) routes() *echo.Echo {
 	api.GET("/executions", o.listExecutions, needs(Read))
 	api.GET("/executions/:id", o.getExecution, needs(Read))
 	api.POST("/executions/:id/cancel", o.cancelExecution, needs(Run), o.logged)
+	api.POST("/executions/:id/retry", o.postRetry, needs(Run))
 	api.GET(eventsPath, o.streamEvents, needs(Read))
 	api.GET("/executions/:id/attempts", o.listAttempts, needs(Read))
 	api.GET("/executions/:id/transitions", o.listTransitions, needs(Read))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ type accepted struct {
 	Message     string           `json:"message"`
 	StartedAt   time.Time        `json:"started_at"`
 	Parameters  json.RawMessage  `json:"parameters"`
+	RetryOf     *string          `json:"retry_of,omitempty"`
 }
 
 // postRun accepts an execution durably and answers at once.
@@ -40,26 +42,99 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	key, err := idempotencyKey(c.Request().Header)
+	return o.accept(c, manifest, postgres.Acceptance{Parameters: parameters, Reason: "accepted over the API"}, manifest.Name, canonical(asked))
+}
+
+// retryRequest says what a retry reuses: the steps before one, all that is
+// finished, or nothing.
+type retryRequest struct {
+	FromStep string `json:"from_step"`
+	Resume   bool   `json:"resume"`
+}
+
+// postRetry accepts another try of an execution that has ended, with its
+// parameters.
+func (o *Orchestrator) postRetry(c echo.Context) error {
+	if err := noQuery(c); err != nil {
+		return err
+	}
+	request, err := readRetry(c)
 	if err != nil {
 		return err
 	}
+	found, err := o.find(c)
+	if err != nil {
+		return err
+	}
+	old := found.Execution
+	manifest := o.cfg.Catalogue.Find(old.Agent)
+	switch {
+	case manifest == nil:
+		return errUnknownAgent
+	case !old.Status.Final():
+		return errAlive
+	}
+	if request.FromStep != "" {
+		steps, err := o.store.Steps(c.Request().Context(), old.ID, 0)
+		if err != nil {
+			return err
+		}
+		var names []string
+		for _, s := range steps {
+			names = append(names, s.Name)
+		}
+		if !slices.Contains(names, request.FromStep) {
+			return invalid(agents.FieldError{Field: "from_step", Detail: fmt.Sprintf("%q is none of the finished steps %q", request.FromStep, names)})
+		}
+	}
+	parameters, err := manifest.CheckParameters(old.Parameters) // the schema may be another one by now
+	if err != nil {
+		return err
+	}
+	return o.accept(c, manifest, postgres.Acceptance{
+		Parameters: parameters,
+		Reason:     "accepted over the API, as a retry of " + old.ID,
+		Retry:      postgres.Retry{Of: old.ID, Reuse: request.Resume || request.FromStep != "", FromStep: request.FromStep},
+	}, "retry of "+old.ID, request)
+}
+
+func readRetry(c echo.Context) (request retryRequest, err error) {
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
+	if err != nil || len(body) == 0 {
+		return request, err
+	}
+	if !json.Valid(body) {
+		return request, errNotJSON
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&request); err != nil {
+		return request, invalid(agents.FieldError{Detail: "is an object of from_step, a text, or resume, true or false"})
+	}
+	if request.Resume && request.FromStep != "" {
+		return request, invalid(agents.FieldError{Field: "resume", Detail: "takes over all that is finished, from_step what is before it: give one of them"})
+	}
+	return request, nil
+}
+
+// accept completes an acceptance with what the manifest and the request say, and
+// answers. What was asked for stands for the request under its key.
+func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postgres.Acceptance, asked ...any) error {
+	var err error
+	if a.Key, err = idempotencyKey(c.Request().Header); err != nil {
+		return err
+	}
+	if a.Key != "" {
+		if a.RequestHash, err = requestHash(asked); err != nil {
+			return err
+		}
+	}
 	ctx := c.Request().Context()
-	e, err := o.store.Accept(ctx, postgres.Acceptance{
-		Agent:           manifest.Name,
-		IDPrefix:        manifest.IDPrefix,
-		Parameters:      parameters,
-		Tries:           manifest.Tries,
-		TimeoutSeconds:  manifest.TimeoutSeconds,
-		Priority:        manifest.Priority,
-		DeadlineSeconds: manifest.DeadlineSeconds,
-		StallSeconds:    o.stalls.seconds(ctx, manifest, time.Now()),
-		Reason:          "accepted over the API",
-		Key:             key,
-		RequestHash:     requestHash(key, manifest.Name, asked),
-		SingleFlight:    manifest.SingleFlight,
-		RequestedBy:     c.Get(tokenName).(string), //nolint:forcetypeassert // authenticate has set it
-	})
+	a.Agent, a.IDPrefix, a.Tries, a.TimeoutSeconds = manifest.Name, manifest.IDPrefix, manifest.Tries, manifest.TimeoutSeconds
+	a.Priority, a.DeadlineSeconds, a.SingleFlight = manifest.Priority, manifest.DeadlineSeconds, manifest.SingleFlight
+	a.StallSeconds = o.stalls.seconds(ctx, manifest, time.Now())
+	a.RequestedBy, _ = c.Get(tokenName).(string)
+	e, err := o.store.Accept(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -75,6 +150,7 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 		Message:     manifest.Title + " was accepted; poll GET " + url,
 		StartedAt:   e.StartedAt,
 		Parameters:  e.Parameters,
+		RetryOf:     e.RetryOf,
 	})
 }
 
@@ -117,23 +193,25 @@ func idempotencyKey(header http.Header) (string, error) {
 	return key, nil
 }
 
-// requestHash is the SHA-256 of what a key stands for: the agent and the
-// parameters as they were asked for, whatever their order and spacing. The
-// defaults don't count, since a new version may have others. Nil without a key.
-func requestHash(key, agent string, asked json.RawMessage) []byte {
-	if key == "" {
-		return nil
+// requestHash is the SHA-256 of what a key stands for, such as the agent and its
+// parameters.
+func requestHash(asked any) ([]byte, error) {
+	text, err := json.Marshal(asked)
+	if err != nil {
+		return nil, fmt.Errorf("encode what was asked for: %w", err)
 	}
+	hash := sha256.Sum256(text)
+	return hash[:], nil
+}
+
+// canonical is parameters as they were asked for, whatever their order and
+// spacing. The defaults don't count, since a new version may have others.
+func canonical(asked json.RawMessage) any {
 	decoder := json.NewDecoder(bytes.NewReader(asked))
 	decoder.UseNumber()
 	parameters := map[string]any{}
 	if err := decoder.Decode(&parameters); err != nil && len(asked) > 0 {
-		panic(err) //nolint:forbidigo // they were checked
+		panic(err) // they were checked
 	}
-	text, err := json.Marshal([]any{agent, parameters})
-	if err != nil {
-		panic(err) //nolint:forbidigo // it was JSON
-	}
-	hash := sha256.Sum256(text)
-	return hash[:]
+	return parameters
 }

@@ -42,6 +42,7 @@ type commands struct {
 	Watch   watchCommand     `cmd:"" help:"Follow an execution to its end, and show its result."`
 	Events  eventsCommand    `cmd:"" help:"Print an execution's transitions, steps and progress as they happen."`
 	Cancel  cancelCommand    `cmd:"" help:"Ask for an execution's end."`
+	Retry   retryCommand     `cmd:"" help:"Run an execution that has ended once more, as a new one."`
 	Steps   stepsCommand     `cmd:"" help:"Show the steps that an execution has finished."`
 	Effects effectsCommand   `cmd:"" help:"Show what an execution did to the outside world."`
 	Pause   pauseCommand     `cmd:"" help:"Let nobody run an agent for now."`

@@ -97,6 +97,33 @@ func (c effectsCommand) Run(ctx context.Context, g *Globals) error {
 	return nil
 }
 
+type retryCommand struct {
+	ID       string `arg:"" help:"The execution, which has ended."`
+	FromStep string `xor:"reuse" help:"Take over the finished steps before this one."`
+	Resume   bool   `xor:"reuse" help:"Take over all that is finished."`
+	Follow   bool   `help:"Follow the new execution to its end."`
+}
+
+func (c retryCommand) Run(ctx context.Context, g *Globals) error {
+	api, err := g.client()
+	if err != nil {
+		return err
+	}
+	e, err := api.Retry(ctx, c.ID, c.FromStep, c.Resume)
+	if err != nil {
+		return err
+	}
+	if c.Follow {
+		g.say("%s", e.ID)
+		return watchCommand{ID: e.ID}.Run(ctx, g)
+	}
+	if g.JSON {
+		return g.printJSON(e)
+	}
+	g.say("%s is accepted; `ciclo watch %s` follows it.", e.ID, e.ID)
+	return nil
+}
+
 type stepsCommand struct {
 	ID string `arg:"" help:"The execution."`
 }

@@ -39,6 +39,8 @@ type Execution struct {
 	Error   *Error          `json:"error"`
 	// RequestedBy is the name of the API token that asked for it.
 	RequestedBy *string `json:"requested_by"`
+	// RetryOf is the execution that it is another try of.
+	RetryOf *string `json:"retry_of"`
 }
 
 // Progress is how far the present attempt says it is.

@@ -31,6 +31,8 @@ type Acceptance struct {
 	// Origin is request, also where it is empty, or schedule: then nobody waits
 	// for the execution, and a notice tells the operator if it fails for good.
 	Origin string
+	// Retry names the execution that this one is another try of.
+	Retry Retry
 	// Reason goes into the first transition.
 	Reason string
 	// Key is the client's name for this request, 1 to 255 bytes; empty where it
@@ -41,6 +43,16 @@ type Acceptance struct {
 	SingleFlight bool
 	// RequestedBy is the name of the token that asked; empty where nobody did.
 	RequestedBy string
+}
+
+// Retry is what a new execution takes over from an old one, which is final.
+type Retry struct {
+	Of string // its id; empty where it is none
+	// Reuse takes over the finished steps that wrote nothing by their own
+	// transaction, and the effects that happened or may have: those before FromStep,
+	// or all where that is empty.
+	Reuse    bool
+	FromStep string
 }
 
 // Accepted is an execution that was accepted, now or, where it is replayed, by an
@@ -120,8 +132,27 @@ func (s *Store) inFlight(ctx context.Context, a Acceptance) (id string, err erro
 	return id, err
 }
 
+// reuseSteps and reuseEffects: $1 takes over from $2 what was before the step $3.
+const (
+	reuseSteps = `
+		INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at, ended_at, copied_from)
+		SELECT $1, name, attempt, worker_id, output, started_at, ended_at, coalesce(copied_from, $2)
+		FROM ciclo.steps
+		WHERE execution_id = $2 AND NOT writes
+		  AND ended_at < coalesce((SELECT ended_at FROM ciclo.steps WHERE execution_id = $2 AND name = $3), 'infinity')`
+	reuseEffects = `
+		INSERT INTO ciclo.effects (execution_id, name, key, policy, state, attempt, worker_id, intended_at, settled_at, outcome)
+		SELECT $1, name, $1 || '/' || name, policy, state, attempt, worker_id, intended_at, settled_at, outcome
+		FROM ciclo.effects
+		WHERE execution_id = $2 AND state IN ('done', 'unknown')
+		  AND intended_at < coalesce((SELECT started_at FROM ciclo.steps WHERE execution_id = $2 AND name = $3), 'infinity')`
+)
+
 func (s *Store) insert(ctx context.Context, a Acceptance) (execution.Execution, error) {
 	e := execution.Execution{ID: execution.NewID(a.IDPrefix, time.Now()), Agent: a.Agent, Status: execution.Started, Tries: a.Tries}
+	if a.Retry.Of != "" {
+		e.RetryOf = &a.Retry.Of
+	}
 	if a.RequestedBy != "" {
 		e.RequestedBy = &a.RequestedBy
 	}
@@ -130,17 +161,21 @@ func (s *Store) insert(ctx context.Context, a Acceptance) (execution.Execution, 
 		if err != nil {
 			return fmt.Errorf("insert River job: %w", err)
 		}
-		var both pgx.Batch
-		both.Queue(`
+		var all pgx.Batch
+		all.Queue(`
 			INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds,
-			                              idempotency_key, request_hash, single_flight, requested_by, origin)
-			VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), nullif($10, ''), $11, $12, nullif($13, ''), coalesce(nullif($14, ''), 'request'))
+			                              idempotency_key, request_hash, single_flight, requested_by, origin, retry_of)
+			VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), nullif($10, ''), $11, $12, nullif($13, ''), coalesce(nullif($14, ''), 'request'), nullif($15, ''))
 			RETURNING parameters, started_at, deadline_at`,
 			e.ID, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.DeadlineSeconds, a.StallSeconds,
-			a.Key, a.RequestHash, a.SingleFlight, a.RequestedBy, a.Origin).
+			a.Key, a.RequestHash, a.SingleFlight, a.RequestedBy, a.Origin, a.Retry.Of).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&e.Parameters, &e.StartedAt, &e.DeadlineAt) })
-		both.Queue(`INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason) VALUES ($1, 'started', 0, $2)`, e.ID, a.Reason)
-		return tx.SendBatch(ctx, &both).Close()
+		all.Queue(`INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason) VALUES ($1, 'started', 0, $2)`, e.ID, a.Reason)
+		if a.Retry.Reuse {
+			all.Queue(reuseSteps, e.ID, a.Retry.Of, a.Retry.FromStep)
+			all.Queue(reuseEffects, e.ID, a.Retry.Of, a.Retry.FromStep)
+		}
+		return tx.SendBatch(ctx, &all).Close()
 	})
 	return e, err
 }

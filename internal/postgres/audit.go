@@ -70,7 +70,7 @@ var invariants = []invariant{
 		JOIN ciclo.executions e ON e.id = s.execution_id
 		LEFT JOIN ciclo.attempts a ON a.execution_id = s.execution_id AND a.attempt = s.attempt AND a.worker_id = s.worker_id
 		WHERE (e.status_at >= $1 OR e.ended_at IS NULL) AND $2::interval IS NOT NULL
-		  AND (a.execution_id IS NULL OR s.ended_at < a.started_at OR s.ended_at > coalesce(a.ended_at, 'infinity') + interval '1 second')`},
+		  AND s.copied_from IS NULL AND (a.execution_id IS NULL OR s.ended_at < a.started_at OR s.ended_at > coalesce(a.ended_at, 'infinity') + interval '1 second')`},
 	{text: "an effect is settled, or its execution has an attempt to come", query: `
 		SELECT DISTINCT f.execution_id FROM ciclo.effects f JOIN ciclo.executions e ON e.id = f.execution_id
 		WHERE f.state = 'intended' AND e.ended_at IS NOT NULL AND $1::timestamptz IS NOT NULL AND $2::interval IS NOT NULL`},

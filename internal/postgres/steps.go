@@ -29,7 +29,7 @@ func (s *Store) StepOutput(ctx context.Context, a *Attempt, name string) (json.R
 // RecordStep runs fn and stores its output as the step's, in one transaction
 // that holds the execution's row: a superseded attempt gets ErrStale and has
 // written nothing.
-func (s *Store) RecordStep(ctx context.Context, a *Attempt, name string, startedAt time.Time, fn func(tx pgx.Tx) (json.RawMessage, error)) error {
+func (s *Store) RecordStep(ctx context.Context, a *Attempt, name string, startedAt time.Time, writes bool, fn func(tx pgx.Tx) (json.RawMessage, error)) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := s.hold(ctx, tx, a); err != nil {
 			return err
@@ -39,8 +39,8 @@ func (s *Store) RecordStep(ctx context.Context, a *Attempt, name string, started
 			return err
 		}
 		_, err = tx.Exec(ctx, `
-			INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at)
-			VALUES ($1, $4, $2, $3, $5, $6)`, a.fence(name, output, startedAt)...)
+			INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at, writes)
+			VALUES ($1, $4, $2, $3, $5, $6, $7)`, a.fence(name, output, startedAt, writes)...)
 		return err
 	})
 }
@@ -109,13 +109,15 @@ type Step struct {
 	DurationSeconds float64   `json:"duration_seconds"`
 	// OutputBytes is the size of its stored output as JSON text.
 	OutputBytes int `json:"output_bytes"`
+	// CopiedFrom is the execution that finished it, where a retry reuses it.
+	CopiedFrom *string `json:"copied_from"`
 }
 
 // Steps lists an execution's finished steps in the order of their ends, without
 // the first few. What is finished is never before what was finished already.
 func (s *Store) Steps(ctx context.Context, id string, skip int) ([]Step, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT name, attempt, worker_id::text, started_at, ended_at, extract(epoch FROM ended_at - started_at)::float8, octet_length(output::text)
+		SELECT name, attempt, worker_id::text, started_at, ended_at, extract(epoch FROM ended_at - started_at)::float8, octet_length(output::text), copied_from
 		FROM ciclo.steps WHERE execution_id = $1 ORDER BY ended_at, name OFFSET $2`, id, skip)
 	if err != nil {
 		return nil, fmt.Errorf("list steps of %s: %w", id, err)
