@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test check lint format arch eval bench bench-quick bench-recovery chaos chaos-unfenced images clean
+.PHONY: help build demo dev test check lint format arch eval bench bench-quick bench-recovery chaos chaos-unfenced fuzz images clean
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOBIN := $(shell go env GOPATH)/bin
@@ -55,6 +55,9 @@ chaos: ## Break everything around the real services, then check what is left (DU
 
 chaos-unfenced: ## The same for 45 s without the fence, which the checker must find.
 	go run ./internal/chaos -duration 45s -rest 500ms -faults 'worker (frozen|cut off)' -unfenced $(if $(SEED),-seed $(SEED))
+
+fuzz: ## Send the API 100,000 hostile requests (N=requests).
+	go test ./orchestrator -run '^$$' -fuzz FuzzRequests -fuzztime $(or $(N),100000)x -fuzzminimizetime 10x
 
 images: ## Build the container image from local binaries, and check it with compose.
 	deploy/check-compose

@@ -37,7 +37,7 @@ const (
 
 // api is an orchestrator's API on a database of the test's own.
 type api struct {
-	t       *testing.T
+	t       testing.TB
 	handler http.Handler
 	pool    *pgxpool.Pool
 }
@@ -47,7 +47,7 @@ func newAPI(t *testing.T) *api {
 	return newAPIOn(t, testdatabase.New(t), io.Discard)
 }
 
-func newAPIOn(t *testing.T, url string, log io.Writer, change ...func(*orchestrator.Config)) *api {
+func newAPIOn(t testing.TB, url string, log io.Writer, change ...func(*orchestrator.Config)) *api {
 	t.Helper()
 	pool, err := postgres.Connect(t.Context(), postgres.PoolConfig{URL: url, Name: t.Name(), MaxConns: 4})
 	if err != nil {
@@ -96,7 +96,7 @@ func (a *api) send(method, path, body string, headers ...string) answer {
 }
 
 // field digs a value out of an answer's JSON.
-func (r answer) field(t *testing.T, path ...string) any {
+func (r answer) field(t testing.TB, path ...string) any {
 	t.Helper()
 	var v any
 	if err := json.Unmarshal(r.body, &v); err != nil {
