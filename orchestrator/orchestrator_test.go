@@ -47,16 +47,16 @@ func newAPI(t *testing.T) *api {
 	return newAPIOn(t, testdatabase.New(t), io.Discard)
 }
 
-func newAPIOn(t testing.TB, url string, log io.Writer, change ...func(*orchestrator.Config)) *api {
-	t.Helper()
-	pool, err := postgres.Connect(t.Context(), postgres.PoolConfig{URL: url, Name: t.Name(), MaxConns: 4})
+func newAPIOn(tb testing.TB, url string, log io.Writer, change ...func(*orchestrator.Config)) *api {
+	tb.Helper()
+	pool, err := postgres.Connect(tb.Context(), postgres.PoolConfig{URL: url, Name: tb.Name(), MaxConns: 4})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
+	tb.Cleanup(pool.Close)
 	catalogue, err := testagents.Catalogue()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	cfg := orchestrator.Config{
 		Pool: pool, ReaperPool: pool, Catalogue: catalogue, Token: token, Version: "test", Log: slog.New(slog.NewTextHandler(log, nil)),
@@ -66,15 +66,15 @@ func newAPIOn(t testing.TB, url string, log io.Writer, change ...func(*orchestra
 	}
 	o, err := orchestrator.New(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan struct{})
 	go func() { o.ServeReads(ctx); close(served) }()
 	waited := make(chan struct{})
 	go func() { o.ServeWaits(ctx); close(waited) }()
-	t.Cleanup(func() { stop(); <-served; <-waited })
-	return &api{t: t, handler: o.Handler(), pool: pool}
+	tb.Cleanup(func() { stop(); <-served; <-waited })
+	return &api{t: tb, handler: o.Handler(), pool: pool}
 }
 
 type answer struct {
@@ -96,16 +96,16 @@ func (a *api) send(method, path, body string, headers ...string) answer {
 }
 
 // field digs a value out of an answer's JSON.
-func (r answer) field(t testing.TB, path ...string) any {
-	t.Helper()
+func (r answer) field(tb testing.TB, path ...string) any {
+	tb.Helper()
 	var v any
 	if err := json.Unmarshal(r.body, &v); err != nil {
-		t.Fatalf("%s: %v", r.body, err)
+		tb.Fatalf("%s: %v", r.body, err)
 	}
 	for _, name := range path {
 		m, ok := v.(map[string]any)
 		if !ok {
-			t.Fatalf("%s has no %v", r.body, path)
+			tb.Fatalf("%s has no %v", r.body, path)
 		}
 		v = m[name]
 	}

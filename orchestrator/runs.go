@@ -42,7 +42,11 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.accept(c, manifest, postgres.Acceptance{Parameters: parameters, Reason: "accepted over the API"}, manifest.Name, canonical(asked))
+	plain, err := canonical(asked)
+	if err != nil {
+		return err
+	}
+	return o.accept(c, manifest, postgres.Acceptance{Parameters: parameters, Reason: "accepted over the API"}, manifest.Name, plain)
 }
 
 // retryRequest says what a retry reuses: the steps before one, all that is
@@ -206,12 +210,12 @@ func requestHash(asked any) ([]byte, error) {
 
 // canonical is parameters as they were asked for, whatever their order and
 // spacing. The defaults don't count, since a new version may have others.
-func canonical(asked json.RawMessage) any {
+func canonical(asked json.RawMessage) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(asked))
 	decoder.UseNumber()
 	parameters := map[string]any{}
 	if err := decoder.Decode(&parameters); err != nil && len(asked) > 0 {
-		panic(err) // they were checked
+		return nil, fmt.Errorf("read what was asked for: %w", err)
 	}
-	return parameters
+	return parameters, nil
 }
