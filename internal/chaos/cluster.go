@@ -217,13 +217,19 @@ func (c *cluster) databaseDown(ctx context.Context, mode syscall.Signal, pause t
 		return err
 	}
 	sleep(ctx, pause)
-	// Even when time is up: the checks need it.
-	server, err := localpostgres.Start(context.WithoutCancel(ctx), localpostgres.Config{Dir: filepath.Join(c.dir, "postgres"), Port: old.Port})
-	if err != nil {
-		return err
+	// Even when time is up: the checks need it. Its port may have gone to somebody's
+	// connection meanwhile.
+	var err error
+	for range 60 {
+		var server *localpostgres.Server
+		server, err = localpostgres.Start(context.WithoutCancel(ctx), localpostgres.Config{Dir: filepath.Join(c.dir, "postgres"), Port: old.Port})
+		if err == nil {
+			c.postgres = server
+			return nil
+		}
+		time.Sleep(time.Second)
 	}
-	c.postgres = server
-	return nil
+	return err
 }
 
 // deaths are the ends that nobody caused.

@@ -90,6 +90,9 @@ func run(ctx context.Context, p plan) (err error) {
 	}
 
 	say("everything is whole again; asking again for what nobody answered …")
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
 	users.finish()
 	say("waiting for what was accepted to end …")
 	settled := time.Now()

@@ -46,6 +46,7 @@ func torment(ctx context.Context, c *cluster, l *ledger, p plan, say func(string
 					done.mu.Lock()
 					done.counts[f.name]++
 					if err != nil {
+						say("%s: %v", f.name, err)
 						done.failed = append(done.failed, fmt.Sprintf("%s: %v", f.name, err))
 					}
 					done.mu.Unlock()
