@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -77,20 +78,76 @@ func compileParameters(text []byte) (parameterSchema, error) {
 	return s, nil
 }
 
+// ReadParameters reads a JSON object, or nothing, with each number in one form:
+// 1.0 and 1e0 are 1. The error is a *ParametersError where it is JSON but none.
+func ReadParameters(text []byte) (map[string]any, error) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return map[string]any{}, nil
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("parse JSON: %w", err)
+	}
+	values, ok := doc.(map[string]any)
+	if !ok {
+		return nil, &ParametersError{Fields: []FieldError{{Detail: "must be a JSON object"}}}
+	}
+	var wrong []FieldError
+	for name, value := range values {
+		plain, err := plainNumbers(value)
+		if err != nil {
+			wrong = append(wrong, FieldError{name, err.Error()})
+		}
+		values[name] = plain
+	}
+	if len(wrong) > 0 {
+		return nil, &ParametersError{Fields: wrong}
+	}
+	return values, nil
+}
+
+// plainNumbers writes the numbers in a value in one form, and refuses those that
+// no program could hold.
+func plainNumbers(value any) (any, error) {
+	var errs []error
+	switch v := value.(type) {
+	case json.Number:
+		return plainNumber(v)
+	case []any:
+		for i := range v {
+			plain, err := plainNumbers(v[i])
+			v[i], errs = plain, append(errs, err)
+		}
+	case map[string]any:
+		for name := range v {
+			plain, err := plainNumbers(v[name])
+			v[name], errs = plain, append(errs, err)
+		}
+	}
+	return value, errors.Join(errs...)
+}
+
+func plainNumber(n json.Number) (json.Number, error) {
+	if _, err := n.Int64(); err == nil {
+		return n, nil
+	}
+	f, err := n.Float64()
+	if err != nil || !strings.ContainsAny(string(n), ".eE") {
+		return n, fmt.Errorf("the number %.40s is out of range", n)
+	}
+	if f == math.Trunc(f) && math.Abs(f) <= 1<<53 { // exact
+		return json.Number(strconv.FormatInt(int64(f), 10)), nil
+	}
+	return json.Number(strconv.FormatFloat(f, 'g', -1, 64)), nil
+}
+
 // CheckParameters validates the parameters of a run, a JSON object or nothing,
 // against the manifest's schema and returns them with defaults filled in, keys
 // sorted. The error is a *ParametersError where they are JSON but not allowed.
 func (m *Manifest) CheckParameters(text []byte) (json.RawMessage, error) {
-	values := map[string]any{}
-	if len(bytes.TrimSpace(text)) > 0 {
-		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-		if err != nil {
-			return nil, fmt.Errorf("parse JSON: %w", err)
-		}
-		var ok bool
-		if values, ok = doc.(map[string]any); !ok {
-			return nil, &ParametersError{Fields: []FieldError{{Detail: "must be a JSON object"}}}
-		}
+	values, err := ReadParameters(text)
+	if err != nil {
+		return nil, err
 	}
 	if strings.Contains(string(text), `\u0000`) {
 		return nil, &ParametersError{Fields: []FieldError{{Detail: "must not contain the character U+0000"}}}

@@ -171,12 +171,16 @@ const waitStep = 20 * time.Second
 func (c *Client) Wait(ctx context.Context, id string, seen func(Execution)) (Execution, error) {
 	var e Execution
 	var last, etag string
-	path := c.target("/executions/"+url.PathEscape(id), url.Values{"wait": {waitStep.String()}})
+	plain := c.target("/executions/"+url.PathEscape(id), nil)
+	waiting := c.target("/executions/"+url.PathEscape(id), url.Values{"wait": {waitStep.String()}})
 	for {
+		path := plain // the first one is answered at once
 		header := http.Header{}
 		if etag != "" {
+			path = waiting
 			header.Set("If-None-Match", etag)
 		}
+		pause := time.Second
 		var next Execution
 		got, err := c.exchange(ctx, http.MethodGet, path, header, nil, &next)
 		switch {
@@ -191,8 +195,8 @@ func (c *Client) Wait(ctx context.Context, id string, seen func(Execution)) (Exe
 			if e.Final() {
 				return e, nil
 			}
-			if etag != "" {
-				continue
+			if etag != "" { // changes that come fast are seen together
+				pause = 200 * time.Millisecond
 			}
 		case !Temporary(err) || ctx.Err() != nil:
 			return e, err
@@ -200,7 +204,7 @@ func (c *Client) Wait(ctx context.Context, id string, seen func(Execution)) (Exe
 		select {
 		case <-ctx.Done():
 			return e, ctx.Err()
-		case <-time.After(time.Second):
+		case <-time.After(pause):
 		}
 	}
 }

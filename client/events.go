@@ -52,8 +52,8 @@ func (c *Client) Events(ctx context.Context, id, last string, tell func(Event) e
 // tellError is what the reader of events returned.
 type tellError struct{ error }
 
-// stream reads one stream to its end. True where the final event was in it, or
-// nothing follows any more.
+// stream reads one stream to its end. True where the final event was in it, or was
+// told before.
 func (c *Client) stream(ctx context.Context, id string, last *string, tell func(Event) error) (final bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.target("/executions/"+url.PathEscape(id)+"/events", nil), nil)
 	if err != nil {
@@ -70,10 +70,12 @@ func (c *Client) stream(ctx context.Context, id string, last *string, tell func(
 		return false, err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNoContent {
+		return true, nil // final at the last event already
+	}
 	if resp.StatusCode != http.StatusOK {
 		return false, readProblem(resp)
 	}
-	told := false
 	var e Event
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 4<<20) // an event holds an error's text at most
@@ -90,7 +92,6 @@ func (c *Client) stream(ctx context.Context, id string, last *string, tell func(
 			if e.Kind == "" {
 				continue // a sign of life
 			}
-			told = true
 			if err := tell(e); err != nil {
 				return false, &tellError{err}
 			}
@@ -101,7 +102,5 @@ func (c *Client) stream(ctx context.Context, id string, last *string, tell func(
 			e = Event{}
 		}
 	}
-	// A stream that says nothing and ends well is of an execution that was final at
-	// the last event already.
-	return !told && lines.Err() == nil && ctx.Err() == nil, nil
+	return false, nil // it broke off
 }

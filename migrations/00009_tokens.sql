@@ -2,7 +2,7 @@
 -- +goose Up
 CREATE TABLE ciclo.tokens (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name       text NOT NULL CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'),
+    name       text NOT NULL CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' AND name <> 'CICLO_TOKEN'),
     -- SHA-256 of the token, which is kept nowhere.
     hash       bytea NOT NULL UNIQUE CHECK (length(hash) = 32),
     scopes     text[] NOT NULL CHECK (scopes <@ ARRAY['read', 'run', 'approve', 'admin'] AND cardinality(scopes) > 0),

@@ -49,13 +49,22 @@ type tokens struct {
 	configured []byte // its hash; nil where there is none
 	list       func(ctx context.Context) ([]postgres.Token, error)
 
-	mu    sync.Mutex
-	known []postgres.Token
-	until time.Time
+	mu            sync.Mutex
+	known         []postgres.Token
+	loaded, until time.Time
+	failed        time.Time
+	failure       error
 }
 
-// tokensFor is how long the database's tokens are believed.
-const tokensFor = 2 * time.Second
+const (
+	// tokensFor is how long the database's tokens are believed.
+	tokensFor = 2 * time.Second
+	// tokensMissed is how soon they are looked at again for one that isn't among them.
+	tokensMissed = 250 * time.Millisecond
+	// sharedTimeout bounds what several requests wait for together; a failure is
+	// remembered for a third of it.
+	sharedTimeout = 3 * time.Second
+)
 
 // configuredToken is the name of the token that the configuration gives.
 const configuredToken = "CICLO_TOKEN"
@@ -70,17 +79,40 @@ func (t *tokens) find(ctx context.Context, token string) (name string, scopes []
 	t.mu.Lock()
 	defer t.mu.Unlock() // others wait for the same answer
 	if time.Now().After(t.until) {
-		if t.known, err = t.list(ctx); err != nil {
+		if err := t.load(ctx); err != nil {
 			return "", nil, err
 		}
-		t.until = time.Now().Add(tokensFor)
 	}
+	if name, scopes = t.among(given); scopes == nil && time.Now().After(t.loaded.Add(tokensMissed)) {
+		err = t.load(ctx) // it may have been made just now
+		name, scopes = t.among(given)
+	}
+	return name, scopes, err
+}
+
+// load asks the database, for as long as others may wait for it.
+func (t *tokens) load(ctx context.Context) error {
+	if time.Now().Before(t.failed.Add(sharedTimeout / 3)) {
+		return t.failure // those who waited meanwhile need not each try
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sharedTimeout)
+	defer cancel()
+	known, err := t.list(ctx)
+	if err != nil {
+		t.failed, t.failure = time.Now(), err
+		return err
+	}
+	t.known, t.loaded, t.until = known, time.Now(), time.Now().Add(tokensFor)
+	return nil
+}
+
+func (t *tokens) among(hash []byte) (name string, scopes []string) {
 	for _, k := range t.known {
-		if subtle.ConstantTimeCompare(given, k.Hash) == 1 && k.RevokedAt == nil {
+		if subtle.ConstantTimeCompare(hash, k.Hash) == 1 && k.RevokedAt == nil {
 			name, scopes = k.Name, k.Scopes
 		}
 	}
-	return name, scopes, nil
+	return name, scopes
 }
 
 // limits bounds how often each token may ask.

@@ -3,7 +3,9 @@ package orchestrator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,12 +25,12 @@ const keepAlive = 15 * time.Second
 const maxStream = 10 * time.Minute
 
 // position is how much of an execution a stream has told: so many of its
-// transitions and finished steps, and the progress of that instant. Both lists
+// transitions and finished steps, and the latest progress, by its sum. Both lists
 // only grow, under the lock of the execution's row, so that a count is a place in
 // them. Its text is the id of the events.
 type position struct {
 	transitions, steps int
-	progress           int64 // microseconds since 1970
+	progress           int64
 }
 
 func (p position) String() string { return fmt.Sprintf("%d.%d.%d", p.transitions, p.steps, p.progress) }
@@ -65,25 +67,30 @@ func (o *Orchestrator) streamEvents(c echo.Context) error {
 	if err := noQuery(c); err != nil {
 		return err
 	}
-	found, err := o.find(c)
+	ctx, end := context.WithTimeout(c.Request().Context(), maxStream)
+	defer end()
+	found, steps, err := o.look(ctx, c.Param("id"), position{})
 	if err != nil {
 		return err
 	}
 	at := parsePosition(c.Request().Header.Get("Last-Event-ID"))
+	steps = steps[min(at.steps, len(steps)):]
+	if events, _ := news(found, steps, at); len(events) == 0 && found.Execution.Status.Final() {
+		return c.NoContent(http.StatusNoContent) // what tells an EventSource not to come back
+	}
 	response := c.Response()
+	writing := http.NewResponseController(response.Writer)
 	response.Header().Set(echo.HeaderContentType, "text/event-stream")
 	response.Header().Set("Cache-Control", "no-store")
 	response.Header().Set("X-Accel-Buffering", "no") // proxies pass each event on at once
 	response.WriteHeader(http.StatusOK)
-	ctx, end := context.WithTimeout(c.Request().Context(), maxStream)
-	defer end()
 	for {
-		steps, err := o.store.Steps(ctx, found.Execution.ID, at.steps)
-		if err != nil {
-			return err // the stream ends; its reader comes back
-		}
 		var events []event
 		events, at = news(found, steps, at)
+		// A reader that reads nothing is let go. A test's recorder knows no deadline.
+		if err := writing.SetWriteDeadline(time.Now().Add(keepAlive)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return nil // the reader is gone
+		}
 		for _, e := range events {
 			if err := e.write(response); err != nil {
 				return nil // the reader is gone
@@ -104,9 +111,34 @@ func (o *Orchestrator) streamEvents(c echo.Context) error {
 				return nil // the reader is gone
 			}
 		}
-		if found, err = o.find(c); err != nil {
-			return err
+		// While the database is away the stream goes on with signs of life.
+		if newer, more, err := o.look(ctx, found.Execution.ID, at); err == nil {
+			found, steps = newer, more
+		} else if steps = nil; !sleep(ctx, time.Second) {
+			return nil
 		}
+	}
+}
+
+// look reads an execution, and its steps after the position, in bounded time.
+func (o *Orchestrator) look(ctx context.Context, id string, after position) (*postgres.Found, []postgres.Step, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	found, err := o.findID(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	steps, err := o.store.Steps(ctx, id, after.steps)
+	return found, steps, err
+}
+
+// sleep waits; false where ctx ended it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 
@@ -134,11 +166,21 @@ func news(found *postgres.Found, steps []postgres.Step, at position) ([]event, p
 		events = append(events, event{at, "step", steps[0]})
 		steps = steps[1:]
 	}
-	if p := found.Execution.Progress; p != nil && p.At.UnixMicro() > at.progress && found.Execution.Status == execution.Running {
-		at.progress = p.At.UnixMicro()
-		events = append(events, event{at, "progress", p})
+	if p := found.Execution.Progress; p != nil && found.Execution.Status == execution.Running {
+		if sum := sumOf(*p, found.Execution.Attempt); sum != at.progress {
+			at.progress = sum
+			events = append(events, event{at, "progress", p})
+		}
 	}
 	return events, at
+}
+
+// sumOf tells one progress from another by what it says, not by its time, which
+// finished steps move too.
+func sumOf(p execution.Progress, attempt int) int64 {
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%d %d %d %s", attempt, p.Done, p.Total, p.Text)
+	return int64(h.Sum32())
 }
 
 func (e event) write(w http.ResponseWriter) error {

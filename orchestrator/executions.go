@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -32,10 +33,14 @@ type shown struct {
 
 // find looks up the execution that the path names.
 func (o *Orchestrator) find(c echo.Context) (*postgres.Found, error) {
-	if !execution.ValidID(c.Param("id")) {
+	return o.findID(c.Request().Context(), c.Param("id"))
+}
+
+func (o *Orchestrator) findID(ctx context.Context, id string) (*postgres.Found, error) {
+	if !execution.ValidID(id) {
 		return nil, execution.ErrNotFound
 	}
-	found, err := o.reads.Do(c.Request().Context(), c.Param("id"))
+	found, err := o.reads.Do(ctx, id)
 	if err == nil && found == nil {
 		err = execution.ErrNotFound
 	}

@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"time"
 
@@ -34,7 +33,7 @@ func (o *Orchestrator) pauseAgent(c echo.Context) error {
 	if err := noQuery(c); err != nil {
 		return err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
+	body, err := readBody(c)
 	if err != nil {
 		return err
 	}

@@ -138,6 +138,7 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 		Handler:           o.echo,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      maxWait + 3*requestTimeout, // streams have their own
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(o.cfg.Log.Handler(), slog.LevelDebug),
@@ -153,9 +154,7 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	var reading sync.WaitGroup
 	reading.Go(func() { o.ServeReads(readCtx) })
 
-	var waiting sync.WaitGroup
-	waiting.Go(func() { o.ServeWaits(ctx) })
-	defer waiting.Wait()
+	loops.Go(func() { o.ServeWaits(loopCtx) }) // it lets all go before the server waits for them
 
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -166,8 +165,10 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	case <-ctx.Done():
 		shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 		defer cancel()
-		if stopErr := server.Shutdown(shutdownCtx); stopErr != nil {
-			err = errors.Join(fmt.Errorf("stop serving: %w", stopErr), server.Close())
+		stopLoops()
+		if stopErr := server.Shutdown(shutdownCtx); stopErr != nil { // a client that is slow with its request
+			o.cfg.Log.Warn("connections were cut at the stop", "error", stopErr)
+			err = server.Close()
 		}
 		if served := <-served; !errors.Is(served, http.ErrServerClosed) {
 			err = errors.Join(err, served)

@@ -214,8 +214,14 @@ func TestOneInFlight(t *testing.T) {
 	if r := a.send("POST", prefix+"/executions/"+id+"/cancel", ""); r.status != http.StatusAccepted {
 		t.Fatalf("cancel: %d %s", r.status, r.body)
 	}
-	if next := a.run("test-single", ""); next == id {
+	next := a.run("test-single", "") // without a key
+	if next == id {
 		t.Error("the next one is the first")
+	}
+	for _, headers := range [][]string{nil, {"Idempotency-Key", "third"}} {
+		if r := a.send("POST", run, "", headers...); r.status != http.StatusConflict || r.field(t, "execution_id") != next {
+			t.Errorf("beside one without a key: %d %s", r.status, r.body)
+		}
 	}
 }
 
@@ -270,6 +276,9 @@ func TestWhatIsRefused(t *testing.T) {
 		"two JSON values":                {"POST", run, `{} {}`, 400, "not-json", ""},
 		"a JSON array":                   {"POST", run, `[1]`, 422, "invalid", ""},
 		"an unknown field":               {"POST", run, `{"hours": 1}`, 422, "invalid", ""},
+		"a malformed escape":             {"POST", run + "?millis=%zz", ``, 422, "invalid", ""},
+		"a semicolon in the query":       {"POST", run + "?millis=5;stubborn=true", ``, 422, "invalid", ""},
+		"a malformed filter":             {"GET", prefix + "/executions?agent=%zz", ``, 422, "invalid", ""},
 		"an unknown query parameter":     {"POST", run + "?hours=1", ``, 422, "invalid", ""},
 		"out of range":                   {"POST", run, `{"millis": -1}`, 422, "invalid", "millis"},
 		"out of range in the query":      {"POST", run + "?millis=-1", ``, 422, "invalid", "millis"},

@@ -77,6 +77,7 @@ func (o *Orchestrator) unchanged(c echo.Context, waiting context.Context, id, se
 		return false, err
 	}
 	c.Response().Header().Set("ETag", etag(seen))
+	c.Response().Header().Set("Retry-After", strconv.Itoa(retryAfter(nil)))
 	return true, c.NoContent(http.StatusNotModified)
 }
 
@@ -191,9 +192,13 @@ func (t *typical) of(ctx context.Context, agent string) (postgres.Typical, error
 	if k, ok := t.known[agent]; ok && time.Now().Before(k.until) {
 		return k.Typical, nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sharedTimeout)
+	defer cancel()
 	answer, err := t.ask(ctx, agent)
-	if err == nil {
-		t.known[agent] = dated{answer, time.Now().Add(typicalFor)}
+	until := time.Now().Add(typicalFor)
+	if err != nil { // those who waited meanwhile need not each try
+		until = time.Now().Add(sharedTimeout / 3)
 	}
+	t.known[agent] = dated{answer, until}
 	return answer, err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/labstack/echo/v4"
@@ -43,6 +44,8 @@ var (
 	errAlive         = newProblem(http.StatusConflict, "execution-alive", "The execution has not ended", "cancel it first, or wait")
 	errNotPaused     = newProblem(http.StatusConflict, "agent-not-paused", "The agent is not paused", "")
 	errNotJSON       = newProblem(http.StatusBadRequest, "not-json", "The body is not JSON", "")
+	errBadBody       = newProblem(http.StatusBadRequest, "bad-body", "The body can't be read", "it broke off, or its chunks are malformed")
+	errSlowBody      = newProblem(http.StatusRequestTimeout, "slow-body", "The body did not arrive in time", "")
 	errTooLarge      = newProblem(http.StatusRequestEntityTooLarge, "too-large", "The body is too large", "at most 1 MiB is read")
 	errUnavailable   = newProblem(http.StatusServiceUnavailable, "unavailable", "The database does not answer", "try again in a few seconds")
 	errInternal      = newProblem(http.StatusInternalServerError, "internal", "Something broke here", "the orchestrator's log says what")
@@ -94,16 +97,21 @@ func problemOf(err error) *problem {
 	}
 }
 
+// passing are SQLSTATEs of what may go well the next time: a statement that was
+// cancelled, a lock, a serialization failure or a deadlock, a standby that was not
+// promoted yet.
+var passing = []string{"57014", "55P03", "40001", "40P01", "25006"}
+
 // unavailable reports whether the database couldn't be asked, or was going away:
 // no connection, no answer in time, or SQLSTATE 08 (connection), 53 (resources),
-// 57P (shutdown, crash, starting up), 25006 (a standby that was not promoted yet).
+// 57P (shutdown, crash, starting up), or one of the passing ones.
 func unavailable(err error) bool {
 	var connect *pgconn.ConnectError
 	var network net.Error
 	var pgErr *pgconn.PgError
 	switch {
 	case errors.As(err, &pgErr):
-		return pgErr.Code[:2] == "08" || pgErr.Code[:2] == "53" || pgErr.Code[:3] == "57P" || pgErr.Code == "25006"
+		return pgErr.Code[:2] == "08" || pgErr.Code[:2] == "53" || pgErr.Code[:3] == "57P" || slices.Contains(passing, pgErr.Code)
 	case errors.As(err, &connect), errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
 		return true
 	default:
@@ -113,8 +121,13 @@ func unavailable(err error) bool {
 
 // answerError is echo's error handler.
 func (o *Orchestrator) answerError(err error, c echo.Context) {
-	if c.Response().Committed || errors.Is(c.Request().Context().Err(), context.Canceled) {
+	if c.Response().Committed {
 		return
+	}
+	if errors.Is(c.Request().Context().Err(), context.Canceled) {
+		// The client went away. One that only closed its half must not take an empty
+		// 200 for an answer.
+		err = errUnavailable
 	}
 	p := problemOf(err)
 	switch p.Status {

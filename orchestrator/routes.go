@@ -3,9 +3,12 @@ package orchestrator
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/nuzantara/ciclo/agents"
 )
 
 // Prefix is where the API lies.
@@ -18,7 +21,7 @@ func (o *Orchestrator) routes() *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = o.answerError
-	e.Use(o.recoverPanic, bounded, o.authenticate)
+	e.Use(o.recoverPanic, wellFormed, bounded, o.authenticate)
 
 	// Who calls: supervisors and load balancers, without a token.
 	e.GET("/healthz", o.healthz)
@@ -48,6 +51,16 @@ func (o *Orchestrator) routes() *echo.Echo {
 	return e
 }
 
+// wellFormed refuses a query of which a part would be dropped in silence.
+func wellFormed(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if _, err := url.ParseQuery(c.Request().URL.RawQuery); err != nil {
+			return invalid(agents.FieldError{Detail: "the query is malformed: " + err.Error()})
+		}
+		return next(c)
+	}
+}
+
 // eventsPath is of streams, which last as long as their executions.
 const eventsPath = "/executions/:id/events"
 
@@ -55,7 +68,7 @@ const eventsPath = "/executions/:id/events"
 func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Path() == Prefix+eventsPath {
-			return next(c)
+			return next(c) // bounded in its parts
 		}
 		whole := c.Request()
 		limit := requestTimeout

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -42,7 +44,9 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	plain, err := canonical(asked)
+	// The defaults don't count for a key, since a new version may have others; nor
+	// do the order and spacing of what was asked for.
+	plain, err := agents.ReadParameters(asked)
 	if err != nil {
 		return err
 	}
@@ -103,7 +107,7 @@ func (o *Orchestrator) postRetry(c echo.Context) error {
 }
 
 func readRetry(c echo.Context) (request retryRequest, err error) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
+	body, err := readBody(c)
 	if err != nil || len(body) == 0 {
 		return request, err
 	}
@@ -158,10 +162,27 @@ func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postg
 	})
 }
 
+// readBody reads a request's body. What is wrong with it is the client's.
+func readBody(c echo.Context) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	var network net.Error
+	switch {
+	case err == nil:
+		return body, nil
+	case errors.As(err, &tooLarge):
+		return nil, errTooLarge
+	case errors.As(err, &network) && network.Timeout():
+		return nil, errSlowBody
+	default:
+		return nil, errBadBody
+	}
+}
+
 // readParameters takes a run's parameters from the body or the query, not both:
 // checked and with their defaults, and as they were asked for.
 func readParameters(c echo.Context, manifest *agents.Manifest) (parameters, asked json.RawMessage, err error) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxBody))
+	body, err := readBody(c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -206,16 +227,4 @@ func requestHash(asked any) ([]byte, error) {
 	}
 	hash := sha256.Sum256(text)
 	return hash[:], nil
-}
-
-// canonical is parameters as they were asked for, whatever their order and
-// spacing. The defaults don't count, since a new version may have others.
-func canonical(asked json.RawMessage) (any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(asked))
-	decoder.UseNumber()
-	parameters := map[string]any{}
-	if err := decoder.Decode(&parameters); err != nil && len(asked) > 0 {
-		return nil, fmt.Errorf("read what was asked for: %w", err)
-	}
-	return parameters, nil
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // Batch is one kind of request. Serve must run for Do to be answered.
@@ -30,8 +31,13 @@ type answer[Out any] struct {
 	err error
 }
 
-// maxBatch bounds what one statement does.
-const maxBatch = 200
+const (
+	// maxBatch bounds what one statement does.
+	maxBatch = 200
+	// limit bounds how long it may take. It is of nobody's request: who asks waits
+	// as long as he likes, and the others don't wait for him.
+	limit = 10 * time.Second
+)
 
 // New makes a batch over run, which does several at once and answers in their order.
 func New[In, Out any](run func(ctx context.Context, all []In) ([]Out, error)) *Batch[In, Out] {
@@ -55,6 +61,8 @@ func (b *Batch[In, Out]) Do(ctx context.Context, in In) (Out, error) {
 	select {
 	case a := <-r.answer:
 		return a.out, a.err
+	case <-ctx.Done(): // the answer comes to nobody
+		return none, ctx.Err()
 	case <-b.done:
 		return none, ErrStopped
 	}
@@ -98,7 +106,9 @@ func (b *Batch[In, Out]) answer(all []*request[In, Out]) {
 	for i, r := range all {
 		ins[i] = r.in
 	}
-	outs, err := b.run(all[0].ctx, ins)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(all[0].ctx), limit)
+	defer cancel()
+	outs, err := b.run(ctx, ins)
 	switch {
 	case err == nil:
 		for i, r := range all {

@@ -92,3 +92,31 @@ func TestWhoGivesUpIsNotServed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestNobodyWaitsLongerThanHeLikes(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	ended := make(chan error, 1)
+	b := batch.New(func(ctx context.Context, all []int) ([]string, error) {
+		<-release
+		ended <- ctx.Err()
+		return make([]string, len(all)), nil
+	})
+	stop := serve(b, 1)
+	ctx, leave := context.WithCancel(context.Background())
+	left := make(chan error, 1)
+	go func() { _, err := b.Do(ctx, 1); left <- err }()
+	leave()
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("who left got %v", err)
+	}
+	close(release)
+	stop()
+	select {
+	case err := <-ended: // it was on its way already: it is of nobody's request
+		if err != nil {
+			t.Errorf("the statement ended with its first request: %v", err)
+		}
+	default: // it left before its request was taken
+	}
+}

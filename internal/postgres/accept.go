@@ -81,15 +81,23 @@ func (s *Store) Accept(ctx context.Context, a Acceptance) (Accepted, error) {
 	return accepted, nil
 }
 
+// acceptRounds bounds how often an acceptance looks again at what was in its way
+// and is gone at the next look.
+const acceptRounds = 5
+
 func (s *Store) accept(ctx context.Context, a Acceptance) (Accepted, error) {
-	for {
+	for round := 1; ; round++ {
 		if a.Key != "" {
 			if before, err := s.replay(ctx, a); err == nil || !errors.Is(err, execution.ErrNotFound) {
 				return Accepted{before, true}, err
 			}
 		}
 		e, err := s.insert(ctx, a)
-		switch violated(err) {
+		conflict := violated(err)
+		if round == acceptRounds {
+			conflict = "" // the error says what is in the way
+		}
+		switch conflict {
 		case "executions_idempotency_key": // another request with the key was quicker
 			continue
 		case "executions_single_flight":
@@ -124,7 +132,7 @@ func (s *Store) replay(ctx context.Context, a Acceptance) (execution.Execution, 
 func (s *Store) inFlight(ctx context.Context, a Acceptance) (id string, err error) {
 	err = s.pool.QueryRow(ctx, `
 		SELECT id FROM ciclo.executions
-		WHERE agent = $1 AND single_flight AND ended_at IS NULL AND idempotency_key IS DISTINCT FROM nullif($2, '')`,
+		WHERE agent = $1 AND single_flight AND ended_at IS NULL AND ($2 = '' OR idempotency_key IS DISTINCT FROM $2)`,
 		a.Agent, a.Key).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = execution.ErrNotFound

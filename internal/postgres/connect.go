@@ -36,6 +36,7 @@ func Connect(ctx context.Context, cfg PoolConfig) (*pgxpool.Pool, error) {
 	pc.ConnConfig.ConnectTimeout = 5 * time.Second
 	params := pc.ConnConfig.RuntimeParams
 	params["timezone"] = "UTC"
+	params["jit"] = "off" // it compiles for ten milliseconds what runs in one
 	if params["application_name"] == "" {
 		params["application_name"] = cfg.Name
 	}

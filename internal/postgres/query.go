@@ -58,12 +58,13 @@ var findSQL = `
 	FROM string_to_table($1, ' ') AS asked (id)
 	CROSS JOIN LATERAL (
 		SELECT *, xmin, CASE WHEN status = 'started' AND river_job_id IS NOT NULL THEN (
-			SELECT count(*) + 1 FROM (
-				SELECT FROM ciclo.river_job mine
-				JOIN ciclo.river_job ahead ON ahead.state = 'available' AND ahead.queue = mine.queue
-				 AND (ahead.priority, ahead.scheduled_at, ahead.id) < (mine.priority, mine.scheduled_at, mine.id)
-				WHERE mine.id = executions.river_job_id AND mine.state = 'available'
-				LIMIT ` + strconv.Itoa(maxPosition-1) + `) ahead) END AS position
+			SELECT (
+				SELECT count(*) + 1 FROM (
+					SELECT priority, scheduled_at, id FROM ciclo.river_job
+					WHERE state = 'available' AND queue = mine.queue
+					ORDER BY priority, scheduled_at, id LIMIT ` + strconv.Itoa(maxPosition-1) + `) head
+				WHERE (head.priority, head.scheduled_at, head.id) < (mine.priority, mine.scheduled_at, mine.id))
+			FROM ciclo.river_job mine WHERE mine.id = executions.river_job_id AND mine.state = 'available') END AS position
 		FROM ciclo.executions WHERE id = asked.id OFFSET 0) e
 	LEFT JOIN LATERAL (SELECT * FROM ciclo.transitions WHERE execution_id = asked.id OFFSET 0) t ON true
 	ORDER BY e.id, t.id`

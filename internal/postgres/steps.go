@@ -118,7 +118,9 @@ type Step struct {
 func (s *Store) Steps(ctx context.Context, id string, skip int) ([]Step, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT name, attempt, worker_id::text, started_at, ended_at, extract(epoch FROM ended_at - started_at)::float8, octet_length(output::text), copied_from
-		FROM ciclo.steps WHERE execution_id = $1 ORDER BY ended_at, name OFFSET $2`, id, skip)
+		FROM (SELECT execution_id, name FROM ciclo.steps WHERE execution_id = $1 ORDER BY ended_at, name OFFSET $2) k
+		JOIN ciclo.steps USING (execution_id, name)
+		ORDER BY ended_at, name`, id, skip)
 	if err != nil {
 		return nil, fmt.Errorf("list steps of %s: %w", id, err)
 	}
