@@ -147,11 +147,20 @@ func (l *limits) wait(token string, now time.Time) time.Duration {
 // open are the routes that need no token.
 var open = []string{"/healthz", "/readyz"}
 
-// The names under which a request's token is kept in its context.
-const (
-	tokenName   = "token"
-	tokenScopes = "scopes"
-)
+// grant is whose token a request carries, and what it may do.
+type grant struct {
+	name   string
+	scopes []string
+}
+
+// grantKey is where authenticate leaves a request's grant.
+const grantKey = "grant"
+
+// granted is the request's grant; empty on an open route.
+func granted(c echo.Context) grant {
+	g, _ := c.Get(grantKey).(grant)
+	return g
+}
 
 // authenticate lets a request pass that carries a token. What is behind no route
 // needs one too: a stranger learns nothing.
@@ -175,8 +184,7 @@ func (o *Orchestrator) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 			return errTooMany
 		}
-		c.Set(tokenName, name)
-		c.Set(tokenScopes, scopes)
+		c.Set(grantKey, grant{name, scopes})
 		return next(c)
 	}
 }
@@ -185,7 +193,7 @@ func (o *Orchestrator) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 func needs(scope Scope) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			if scopes, _ := c.Get(tokenScopes).([]string); !allows(scopes, scope) {
+			if !allows(granted(c).scopes, scope) {
 				return newProblem(http.StatusForbidden, "scope-missing", "The token may not do this", "it needs the scope "+string(scope))
 			}
 			return next(c)
@@ -198,8 +206,7 @@ func needs(scope Scope) echo.MiddlewareFunc {
 func (o *Orchestrator) logged(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx := c.Request().Context()
-		name, _ := c.Get(tokenName).(string)
-		id, err := o.store.BeginChange(ctx, name, c.Request().Method, c.Request().URL.Path)
+		id, err := o.store.BeginChange(ctx, granted(c).name, c.Request().Method, c.Request().URL.Path)
 		if err != nil {
 			return err
 		}

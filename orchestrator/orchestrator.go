@@ -112,9 +112,9 @@ func New(cfg Config) (*Orchestrator, error) {
 	return o, nil
 }
 
-// readStatements is how many statements answer pollers at a time: a large result
-// shouldn't hold up the others.
-const readStatements = 4
+// readStatements is how many statements answer pollers at a time: the fewer, the
+// more pollers share each, but a large result shouldn't hold up all the others.
+const readStatements = 2
 
 // ServeReads answers the handler's reads until ctx is done. Run does it itself.
 func (o *Orchestrator) ServeReads(ctx context.Context) {

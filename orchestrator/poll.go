@@ -32,10 +32,8 @@ func (o *Orchestrator) getExecution(c echo.Context) error {
 	if !execution.ValidID(id) {
 		return execution.ErrNotFound
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), wait)
-	defer cancel()
 	if seen != "" {
-		unchanged, err := o.unchanged(c, ctx, id, seen, wait)
+		unchanged, err := o.unchanged(c, id, seen, wait)
 		if unchanged || err != nil {
 			return err
 		}
@@ -46,7 +44,7 @@ func (o *Orchestrator) getExecution(c echo.Context) error {
 		return err
 	}
 	if wait > 0 && !found.Execution.Status.Final() {
-		o.watch.wait(ctx, id, found.Version)
+		o.waitFor(c, id, found.Version, wait)
 		if found, err = o.find(c); err != nil {
 			return err
 		}
@@ -63,14 +61,14 @@ func (o *Orchestrator) getExecution(c echo.Context) error {
 
 // unchanged answers 304 where the execution still has the version that the
 // client has seen, after the time that it wants to wait for another.
-func (o *Orchestrator) unchanged(c echo.Context, waiting context.Context, id, seen string, wait time.Duration) (bool, error) {
+func (o *Orchestrator) unchanged(c echo.Context, id, seen string, wait time.Duration) (bool, error) {
 	same := func() (bool, error) {
 		version, err := o.versions.Do(c.Request().Context(), id)
 		return version == seen, err
 	}
 	unchanged, err := same()
 	if unchanged && err == nil && wait > 0 {
-		o.watch.wait(waiting, id, seen)
+		o.waitFor(c, id, seen, wait)
 		unchanged, err = same()
 	}
 	if !unchanged || err != nil {
@@ -79,6 +77,13 @@ func (o *Orchestrator) unchanged(c echo.Context, waiting context.Context, id, se
 	c.Response().Header().Set("ETag", etag(seen))
 	c.Response().Header().Set("Retry-After", strconv.Itoa(retryAfter(nil)))
 	return true, c.NoContent(http.StatusNotModified)
+}
+
+// waitFor returns at the next change, or when so much time has passed.
+func (o *Orchestrator) waitFor(c echo.Context, id, seen string, wait time.Duration) {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), wait)
+	defer cancel()
+	o.watch.wait(ctx, id, seen)
 }
 
 // etag is weak: the same version may be shown with another guess of its end.

@@ -46,11 +46,11 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 	}
 	// The defaults don't count for a key, since a new version may have others; nor
 	// do the order and spacing of what was asked for.
-	plain, err := agents.ReadParameters(asked)
-	if err != nil {
-		return err
+	standsFor := func() (any, error) {
+		plain, err := agents.ReadParameters(asked)
+		return []any{manifest.Name, plain}, err
 	}
-	return o.accept(c, manifest, postgres.Acceptance{Parameters: parameters, Reason: "accepted over the API"}, manifest.Name, plain)
+	return o.accept(c, manifest, postgres.Acceptance{Parameters: parameters, Reason: "accepted over the API"}, standsFor)
 }
 
 // retryRequest says what a retry reuses: the steps before one, all that is
@@ -103,7 +103,7 @@ func (o *Orchestrator) postRetry(c echo.Context) error {
 		Parameters: parameters,
 		Reason:     "accepted over the API, as a retry of " + old.ID,
 		Retry:      postgres.Retry{Of: old.ID, Reuse: request.Resume || request.FromStep != "", FromStep: request.FromStep},
-	}, "retry of "+old.ID, request)
+	}, func() (any, error) { return []any{"retry of " + old.ID, request}, nil })
 }
 
 func readRetry(c echo.Context) (request retryRequest, err error) {
@@ -126,14 +126,18 @@ func readRetry(c echo.Context) (request retryRequest, err error) {
 }
 
 // accept completes an acceptance with what the manifest and the request say, and
-// answers. What was asked for stands for the request under its key.
-func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postgres.Acceptance, asked ...any) error {
+// answers. A key stands for what was asked for.
+func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postgres.Acceptance, asked func() (any, error)) error {
 	var err error
 	if a.Key, err = idempotencyKey(c.Request().Header); err != nil {
 		return err
 	}
 	if a.Key != "" {
-		if a.RequestHash, err = requestHash(asked); err != nil {
+		standsFor, err := asked()
+		if err != nil {
+			return err
+		}
+		if a.RequestHash, err = requestHash(standsFor); err != nil {
 			return err
 		}
 	}
@@ -141,7 +145,7 @@ func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postg
 	a.Agent, a.IDPrefix, a.Tries, a.TimeoutSeconds = manifest.Name, manifest.IDPrefix, manifest.Tries, manifest.TimeoutSeconds
 	a.Priority, a.DeadlineSeconds, a.SingleFlight = manifest.Priority, manifest.DeadlineSeconds, manifest.SingleFlight
 	a.StallSeconds = o.stalls.seconds(ctx, manifest, time.Now())
-	a.RequestedBy, _ = c.Get(tokenName).(string)
+	a.RequestedBy = granted(c).name
 	e, err := o.store.Accept(ctx, a)
 	if err != nil {
 		return err

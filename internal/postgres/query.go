@@ -48,7 +48,8 @@ func (s *Store) Get(ctx context.Context, id string) (execution.Execution, []exec
 
 // findSQL is one statement, one snapshot: a row for each transition, the result
 // in the first of its execution alone. OFFSET 0 has both tables looked up by
-// index for each id, whatever the planner thinks of their sizes. The ids come as
+// index for each id, whatever the planner thinks of their sizes; the rows of one
+// execution come together and in the order of its transitions. The ids come as
 // one text, for Postgres plans a query over an array anew each time: it thinks
 // the array's true length worth knowing.
 var findSQL = `
@@ -66,8 +67,7 @@ var findSQL = `
 				WHERE (head.priority, head.scheduled_at, head.id) < (mine.priority, mine.scheduled_at, mine.id))
 			FROM ciclo.river_job mine WHERE mine.id = executions.river_job_id AND mine.state = 'available') END AS position
 		FROM ciclo.executions WHERE id = asked.id OFFSET 0) e
-	LEFT JOIN LATERAL (SELECT * FROM ciclo.transitions WHERE execution_id = asked.id OFFSET 0) t ON true
-	ORDER BY e.id, t.id`
+	LEFT JOIN LATERAL (SELECT * FROM ciclo.transitions WHERE execution_id = asked.id ORDER BY id OFFSET 0) t ON true`
 
 // GetAll returns executions in the order of the ids; nil where there is none.
 func (s *Store) GetAll(ctx context.Context, ids []string) ([]*Found, error) {
