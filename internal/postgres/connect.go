@@ -50,9 +50,16 @@ func Connect(ctx context.Context, cfg PoolConfig) (*pgxpool.Pool, error) {
 		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: utc})
 		return nil
 	}
+	// By default a connection is pinged that was idle for a second, which is how often
+	// workers look into their queues.
+	pc.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > pingAfter }
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, fmt.Errorf("make connection pool: %w", err)
 	}
 	return pool, nil
 }
+
+// pingAfter is how long a connection may be idle before it is asked whether it
+// lives, ahead of its next use.
+const pingAfter = 5 * time.Second
