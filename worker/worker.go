@@ -59,6 +59,10 @@ const (
 	DefaultFetchCooldown = 5 * time.Millisecond
 )
 
+// fetchPoll is how often River looks into each queue where no notice came: once a
+// second is what an idle agent may cost, with what else there is.
+const fetchPoll = 1100 * time.Millisecond
+
 // Worker is one worker process. It is used once.
 type Worker struct {
 	cfg   Config
@@ -124,7 +128,7 @@ func New(cfg Config) (*Worker, error) {
 		JobTimeout:           queue.JobTimeout,
 		RescueStuckJobsAfter: queue.RescueAfter,
 		SoftStopTimeout:      cfg.Drain,
-		FetchPollInterval:    time.Second,
+		FetchPollInterval:    fetchPoll,
 		FetchCooldown:        cfg.FetchCooldown,
 		Logger:               slog.New(warnings{w.cfg.Log.With("component", "river").Handler()}),
 	})
