@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"slices"
@@ -40,6 +41,7 @@ type parameterSchema struct {
 	compiled *jsonschema.Schema
 	types    map[string]string
 	defaults map[string]any
+	each     []ParameterSchema
 }
 
 func compileParameters(text []byte) (parameterSchema, error) {
@@ -64,8 +66,13 @@ func compileParameters(text []byte) (parameterSchema, error) {
 	}
 	s := parameterSchema{compiled: compiled, types: map[string]string{}, defaults: map[string]any{}}
 	properties, _ := root["properties"].(map[string]any)
-	for name, p := range properties {
-		property, _ := p.(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		text, err := json.Marshal(properties[name])
+		if err != nil {
+			return none, err
+		}
+		s.each = append(s.each, ParameterSchema{name, text})
+		property, _ := properties[name].(map[string]any)
 		kind, _ := property["type"].(string)
 		s.types[name] = kind
 		if value, has := property["default"]; has {
@@ -77,6 +84,15 @@ func compileParameters(text []byte) (parameterSchema, error) {
 	}
 	return s, nil
 }
+
+// ParameterSchema is what one parameter may be.
+type ParameterSchema struct {
+	Name   string
+	Schema json.RawMessage
+}
+
+// ParameterSchemas are those of the manifest's parameters, in the order of their names.
+func (m *Manifest) ParameterSchemas() []ParameterSchema { return m.schema.each }
 
 // ReadParameters reads a JSON object, or nothing, with each number in one form:
 // 1.0 and 1e0 are 1. The error is a *ParametersError where it is JSON but none.

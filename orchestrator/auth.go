@@ -144,9 +144,6 @@ func (l *limits) wait(token string, now time.Time) time.Duration {
 	return wait
 }
 
-// open are the routes that need no token.
-var open = []string{"/healthz", "/readyz"}
-
 // grant is whose token a request carries, and what it may do.
 type grant struct {
 	name   string
@@ -162,15 +159,32 @@ func granted(c echo.Context) grant {
 	return g
 }
 
+// browsed reports whether the path is of a document, which a browser may open with
+// the token as the password. It must stay with what changes nothing: a browser
+// sends a password along with whatever another site makes it ask for.
+func browsed(path string) bool { return path == documentPath || path == docsPath }
+
+// tokenOf is the token that a request carries; empty where there is none.
+func tokenOf(c echo.Context) string {
+	scheme, token, _ := strings.Cut(c.Request().Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		return token
+	}
+	if _, password, ok := c.Request().BasicAuth(); ok && browsed(c.Path()) {
+		return password
+	}
+	return ""
+}
+
 // authenticate lets a request pass that carries a token. What is behind no route
 // needs one too: a stranger learns nothing.
 func (o *Orchestrator) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if slices.Contains(open, c.Path()) {
+		if o.open[c.Path()] {
 			return next(c)
 		}
-		scheme, token, _ := strings.Cut(c.Request().Header.Get("Authorization"), " ")
-		if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		token := tokenOf(c)
+		if token == "" {
 			return errNoToken
 		}
 		name, scopes, err := o.tokens.find(c.Request().Context(), token)

@@ -21,6 +21,8 @@ import (
 var routes = map[string]orchestrator.Scope{
 	"GET /healthz":                                  "",
 	"GET /readyz":                                   "",
+	"GET /openapi.json":                             orchestrator.Read,
+	"GET /docs":                                     orchestrator.Read,
 	"POST " + prefix + "/:agent/run":                orchestrator.Run,
 	"POST " + prefix + "/:agent/pause":              orchestrator.Admin,
 	"POST " + prefix + "/:agent/resume":             orchestrator.Admin,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -49,57 +48,70 @@ func (o *Orchestrator) findID(ctx context.Context, id string) (*postgres.Found, 
 
 // listTransitions, listAttempts, listSteps and listEffects show what happened to
 // an execution, when, by which worker, and what it did to the outside world.
-func (o *Orchestrator) listTransitions(c echo.Context) error {
-	return o.part(c, func(found *postgres.Found) (any, error) {
-		return map[string]any{"transitions": found.Transitions}, nil
+func (o *Orchestrator) listTransitions(c echo.Context) (transitions, error) {
+	return part(o, c, func(_ context.Context, found *postgres.Found) (transitions, error) {
+		return transitions{found.Transitions}, nil
 	})
 }
 
-func (o *Orchestrator) listAttempts(c echo.Context) error {
-	return o.part(c, func(found *postgres.Found) (any, error) {
-		return map[string]any{"attempts": execution.Attempts(found.Transitions)}, nil
+func (o *Orchestrator) listAttempts(c echo.Context) (attempts, error) {
+	return part(o, c, func(_ context.Context, found *postgres.Found) (attempts, error) {
+		return attempts{execution.Attempts(found.Transitions)}, nil
 	})
 }
 
-func (o *Orchestrator) listSteps(c echo.Context) error {
-	return o.part(c, func(found *postgres.Found) (any, error) {
-		steps, err := o.store.Steps(c.Request().Context(), found.Execution.ID, 0)
-		return map[string]any{"steps": steps}, err
+func (o *Orchestrator) listSteps(c echo.Context) (steps, error) {
+	return part(o, c, func(ctx context.Context, found *postgres.Found) (steps, error) {
+		list, err := o.store.Steps(ctx, found.Execution.ID, 0)
+		return steps{list}, err
 	})
 }
 
-func (o *Orchestrator) listEffects(c echo.Context) error {
-	return o.part(c, func(found *postgres.Found) (any, error) {
-		effects, err := o.store.Effects(c.Request().Context(), found.Execution.ID)
-		return map[string]any{"effects": effects}, err
+func (o *Orchestrator) listEffects(c echo.Context) (effects, error) {
+	return part(o, c, func(ctx context.Context, found *postgres.Found) (effects, error) {
+		list, err := o.store.Effects(ctx, found.Execution.ID)
+		return effects{list}, err
 	})
 }
 
-// part answers with a part of the execution that the path names.
-func (o *Orchestrator) part(c echo.Context, of func(*postgres.Found) (any, error)) error {
+type transitions struct {
+	Transitions []execution.Transition `json:"transitions"`
+}
+
+type attempts struct {
+	Attempts []execution.Attempt `json:"attempts"`
+}
+
+type steps struct {
+	Steps []postgres.Step `json:"steps"`
+}
+
+type effects struct {
+	Effects []postgres.Effect `json:"effects"`
+}
+
+// part is a part of the execution that the path names.
+func part[T any](o *Orchestrator, c echo.Context, of func(context.Context, *postgres.Found) (T, error)) (T, error) {
+	var none T
 	if err := noQuery(c); err != nil {
-		return err
+		return none, err
 	}
 	found, err := o.find(c)
 	if err != nil {
-		return err
+		return none, err
 	}
-	answer, err := of(found)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, answer)
+	return of(c.Request().Context(), found)
 }
 
-func (o *Orchestrator) cancelExecution(c echo.Context) error {
+func (o *Orchestrator) cancelExecution(c echo.Context) (shownBriefly, error) {
 	if err := noQuery(c); err != nil {
-		return err
+		return shownBriefly{}, err
 	}
 	e, err := o.store.Cancel(c.Request().Context(), c.Param("id"))
 	if err != nil {
-		return err
+		return shownBriefly{}, err
 	}
-	return c.JSON(http.StatusAccepted, brief(e))
+	return brief(e), nil
 }
 
 // shownBriefly is an execution without its history and result, for lists.
@@ -147,16 +159,16 @@ const (
 	maxLimit     = 200
 )
 
-func (o *Orchestrator) listExecutions(c echo.Context) error {
+func (o *Orchestrator) listExecutions(c echo.Context) (page, error) {
 	filter, err := o.readFilter(c.QueryParams())
 	if err != nil {
-		return err
+		return page{}, err
 	}
 	limit := filter.Limit
 	filter.Limit++ // one more says whether there is a next page
 	list, err := o.store.List(c.Request().Context(), filter)
 	if err != nil {
-		return err
+		return page{}, err
 	}
 	p := page{Executions: []shownBriefly{}}
 	if len(list) > limit {
@@ -168,7 +180,7 @@ func (o *Orchestrator) listExecutions(c echo.Context) error {
 	for _, e := range list {
 		p.Executions = append(p.Executions, brief(e))
 	}
-	return c.JSON(http.StatusOK, p)
+	return p, nil
 }
 
 // readFilter reads a list's query and collects all that is wrong with it.

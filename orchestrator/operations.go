@@ -1,8 +1,7 @@
 package orchestrator
 
 import (
-	"encoding/json"
-	"net/http"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,62 +23,64 @@ func (o *Orchestrator) agentOrAll(c echo.Context) (string, error) {
 	return name, nil
 }
 
-// pauseAgent pauses an agent for everyone; the body may give a reason.
-func (o *Orchestrator) pauseAgent(c echo.Context) error {
+// maxReason bounds the reason of a pause, in bytes.
+const maxReason = 1000
+
+// pauseRequest is the body of a pause; it may be left out.
+type pauseRequest struct {
+	Reason string `json:"reason,omitempty" jsonschema:"Shown to everyone who asks for the status; at most 1000 bytes."`
+}
+
+// pauseAgent pauses an agent for everyone.
+func (o *Orchestrator) pauseAgent(c echo.Context) (paused, error) {
 	agent, err := o.agentOrAll(c)
 	if err != nil {
-		return err
+		return paused{}, err
 	}
 	if err := noQuery(c); err != nil {
-		return err
+		return paused{}, err
 	}
-	body, err := readBody(c)
-	if err != nil {
-		return err
+	request := pauseRequest{Reason: "paused over the API"}
+	if err := readJSON(c, &request); err != nil {
+		return paused{}, err
 	}
-	request := struct {
-		Reason string `json:"reason"`
-	}{Reason: "paused over the API"}
-	if len(body) > 0 {
-		if !json.Valid(body) {
-			return errNotJSON
-		}
-		if err := json.Unmarshal(body, &request); err != nil || len(request.Reason) > 1000 {
-			return invalid(agents.FieldError{Field: "reason", Detail: "must be a text of at most 1000 bytes"})
-		}
+	if len(request.Reason) > maxReason {
+		return paused{}, invalid(agents.FieldError{Field: "reason", Detail: fmt.Sprintf("has more than %d bytes", maxReason)})
 	}
 	if err := o.store.PauseAgent(c.Request().Context(), agent, request.Reason); err != nil {
-		return err
+		return paused{}, err
 	}
 	o.cfg.Log.Warn("agent paused", "agent", agent, "reason", request.Reason)
 	return o.listPauses(c)
 }
 
-func (o *Orchestrator) resumeAgent(c echo.Context) error {
+func (o *Orchestrator) resumeAgent(c echo.Context) (paused, error) {
 	agent, err := o.agentOrAll(c)
 	if err != nil {
-		return err
+		return paused{}, err
 	}
 	if err := noQuery(c); err != nil {
-		return err
+		return paused{}, err
 	}
 	resumed, err := o.store.ResumeAgent(c.Request().Context(), agent)
 	if err != nil {
-		return err
+		return paused{}, err
 	}
 	if !resumed {
-		return errNotPaused
+		return paused{}, errNotPaused
 	}
 	o.cfg.Log.Warn("agent resumed", "agent", agent)
 	return o.listPauses(c)
 }
 
-func (o *Orchestrator) listPauses(c echo.Context) error {
+// paused is what is paused.
+type paused struct {
+	Paused []postgres.Pause `json:"paused"`
+}
+
+func (o *Orchestrator) listPauses(c echo.Context) (paused, error) {
 	pauses, err := o.store.Pauses(c.Request().Context())
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, map[string]any{"paused": pauses})
+	return paused{pauses}, err
 }
 
 // auditWindow is how far back the audit looks at histories that have ended.
@@ -91,67 +92,74 @@ type auditReport struct {
 	Findings   []postgres.Finding `json:"findings"`
 }
 
-func (o *Orchestrator) getAudit(c echo.Context) error {
+func (o *Orchestrator) getAudit(c echo.Context) (auditReport, error) {
 	if err := noQuery(c); err != nil {
-		return err
+		return auditReport{}, err
 	}
 	findings, err := o.store.Audit(c.Request().Context(), o.cfg.Lease, auditWindow)
-	if err != nil {
-		return err
-	}
 	report := auditReport{Findings: findings}
 	for _, f := range findings {
 		report.Violations += f.Count
 	}
-	return c.JSON(http.StatusOK, report)
+	return report, err
 }
 
-func (o *Orchestrator) listWorkers(c echo.Context) error {
+// workers are the worker processes whose sessions have not ended.
+type workers struct {
+	Workers []postgres.Worker `json:"workers"`
+}
+
+func (o *Orchestrator) listWorkers(c echo.Context) (workers, error) {
 	if err := noQuery(c); err != nil {
-		return err
+		return workers{}, err
 	}
-	workers, err := o.store.Workers(c.Request().Context())
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, map[string]any{"workers": workers})
+	list, err := o.store.Workers(c.Request().Context())
+	return workers{list}, err
 }
 
 // drainPlan says what stopping a worker now would lose.
-func (o *Orchestrator) drainPlan(c echo.Context) error {
+type drainPlan struct {
+	WorkerID   string               `json:"worker_id"`
+	Executions []postgres.DrainLine `json:"executions"`
+}
+
+func (o *Orchestrator) getDrainPlan(c echo.Context) (drainPlan, error) {
 	id, err := workerID(c)
 	if err != nil {
-		return err
+		return drainPlan{}, err
 	}
 	known, err := o.store.WorkerKnown(c.Request().Context(), id)
 	if err != nil {
-		return err
+		return drainPlan{}, err
 	}
 	if !known {
-		return errUnknownWorker
+		return drainPlan{}, errUnknownWorker
 	}
-	plan, err := o.store.DrainPlan(c.Request().Context(), id)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, map[string]any{"worker_id": id, "executions": plan})
+	lines, err := o.store.DrainPlan(c.Request().Context(), id)
+	return drainPlan{id, lines}, err
+}
+
+// draining says that a worker was asked to stop.
+type draining struct {
+	WorkerID string `json:"worker_id"`
+	Message  string `json:"message"`
 }
 
 // drainWorker asks a worker to stop; it learns so by its next beat.
-func (o *Orchestrator) drainWorker(c echo.Context) error {
+func (o *Orchestrator) drainWorker(c echo.Context) (draining, error) {
 	id, err := workerID(c)
 	if err != nil {
-		return err
+		return draining{}, err
 	}
 	asked, err := o.store.Drain(c.Request().Context(), id)
 	if err != nil {
-		return err
+		return draining{}, err
 	}
 	if !asked {
-		return errUnknownWorker
+		return draining{}, errUnknownWorker
 	}
 	o.cfg.Log.Warn("worker asked to stop", "worker_id", id)
-	return c.JSON(http.StatusAccepted, map[string]string{"worker_id": id, "message": "it stops at its next beat: what it runs is finished or handed on"})
+	return draining{id, "it stops at its next beat: what it runs is finished or handed on"}, nil
 }
 
 func workerID(c echo.Context) (string, error) {

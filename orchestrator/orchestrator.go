@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,6 +64,10 @@ type Orchestrator struct {
 	echo     *echo.Echo
 	tokens   *tokens
 	limits   *limits
+	// open are the paths that need no token.
+	open map[string]bool
+	// document is the API's, in OpenAPI, docs the page made of it.
+	document, docs []byte
 }
 
 // New checks the configuration and prepares an orchestrator.
@@ -90,7 +95,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Orchestrator{cfg: cfg, store: store, tokens: &tokens{list: store.Tokens}, limits: &limits{perSecond: cfg.RateLimit, tokens: map[string]*rate.Limiter{}}}
+	o := &Orchestrator{cfg: cfg, store: store, open: map[string]bool{}, tokens: &tokens{list: store.Tokens}, limits: &limits{perSecond: cfg.RateLimit, tokens: map[string]*rate.Limiter{}}}
 	if cfg.Token != "" {
 		o.tokens.configured = postgres.HashToken(cfg.Token)
 	}
@@ -108,7 +113,18 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.stalls = newStalls(store, cfg.Log)
 	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, cfg.Log.With("component", "reaper"))
 	o.notifier = &notifier{store: store, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}
-	o.echo = o.routes()
+	sections := o.sections()
+	o.echo = o.routes(sections)
+	described, err := o.describe(sections)
+	if err != nil {
+		return nil, err
+	}
+	if o.document, err = json.Marshal(described); err != nil {
+		return nil, fmt.Errorf("encode the document of the API: %w", err)
+	}
+	if o.docs, err = renderDocs(described); err != nil {
+		return nil, err
+	}
 	return o, nil
 }
 

@@ -17,6 +17,8 @@ import (
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
+const problemMedia = "application/problem+json"
+
 // problem is an RFC 9457 document and the error that handlers return. Type is
 // stable; what follows "urn:ciclo:" names the problem.
 type problem struct {
@@ -138,13 +140,16 @@ func (o *Orchestrator) answerError(err error, c echo.Context) {
 		c.Response().Header().Set("Retry-After", "2")
 	case http.StatusUnauthorized:
 		c.Response().Header().Set("WWW-Authenticate", `Bearer realm="ciclo"`)
+		if browsed(c.Path()) {
+			c.Response().Header().Set("WWW-Authenticate", `Basic realm="Ciclo: any user, and an API token as the password", charset="UTF-8"`)
+		}
 	}
 	body, marshalErr := json.Marshal(p)
 	if marshalErr != nil {
 		o.cfg.Log.Error("encode problem", "error", marshalErr)
 		return
 	}
-	if err := c.Blob(p.Status, "application/problem+json", body); err != nil {
+	if err := c.Blob(p.Status, problemMedia, body); err != nil {
 		o.cfg.Log.Debug("the answer did not reach the client", "error", err)
 	}
 }

@@ -3,7 +3,10 @@ package orchestrator
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -17,37 +20,162 @@ const Prefix = "/api/autonomous-agents"
 // requestTimeout bounds what one request may ask of the database.
 const requestTimeout = 10 * time.Second
 
-func (o *Orchestrator) routes() *echo.Echo {
+// operation is one call of the API. The router, the authorisation and the
+// document of the API (openapi.go) are made from it.
+type operation struct {
+	id, method string
+	// path is echo's: what the client fills in begins with a colon.
+	path  string
+	needs Scope // empty: anybody may
+	// logged writes the call into the audit log.
+	logged  bool
+	summary string
+	// query and headers are what it takes beside its path.
+	query, headers []parameter
+	// body is a value of the type that the body is decoded into; nil where none is read.
+	body any
+	// says are the headers of its answer.
+	says map[string]string
+	// refuses says why it answers with statuses that not every operation has.
+	refuses map[int]string
+	does    handling
+}
+
+// handling is what an operation does, and what it answers.
+type handling struct {
+	handle echo.HandlerFunc
+	status int
+	answer reflect.Type
+	// also are statuses without a body beside that one, and why.
+	also map[int]string
+	// media is what it answers other than JSON; empty is JSON.
+	media string
+}
+
+// answers is an operation that answers with what the handler returns.
+func answers[T any](status int, handle func(echo.Context) (T, error)) handling {
+	return handling{status: status, answer: reflect.TypeFor[T](), handle: func(c echo.Context) error {
+		answer, err := handle(c)
+		if err != nil {
+			return err
+		}
+		return c.JSON(status, answer)
+	}}
+}
+
+var acceptedHeaders = map[string]string{"Location": "Where to poll the execution.", "Idempotency-Replayed": "true where the key was used before: this is the execution of then."}
+
+// section is a group of operations by who calls them.
+type section struct {
+	name, about string
+	operations  []operation
+}
+
+// sections are the whole API.
+func (o *Orchestrator) sections() []section {
+	noExecution := map[int]string{http.StatusNotFound: "There is no such execution."}
+	noWorker := map[int]string{http.StatusNotFound: "There is no such worker."}
+	return []section{
+		{"probes", "Who calls: supervisors and load balancers, without a token.", []operation{
+			{id: "getHealth", method: http.MethodGet, path: "/healthz", summary: "Whether the process answers.", does: answers(http.StatusOK, o.healthz)},
+			{id: "getReadiness", method: http.MethodGet, path: "/readyz", summary: "Whether the database answers and has this version's schema.", does: answers(http.StatusOK, o.readyz)},
+		}},
+		{"runs", "Who calls: people, the command line, the firm's own systems.", []operation{
+			{
+				id: "run", method: http.MethodPost, path: Prefix + "/:agent/run", needs: Run,
+				summary: "Accept a run durably and answer at once; the execution is polled by its id.",
+				headers: []parameter{idempotencyKeyHeader}, says: acceptedHeaders, does: answers(http.StatusAccepted, o.postRun),
+				refuses: map[int]string{http.StatusNotFound: "There is no such agent.", http.StatusConflict: "The agent runs one execution at a time; execution_id is the one in flight."},
+			},
+			{
+				id: "retryExecution", method: http.MethodPost, path: Prefix + "/executions/:id/retry", needs: Run,
+				summary: "Run an execution that has ended once more, as a new one.",
+				headers: []parameter{idempotencyKeyHeader}, body: retryRequest{}, says: acceptedHeaders, does: answers(http.StatusAccepted, o.postRetry),
+				refuses: map[int]string{http.StatusNotFound: "There is no such execution, or its agent is gone.", http.StatusConflict: "It has not ended, or the agent runs one at a time."},
+			},
+			{
+				id: "cancelExecution", method: http.MethodPost, path: Prefix + "/executions/:id/cancel", needs: Run, logged: true,
+				summary: "Ask for an execution's end; asked again it is the same.",
+				does:    answers(http.StatusAccepted, o.cancelExecution),
+				refuses: map[int]string{http.StatusNotFound: "There is no such execution.", http.StatusConflict: "It has ended otherwise."},
+			},
+			{id: "getStatus", method: http.MethodGet, path: Prefix + "/status", needs: Read, summary: "How the whole system stands: agents, workers, what is paused, the latest executions.", does: answers(http.StatusOK, o.getStatus)},
+		}},
+		{"executions", "Who calls: pollers.", []operation{
+			{id: "listExecutions", method: http.MethodGet, path: Prefix + "/executions", needs: Read, summary: "List executions, newest first, a page at a time.", query: o.filterParameters(), does: answers(http.StatusOK, o.listExecutions)},
+			{
+				id: "getExecution", method: http.MethodGet, path: Prefix + "/executions/:id", needs: Read,
+				summary: "Poll an execution: its status, progress, result and history. Retry-After says when it is worth to ask again.",
+				query:   []parameter{waitQuery}, headers: []parameter{seenHeader}, refuses: noExecution,
+				says: map[string]string{"ETag": "The version of what is shown, for If-None-Match.", "Retry-After": "In how many seconds it is worth to ask again; not of what is final."},
+				does: handling{
+					handle: o.getExecution, status: http.StatusOK, answer: reflect.TypeFor[shown](),
+					also: map[int]string{http.StatusNotModified: "It is still as the ETag says."},
+				},
+			},
+			{
+				id: "streamEvents", method: http.MethodGet, path: Prefix + eventsPath, needs: Read,
+				summary: "An execution's transitions, finished steps and progress as server-sent events, until it is final. " +
+					"The event's name says which of Transition, Step and Progress its data is.",
+				headers: []parameter{lastEventHeader}, refuses: noExecution,
+				does: handling{
+					handle: o.streamEvents, status: http.StatusOK, answer: reflect.TypeFor[string](), media: "text/event-stream",
+					also: map[int]string{http.StatusNoContent: "It is final, and all was told."},
+				},
+			},
+			{id: "listAttempts", method: http.MethodGet, path: Prefix + "/executions/:id/attempts", needs: Read, summary: "An execution's attempts: by which worker, and how they ended.", refuses: noExecution, does: answers(http.StatusOK, o.listAttempts)},
+			{id: "listTransitions", method: http.MethodGet, path: Prefix + "/executions/:id/transitions", needs: Read, summary: "An execution's moves, oldest first.", refuses: noExecution, does: answers(http.StatusOK, o.listTransitions)},
+			{id: "listSteps", method: http.MethodGet, path: Prefix + "/executions/:id/steps", needs: Read, summary: "The steps that an execution has finished.", refuses: noExecution, does: answers(http.StatusOK, o.listSteps)},
+			{id: "listEffects", method: http.MethodGet, path: Prefix + "/executions/:id/effects", needs: Read, summary: "What an execution did to the outside world.", refuses: noExecution, does: answers(http.StatusOK, o.listEffects)},
+		}},
+		{"operations", "Who calls: operators.", []operation{
+			{
+				id: "pauseAgent", method: http.MethodPost, path: Prefix + "/:agent/pause", needs: Admin, logged: true,
+				summary: "Let nobody run an agent, or all, for now: what runs goes on, what is accepted waits.",
+				body:    pauseRequest{}, does: answers(http.StatusOK, o.pauseAgent), refuses: map[int]string{http.StatusNotFound: "There is no such agent."},
+			},
+			{
+				id: "resumeAgent", method: http.MethodPost, path: Prefix + "/:agent/resume", needs: Admin, logged: true,
+				summary: "End a pause.", does: answers(http.StatusOK, o.resumeAgent),
+				refuses: map[int]string{http.StatusNotFound: "There is no such agent.", http.StatusConflict: "It is not paused."},
+			},
+			{id: "getAudit", method: http.MethodGet, path: Prefix + "/audit", needs: Read, summary: "Check the invariants of what is stored; 0 violations on a healthy system.", does: answers(http.StatusOK, o.getAudit)},
+			{id: "listWorkers", method: http.MethodGet, path: Prefix + "/workers", needs: Read, summary: "The worker processes.", does: answers(http.StatusOK, o.listWorkers)},
+			{id: "getDrainPlan", method: http.MethodGet, path: Prefix + "/workers/:id/drain-plan", needs: Read, summary: "What stopping a worker now would lose.", refuses: noWorker, does: answers(http.StatusOK, o.getDrainPlan)},
+			{id: "drainWorker", method: http.MethodPost, path: Prefix + "/workers/:id/drain", needs: Admin, logged: true, summary: "Ask a worker to stop at its next beat.", refuses: noWorker, does: answers(http.StatusAccepted, o.drainWorker)},
+		}},
+		{"documents", "Who calls: programmers. A browser may give the token as the password.", []operation{
+			{
+				id: "getDocument", method: http.MethodGet, path: documentPath, needs: Read, summary: "This API in OpenAPI 3.1.",
+				does: handling{handle: o.getDocument, status: http.StatusOK, answer: reflect.TypeFor[map[string]any]()},
+			},
+			{
+				id: "getDocs", method: http.MethodGet, path: docsPath, needs: Read, summary: "This API as a page for people.",
+				does: handling{handle: o.getDocs, status: http.StatusOK, answer: reflect.TypeFor[string](), media: "text/html"},
+			},
+		}},
+	}
+}
+
+func (o *Orchestrator) routes(sections []section) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = o.answerError
 	e.Use(o.recoverPanic, wellFormed, bounded, o.authenticate)
-
-	// Who calls: supervisors and load balancers, without a token.
-	e.GET("/healthz", o.healthz)
-	e.GET("/readyz", o.readyz)
-
-	api := e.Group(Prefix)
-	// Who calls: people, the CLI, the firm's own systems.
-	api.POST("/:agent/run", o.postRun, needs(Run))
-	api.GET("/status", o.getStatus, needs(Read))
-	// Who calls: pollers.
-	api.GET("/executions", o.listExecutions, needs(Read))
-	api.GET("/executions/:id", o.getExecution, needs(Read))
-	api.POST("/executions/:id/cancel", o.cancelExecution, needs(Run), o.logged)
-	api.POST("/executions/:id/retry", o.postRetry, needs(Run))
-	api.GET(eventsPath, o.streamEvents, needs(Read))
-	api.GET("/executions/:id/attempts", o.listAttempts, needs(Read))
-	api.GET("/executions/:id/transitions", o.listTransitions, needs(Read))
-	api.GET("/executions/:id/steps", o.listSteps, needs(Read))
-	api.GET("/executions/:id/effects", o.listEffects, needs(Read))
-	// Who calls: operators.
-	api.POST("/:agent/pause", o.pauseAgent, needs(Admin), o.logged)
-	api.POST("/:agent/resume", o.resumeAgent, needs(Admin), o.logged)
-	api.GET("/audit", o.getAudit, needs(Read))
-	api.GET("/workers", o.listWorkers, needs(Read))
-	api.GET("/workers/:id/drain-plan", o.drainPlan, needs(Read))
-	api.POST("/workers/:id/drain", o.drainWorker, needs(Admin), o.logged)
+	for _, s := range sections {
+		for _, op := range s.operations {
+			if op.needs == "" {
+				o.open[op.path] = true
+				e.Add(op.method, op.path, op.does.handle)
+				continue
+			}
+			guards := []echo.MiddlewareFunc{needs(op.needs)}
+			if op.logged {
+				guards = append(guards, o.logged)
+			}
+			e.Add(op.method, op.path, op.does.handle, guards...)
+		}
+	}
 	return e
 }
 
@@ -95,4 +223,16 @@ func (o *Orchestrator) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 		}()
 		return next(c)
 	}
+}
+
+// pathOf is a path as OpenAPI writes it, and the names in it.
+func pathOf(path string) (template string, names []string) {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if name, ok := strings.CutPrefix(part, ":"); ok {
+			names = append(names, name)
+			parts[i] = "{" + name + "}"
+		}
+	}
+	return strings.Join(parts, "/"), names
 }

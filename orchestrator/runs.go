@@ -35,14 +35,14 @@ type accepted struct {
 }
 
 // postRun accepts an execution durably and answers at once.
-func (o *Orchestrator) postRun(c echo.Context) error {
+func (o *Orchestrator) postRun(c echo.Context) (accepted, error) {
 	manifest := o.cfg.Catalogue.Find(c.Param("agent"))
 	if manifest == nil {
-		return errUnknownAgent
+		return accepted{}, errUnknownAgent
 	}
 	parameters, asked, err := readParameters(c, manifest)
 	if err != nil {
-		return err
+		return accepted{}, err
 	}
 	// The defaults don't count for a key, since a new version may have others; nor
 	// do the order and spacing of what was asked for.
@@ -54,50 +54,53 @@ func (o *Orchestrator) postRun(c echo.Context) error {
 }
 
 // retryRequest says what a retry reuses: the steps before one, all that is
-// finished, or nothing.
+// finished, or nothing. The body may be left out.
 type retryRequest struct {
-	FromStep string `json:"from_step"`
-	Resume   bool   `json:"resume"`
+	FromStep string `json:"from_step,omitempty" jsonschema:"Takes over the finished steps before this one."`
+	Resume   bool   `json:"resume,omitempty" jsonschema:"Takes over all that is finished."`
 }
 
 // postRetry accepts another try of an execution that has ended, with its
 // parameters.
-func (o *Orchestrator) postRetry(c echo.Context) error {
+func (o *Orchestrator) postRetry(c echo.Context) (accepted, error) {
 	if err := noQuery(c); err != nil {
-		return err
+		return accepted{}, err
 	}
-	request, err := readRetry(c)
-	if err != nil {
-		return err
+	var request retryRequest
+	if err := readJSON(c, &request); err != nil {
+		return accepted{}, err
+	}
+	if request.Resume && request.FromStep != "" {
+		return accepted{}, invalid(agents.FieldError{Field: "resume", Detail: "takes over all that is finished, from_step what is before it: give one of them"})
 	}
 	found, err := o.find(c)
 	if err != nil {
-		return err
+		return accepted{}, err
 	}
 	old := found.Execution
 	manifest := o.cfg.Catalogue.Find(old.Agent)
 	switch {
 	case manifest == nil:
-		return errUnknownAgent
+		return accepted{}, errUnknownAgent
 	case !old.Status.Final():
-		return errAlive
+		return accepted{}, errAlive
 	}
 	if request.FromStep != "" {
 		steps, err := o.store.Steps(c.Request().Context(), old.ID, 0)
 		if err != nil {
-			return err
+			return accepted{}, err
 		}
 		var names []string
 		for _, s := range steps {
 			names = append(names, s.Name)
 		}
 		if !slices.Contains(names, request.FromStep) {
-			return invalid(agents.FieldError{Field: "from_step", Detail: fmt.Sprintf("%q is none of the finished steps %q", request.FromStep, names)})
+			return accepted{}, invalid(agents.FieldError{Field: "from_step", Detail: fmt.Sprintf("%q is none of the finished steps %q", request.FromStep, names)})
 		}
 	}
 	parameters, err := manifest.CheckParameters(old.Parameters) // the schema may be another one by now
 	if err != nil {
-		return err
+		return accepted{}, err
 	}
 	return o.accept(c, manifest, postgres.Acceptance{
 		Parameters: parameters,
@@ -106,39 +109,45 @@ func (o *Orchestrator) postRetry(c echo.Context) error {
 	}, func() (any, error) { return []any{"retry of " + old.ID, request}, nil })
 }
 
-func readRetry(c echo.Context) (request retryRequest, err error) {
+// readJSON reads a body into a request with fields of the API's names; one that
+// is left out changes nothing.
+func readJSON(c echo.Context, request any) error {
 	body, err := readBody(c)
 	if err != nil || len(body) == 0 {
-		return request, err
+		return err
 	}
 	if !json.Valid(body) {
-		return request, errNotJSON
+		return errNotJSON
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&request); err != nil {
-		return request, invalid(agents.FieldError{Detail: "is an object of from_step, a text, or resume, true or false"})
+	err = decoder.Decode(request)
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &kind) && kind.Field != "":
+		return invalid(agents.FieldError{Field: kind.Field, Detail: fmt.Sprintf("is a %s, not a %s", kind.Value, kind.Type)})
+	case errors.As(err, &kind):
+		return invalid(agents.FieldError{Detail: "must be an object, not a " + kind.Value})
+	case err != nil:
+		return invalid(agents.FieldError{Detail: strings.TrimPrefix(err.Error(), "json: ")})
 	}
-	if request.Resume && request.FromStep != "" {
-		return request, invalid(agents.FieldError{Field: "resume", Detail: "takes over all that is finished, from_step what is before it: give one of them"})
-	}
-	return request, nil
+	return nil
 }
 
 // accept completes an acceptance with what the manifest and the request say, and
 // answers. A key stands for what was asked for.
-func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postgres.Acceptance, asked func() (any, error)) error {
+func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postgres.Acceptance, asked func() (any, error)) (accepted, error) {
 	var err error
 	if a.Key, err = idempotencyKey(c.Request().Header); err != nil {
-		return err
+		return accepted{}, err
 	}
 	if a.Key != "" {
 		standsFor, err := asked()
 		if err != nil {
-			return err
+			return accepted{}, err
 		}
 		if a.RequestHash, err = requestHash(standsFor); err != nil {
-			return err
+			return accepted{}, err
 		}
 	}
 	ctx := c.Request().Context()
@@ -148,14 +157,14 @@ func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postg
 	a.RequestedBy = granted(c).name
 	e, err := o.store.Accept(ctx, a)
 	if err != nil {
-		return err
+		return accepted{}, err
 	}
 	url := Prefix + "/executions/" + e.ID
 	c.Response().Header().Set("Location", url)
 	if e.Replayed {
 		c.Response().Header().Set("Idempotency-Replayed", "true")
 	}
-	return c.JSON(http.StatusAccepted, accepted{
+	return accepted{
 		ExecutionID: e.ID,
 		Agent:       e.Agent,
 		Status:      e.Status,
@@ -163,7 +172,7 @@ func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postg
 		StartedAt:   e.StartedAt,
 		Parameters:  e.Parameters,
 		RetryOf:     e.RetryOf,
-	})
+	}, nil
 }
 
 // readBody reads a request's body. What is wrong with it is the client's.

@@ -1,7 +1,7 @@
 package orchestrator
 
 import (
-	"net/http"
+	"encoding/json"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -26,6 +26,7 @@ type agentStatus struct {
 	Name                   string            `json:"name"`
 	Description            string            `json:"description"`
 	Schedule               string            `json:"schedule"`
+	Parameters             json.RawMessage   `json:"parameters" jsonschema:"JSON Schema (2020-12) of a run's parameters."`
 	Started                int               `json:"started"`
 	Running                int               `json:"running"`
 	QueueAgeSeconds        *float64          `json:"queue_age_seconds"`
@@ -38,19 +39,19 @@ type agentStatus struct {
 
 const recentExecutions = 10
 
-func (o *Orchestrator) getStatus(c echo.Context) error {
+func (o *Orchestrator) getStatus(c echo.Context) (status, error) {
 	if err := noQuery(c); err != nil {
-		return err
+		return status{}, err
 	}
 	ctx := c.Request().Context()
 	s := status{Version: o.cfg.Version, Agents: []agentStatus{}, RecentExecutions: []shownBriefly{}}
 	for _, manifest := range o.cfg.Catalogue {
 		activity, err := o.store.Activity(ctx, manifest.Name)
 		if err != nil {
-			return err
+			return s, err
 		}
 		a := agentStatus{
-			ID: manifest.Name, Name: manifest.Title, Description: manifest.Description, Schedule: manifest.Schedule,
+			ID: manifest.Name, Name: manifest.Title, Description: manifest.Description, Schedule: manifest.Schedule, Parameters: manifest.Parameters,
 			Started: activity.Started, Running: activity.Running, QueueAgeSeconds: activity.OldestQueuedSeconds,
 			SuccessRate: activity.SuccessRate, TypicalDurationSeconds: activity.TypicalSeconds,
 		}
@@ -61,30 +62,30 @@ func (o *Orchestrator) getStatus(c echo.Context) error {
 	}
 	var err error
 	if s.Paused, err = o.store.Pauses(ctx); err != nil {
-		return err
+		return s, err
 	}
 	if s.Workers, err = o.store.Workers(ctx); err != nil {
-		return err
+		return s, err
 	}
 	recent, err := o.store.List(ctx, postgres.Filter{Limit: recentExecutions})
 	if err != nil {
-		return err
+		return s, err
 	}
 	for _, e := range recent {
 		s.RecentExecutions = append(s.RecentExecutions, brief(e))
 	}
-	return c.JSON(http.StatusOK, s)
+	return s, nil
+}
+
+// health is the answer of a probe.
+type health struct {
+	Status string `json:"status"`
 }
 
 // healthz says that the process answers.
-func (o *Orchestrator) healthz(c echo.Context) error {
-	return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
-}
+func (o *Orchestrator) healthz(echo.Context) (health, error) { return health{"ok"}, nil }
 
 // readyz says that the database answers and has this service's schema.
-func (o *Orchestrator) readyz(c echo.Context) error {
-	if err := postgres.CheckSchema(c.Request().Context(), o.cfg.Pool); err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
+func (o *Orchestrator) readyz(c echo.Context) (health, error) {
+	return health{"ready"}, postgres.CheckSchema(c.Request().Context(), o.cfg.Pool)
 }

@@ -49,6 +49,7 @@ var laws = map[string]law{
 
 	// Tests, benches and figures: in no shipped binary.
 	"internal/arch":                    {},
+	"internal/conformance":             {libraries: []string{"github.com/santhosh-tekuri/jsonschema"}},
 	"internal/outside":                 {},
 	"internal/eval":                    {own: []string{"agents/clientvalue/eval"}},
 	"internal/bench":                   {own: []string{"internal/process", "internal/localpostgres", "internal/postgres", "internal/queue", "internal/execution", "internal/testagents", "client"}},
