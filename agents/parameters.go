@@ -71,8 +71,9 @@ func compileParameters(text []byte) (parameterSchema, error) {
 		if err != nil {
 			return none, err
 		}
-		s.each = append(s.each, ParameterSchema{name, text})
 		property, _ := properties[name].(map[string]any)
+		description, _ := property["description"].(string)
+		s.each = append(s.each, ParameterSchema{name, description, text})
 		kind, _ := property["type"].(string)
 		s.types[name] = kind
 		if value, has := property["default"]; has {
@@ -87,8 +88,8 @@ func compileParameters(text []byte) (parameterSchema, error) {
 
 // ParameterSchema is what one parameter may be.
 type ParameterSchema struct {
-	Name   string
-	Schema json.RawMessage
+	Name, Description string
+	Schema            json.RawMessage
 }
 
 // ParameterSchemas are those of the manifest's parameters, in the order of their names.

@@ -68,7 +68,7 @@ func renderDocs(d *document) ([]byte, error) {
 		Example string
 		Groups  []docsGroup
 		Schemas []docsSchema
-	}{document: d, Style: template.CSS(docsCSS), Example: Prefix + "/status"} //nolint:gosec // our own file
+	}{document: d, Style: template.CSS(docsCSS), Example: `"$CICLO_URL` + Prefix + `/status"`} //nolint:gosec // our own file
 	for _, tag := range d.Tags {
 		group := docsGroup{Name: tag.Name, About: tag.Description}
 		for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
@@ -124,6 +124,10 @@ func kindOf(schema any) (template.HTML, error) {
 		said = append(said, `<a href="#`+escape(name)+`">`+escape(name)+`</a>`)
 	case len(s.AnyOf) > 0:
 		for _, one := range s.AnyOf {
+			if one.Type == "" && one.Ref == "" {
+				one = one.CloneSchemas()
+				one.Type = s.Type // which holds for each
+			}
 			k, err := kindOf(one)
 			if err != nil {
 				return "", err
@@ -137,6 +141,8 @@ func kindOf(schema any) (template.HTML, error) {
 			return "", err
 		}
 		said = append(said, "list of "+string(k))
+	case s.Const != nil:
+		said = append(said, escape(fmt.Sprintf("“%v”", *s.Const)))
 	case len(s.Enum) > 0:
 		var values []string
 		for _, v := range s.Enum {

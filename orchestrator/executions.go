@@ -20,14 +20,11 @@ import (
 // shown is an execution with what happened to it.
 type shown struct {
 	execution.Execution
-	Message string `json:"message"`
-	// QueuePosition is its place among its agent's waiting ones, from 1, while it
-	// waits in the queue; at most 1000 is counted.
-	QueuePosition *int `json:"queue_position"`
-	// ETAAt is when it probably ends, by what its agent's runs usually take.
-	ETAAt       *time.Time             `json:"eta_at"`
-	Attempts    []execution.Attempt    `json:"attempts"`
-	Transitions []execution.Transition `json:"transitions"`
+	Message       string                 `json:"message" jsonschema:"Where it stands, for people."`
+	QueuePosition *int                   `json:"queue_position" jsonschema:"Its place among its agent's waiting ones, from 1, while it waits in the queue; at most 1000 is counted."`
+	ETAAt         *time.Time             `json:"eta_at" jsonschema:"When it probably ends, by what its agent's runs usually take; null where nothing is known."`
+	Attempts      []execution.Attempt    `json:"attempts"`
+	Transitions   []execution.Transition `json:"transitions"`
 }
 
 // find looks up the execution that the path names.
@@ -151,7 +148,7 @@ func message(e execution.Execution) string {
 // page is one page of a list; NextCursor is null on the last one.
 type page struct {
 	Executions []shownBriefly `json:"executions"`
-	NextCursor *string        `json:"next_cursor"`
+	NextCursor *string        `json:"next_cursor" jsonschema:"For the next page's cursor; null on the last one."`
 }
 
 const (

@@ -142,6 +142,15 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[auditReport]():          "AuditReport",
 	reflect.TypeFor[retryRequest]():         "RetryRequest",
 	reflect.TypeFor[pauseRequest]():         "PauseRequest",
+	reflect.TypeFor[health]():               "Health",
+	reflect.TypeFor[transitions]():          "TransitionList",
+	reflect.TypeFor[attempts]():             "AttemptList",
+	reflect.TypeFor[steps]():                "StepList",
+	reflect.TypeFor[effects]():              "EffectList",
+	reflect.TypeFor[workers]():              "WorkerList",
+	reflect.TypeFor[paused]():               "PauseList",
+	reflect.TypeFor[drainPlan]():            "DrainPlan",
+	reflect.TypeFor[draining]():             "Draining",
 	reflect.TypeFor[problem]():              "Problem",
 	reflect.TypeFor[agents.FieldError]():    "FieldError",
 }
@@ -223,7 +232,8 @@ func (o *Orchestrator) describe(sections []section) (*document, error) {
 		Info: documentInfo{
 			Title: "Ciclo", Version: o.cfg.Version,
 			Description: "Autonomous agents as durable executions on Postgres. Run an agent, keep the execution_id of the answer, and poll the execution until its status is completed, failed or cancelled. " +
-				"What is refused is answered as a problem document (RFC 9457); 429 and 503 pass by themselves.",
+				"A run's parameters go into the body or into the query, not both. " +
+				"What is refused is answered as a problem document (RFC 9457): " + refusals + " The last two pass by themselves.",
 		},
 		Servers: []documentServer{{"/"}},
 		Paths:   map[string]map[string]*documentCall{},
@@ -281,7 +291,7 @@ func (o *Orchestrator) describeRuns(d *document, op operation, call *documentCal
 		one.Summary, one.Detail = "Run the "+m.Title+".", m.Description+" "+op.summary
 		one.Parameters = slices.Clone(call.Parameters)
 		for _, p := range m.ParameterSchemas() {
-			one.Parameters = append(one.Parameters, documentParameter{Name: p.Name, In: "query", Description: "The parameter of that name, where there is no body.", Schema: p.Schema})
+			one.Parameters = append(one.Parameters, documentParameter{Name: p.Name, In: "query", Description: p.Description, Schema: p.Schema})
 		}
 		one.Body = &documentBody{Content: map[string]documentMedia{echo.MIMEApplicationJSON: {m.Parameters}}}
 		one.Responses = maps.Clone(call.Responses)
@@ -341,9 +351,11 @@ func describeCall(tag string, op operation) (*documentCall, error) {
 	for code, why := range op.refuses {
 		call.Responses[strconv.Itoa(code)] = refusal(why)
 	}
-	call.Responses["default"] = refusal("What is refused: 400 not JSON, 401 no token or a wrong one, 403 not with this token, 413 too large, 422 not allowed, 429 too often, 503 not now.")
+	call.Responses["default"] = refusal("What is refused: " + refusals)
 	return call, nil
 }
+
+const refusals = "400 not JSON, 401 no token or a wrong one, 403 not with this token, 413 too large, 422 not allowed (errors says what, field by field), 429 too often, 503 not now."
 
 func refusal(why string) *documentAnswer {
 	return &documentAnswer{Description: why, Content: map[string]documentMedia{problemMedia: {reference("Problem")}}}

@@ -22,13 +22,12 @@ const problemMedia = "application/problem+json"
 // problem is an RFC 9457 document and the error that handlers return. Type is
 // stable; what follows "urn:ciclo:" names the problem.
 type problem struct {
-	Type   string              `json:"type"`
-	Title  string              `json:"title"`
-	Status int                 `json:"status"`
-	Detail string              `json:"detail,omitempty"`
-	Fields []agents.FieldError `json:"errors,omitempty"`
-	// ExecutionID is the one that is in the way.
-	ExecutionID string `json:"execution_id,omitempty"`
+	Type        string              `json:"type" jsonschema:"Stable; what follows urn:ciclo: names the problem."`
+	Title       string              `json:"title"`
+	Status      int                 `json:"status"`
+	Detail      string              `json:"detail,omitempty"`
+	Fields      []agents.FieldError `json:"errors,omitempty" jsonschema:"All that is wrong with the request, field by field."`
+	ExecutionID string              `json:"execution_id,omitempty" jsonschema:"The execution that is in the way."`
 }
 
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }

@@ -30,7 +30,7 @@ type accepted struct {
 	Status      execution.Status `json:"status"`
 	Message     string           `json:"message"`
 	StartedAt   time.Time        `json:"started_at"`
-	Parameters  json.RawMessage  `json:"parameters"`
+	Parameters  json.RawMessage  `json:"parameters" jsonschema:"As asked for, with the defaults."`
 	RetryOf     *string          `json:"retry_of,omitempty"`
 }
 

@@ -19,22 +19,21 @@ type status struct {
 	RecentExecutions []shownBriefly    `json:"recent_executions"`
 }
 
-// agentStatus is how one agent stands. Success rate and typical duration (the
-// median) are of its last hundred final executions.
+// agentStatus is how one agent stands.
 type agentStatus struct {
 	ID                     string            `json:"id"`
 	Name                   string            `json:"name"`
 	Description            string            `json:"description"`
-	Schedule               string            `json:"schedule"`
+	Schedule               string            `json:"schedule" jsonschema:"When it runs by default: a cron expression in the firm's zone."`
 	Parameters             json.RawMessage   `json:"parameters" jsonschema:"JSON Schema (2020-12) of a run's parameters."`
 	Started                int               `json:"started"`
 	Running                int               `json:"running"`
-	QueueAgeSeconds        *float64          `json:"queue_age_seconds"`
+	QueueAgeSeconds        *float64          `json:"queue_age_seconds" jsonschema:"The age of the oldest that waits."`
 	LastExecutionID        *string           `json:"last_execution_id"`
 	LastRunAt              *time.Time        `json:"last_run_at"`
 	LastStatus             *execution.Status `json:"last_status"`
-	SuccessRate            *float64          `json:"success_rate"`
-	TypicalDurationSeconds *float64          `json:"typical_duration_seconds"`
+	SuccessRate            *float64          `json:"success_rate" jsonschema:"Of its last hundred final executions."`
+	TypicalDurationSeconds *float64          `json:"typical_duration_seconds" jsonschema:"The median of its last hundred final executions."`
 }
 
 const recentExecutions = 10

@@ -11,36 +11,27 @@ type Execution struct {
 	ID         string          `json:"execution_id"`
 	Agent      string          `json:"agent_name"`
 	Status     Status          `json:"status"`
-	Parameters json.RawMessage `json:"parameters"`
-	// Attempt is the fence: it grows by one at each claim and never goes back.
-	Attempt int `json:"attempt"`
-	// Failures counts the attempts that failed or were lost; Tries is its limit.
-	Failures int `json:"failures"`
-	Tries    int `json:"tries"`
+	Parameters json.RawMessage `json:"parameters" jsonschema:"As the run asked for, with the defaults."`
+	Attempt    int             `json:"attempt" jsonschema:"The fence: it grows by one at each claim and never goes back."`
+	Failures   int             `json:"failures" jsonschema:"How many attempts failed or were lost; tries is the limit."`
+	Tries      int             `json:"tries"`
 
-	// StartedAt is the instant of acceptance, since an accepted execution is
-	// "started"; RunningAt is the present or last attempt's claim.
-	StartedAt         time.Time  `json:"started_at"`
-	RunningAt         *time.Time `json:"running_at"`
+	StartedAt         time.Time  `json:"started_at" jsonschema:"The instant of acceptance: an accepted execution is started."`
+	RunningAt         *time.Time `json:"running_at" jsonschema:"The claim of the present or last attempt."`
 	EndedAt           *time.Time `json:"ended_at"`
-	NextAttemptAt     *time.Time `json:"next_attempt_at"`
+	NextAttemptAt     *time.Time `json:"next_attempt_at" jsonschema:"When it is enqueued, where it waits for a time."`
 	CancelRequestedAt *time.Time `json:"cancel_requested_at"`
-	// DurationSeconds is from acceptance to the end.
-	DurationSeconds *float64 `json:"duration_seconds"`
+	DurationSeconds   *float64   `json:"duration_seconds" jsonschema:"From the acceptance to the end."`
 
-	DeadlineAt *time.Time `json:"deadline_at"`
-	WorkerID   *string    `json:"worker_id"`
-	Progress   *Progress  `json:"progress"`
-	// ProgressAt is when the present attempt last moved: progress, or a finished step.
-	ProgressAt *time.Time `json:"progress_at"`
-	// Stalled says that it has not moved for longer than its agent's threshold.
-	Stalled bool            `json:"stalled"`
-	Result  json.RawMessage `json:"result"`
-	Error   *Error          `json:"error"`
-	// RequestedBy is the name of the API token that asked for it.
-	RequestedBy *string `json:"requested_by"`
-	// RetryOf is the execution that it is another try of.
-	RetryOf *string `json:"retry_of"`
+	DeadlineAt  *time.Time      `json:"deadline_at" jsonschema:"When it fails if it has not ended, over all attempts."`
+	WorkerID    *string         `json:"worker_id"`
+	Progress    *Progress       `json:"progress"`
+	ProgressAt  *time.Time      `json:"progress_at" jsonschema:"When the present attempt last moved: progress, or a finished step."`
+	Stalled     bool            `json:"stalled" jsonschema:"Whether it has not moved for longer than its agent's threshold."`
+	Result      json.RawMessage `json:"result" jsonschema:"What the agent returned; null until it is completed."`
+	Error       *Error          `json:"error"`
+	RequestedBy *string         `json:"requested_by" jsonschema:"The name of the API token that asked for it."`
+	RetryOf     *string         `json:"retry_of" jsonschema:"The execution that it is another try of."`
 }
 
 // Progress is how far the present attempt says it is.
@@ -54,7 +45,7 @@ type Progress struct {
 // Error is why the last attempt did not complete. Class is for machines and
 // statistics ("timeout", "panic", "permanent", "error", "lost"); Text is for people.
 type Error struct {
-	Class string `json:"class"`
+	Class string `json:"class" jsonschema:"One of timeout, panic, permanent, error, lost, deadline and unknown_effect, or the agent's own."`
 	Text  string `json:"text"`
 }
 
@@ -78,10 +69,8 @@ type Transition struct {
 	Attempt int       `json:"attempt"`
 	Worker  *string   `json:"worker_id"`
 	Reason  string    `json:"reason"`
-	// Outcome is how the attempt ended, of a move out of running: completed,
-	// failed, cancelled, interrupted, lost or given_back.
-	Outcome *string `json:"outcome"`
-	Error   *Error  `json:"error"`
+	Outcome *string   `json:"outcome" jsonschema:"How the attempt ended, of a move out of running: completed, failed, cancelled, interrupted, lost or given_back."`
+	Error   *Error    `json:"error"`
 }
 
 // Attempt is one claim of an execution and how it ended; the outcome is nil
@@ -91,7 +80,7 @@ type Attempt struct {
 	Worker    *string    `json:"worker_id"`
 	StartedAt time.Time  `json:"started_at"`
 	EndedAt   *time.Time `json:"ended_at"`
-	Outcome   *string    `json:"outcome"`
+	Outcome   *string    `json:"outcome" jsonschema:"How it ended, as in transitions; null while it runs."`
 	Error     *Error     `json:"error"`
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/nuzantara/ciclo/client"
+	"github.com/nuzantara/ciclo/internal/conformance"
 	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/testdatabase"
 )
@@ -204,6 +206,12 @@ func newSystem(t *testing.T, url string, extra ...string) *system {
 	}
 	start(t, "", "test/orchestrator", s.env)
 	s.ready()
+	document, err := conformance.Read(s.get("/openapi.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := conformance.Transport{Document: document, Wrong: func(err error) { t.Errorf("an answer is not as the document says: %v", err) }}
+	s.api.HTTP = &http.Client{Transport: transport, Timeout: 30 * time.Second}
 	return s
 }
 

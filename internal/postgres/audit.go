@@ -10,14 +10,11 @@ import (
 
 // Finding is one invariant and what breaks it: nothing, on a healthy system.
 type Finding struct {
-	Invariant string `json:"invariant"`
-	// Settled invariants hold only after three leases without a gap in the
-	// database; the others at any instant.
-	Settled bool `json:"settled"`
-	// Checked is false for a settled one that can't be judged yet.
-	Checked bool     `json:"checked"`
-	Count   int      `json:"count"`
-	Samples []string `json:"samples"`
+	Invariant string   `json:"invariant"`
+	Settled   bool     `json:"settled" jsonschema:"Whether it holds only after three leases without a gap in the database; others hold at any instant."`
+	Checked   bool     `json:"checked" jsonschema:"False for a settled one that can't be judged yet."`
+	Count     int      `json:"count"`
+	Samples   []string `json:"samples"`
 }
 
 // invariant is a query that returns the ids of the executions that break it. $1

@@ -9,16 +9,12 @@ import (
 
 // DrainLine is what stopping a worker now would cost one of its executions.
 type DrainLine struct {
-	ExecutionID string `json:"execution_id"`
-	Agent       string `json:"agent_name"`
-	Attempt     int    `json:"attempt"`
-	// RunningSeconds is since the claim, LostSeconds since the last finished step:
-	// the work that another attempt would do again.
-	RunningSeconds float64 `json:"running_seconds"`
-	LostSeconds    float64 `json:"lost_seconds"`
-	// NeedsSeconds is how long it likely goes on, by the median of its agent's last
-	// hundred completed attempts; nil where there is none.
-	NeedsSeconds *float64 `json:"needs_seconds"`
+	ExecutionID    string   `json:"execution_id"`
+	Agent          string   `json:"agent_name"`
+	Attempt        int      `json:"attempt"`
+	RunningSeconds float64  `json:"running_seconds" jsonschema:"Since the claim."`
+	LostSeconds    float64  `json:"lost_seconds" jsonschema:"Since the last finished step: the work that another attempt would do again."`
+	NeedsSeconds   *float64 `json:"needs_seconds" jsonschema:"How long it likely goes on, by the median of its agent's last hundred completed attempts; null where there is none."`
 }
 
 // DrainPlan says what stopping a worker now would cost each of its executions,

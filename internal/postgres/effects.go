@@ -14,15 +14,14 @@ import (
 
 // Effect is one effect of an execution on the outside world.
 type Effect struct {
-	Name   string `json:"name"`
-	Key    string `json:"key"`
-	Policy string `json:"policy"`
-	// State is intended, done, not_done, or unknown: a person must look.
-	State      string          `json:"state"`
+	Name       string          `json:"name"`
+	Key        string          `json:"key"`
+	Policy     string          `json:"policy"`
+	State      string          `json:"state" jsonschema:"One of intended, done, not_done and unknown, where a person must look."`
 	Attempt    int             `json:"attempt"`
 	IntendedAt time.Time       `json:"intended_at"`
 	SettledAt  *time.Time      `json:"settled_at"`
-	Outcome    json.RawMessage `json:"outcome"`
+	Outcome    json.RawMessage `json:"outcome" jsonschema:"What the outside world answered; null until it is settled."`
 }
 
 const effectColumns = `name, key, policy, state, attempt, intended_at, settled_at, outcome`

@@ -18,9 +18,8 @@ const paused = `EXISTS (SELECT FROM ciclo.pauses p WHERE p.agent IN (e.agent, '*
 
 // Pause is why an agent, or all of them, isn't run for now.
 type Pause struct {
-	Agent string `json:"agent_name"`
-	// Kind is hand (until somebody resumes it) or breaker (until a probe succeeds).
-	Kind       string     `json:"kind"`
+	Agent      string     `json:"agent_name" jsonschema:"* is all agents."`
+	Kind       string     `json:"kind" jsonschema:"One of hand, until somebody resumes it, and breaker, until a probe succeeds."`
 	Reason     string     `json:"reason"`
 	PausedAt   time.Time  `json:"paused_at"`
 	ProbeAfter *time.Time `json:"probe_after"`

@@ -107,10 +107,8 @@ type Step struct {
 	StartedAt       time.Time `json:"started_at"`
 	EndedAt         time.Time `json:"ended_at"`
 	DurationSeconds float64   `json:"duration_seconds"`
-	// OutputBytes is the size of its stored output as JSON text.
-	OutputBytes int `json:"output_bytes"`
-	// CopiedFrom is the execution that finished it, where a retry reuses it.
-	CopiedFrom *string `json:"copied_from"`
+	OutputBytes     int       `json:"output_bytes" jsonschema:"The size of its stored output as JSON text."`
+	CopiedFrom      *string   `json:"copied_from" jsonschema:"The execution that finished it, where a retry reuses it."`
 }
 
 // Steps lists an execution's finished steps in the order of their ends, without

@@ -23,10 +23,8 @@ type Worker struct {
 	BeatAt      time.Time      `json:"beat_at"`
 	LeaseUntil  time.Time      `json:"lease_until"`
 	StoppingAt  *time.Time     `json:"stopping_at"`
-	// Alive is whether the lease holds by the database's clock.
-	Alive bool `json:"alive"`
-	// Running counts its executions.
-	Running int `json:"running"`
+	Alive       bool           `json:"alive" jsonschema:"Whether the lease holds by the database's clock."`
+	Running     int            `json:"running" jsonschema:"How many executions it runs."`
 }
 
 // ErrWorkerKnown says that another process registered under the same id.
