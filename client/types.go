@@ -209,3 +209,54 @@ type Step struct {
 	OutputBytes     int       `json:"output_bytes"`
 	CopiedFrom      *string   `json:"copied_from"`
 }
+
+// WebhookRequest is who wants to be told of what. No agent is all, no status is
+// the final ones.
+type WebhookRequest struct {
+	URL         string   `json:"url"`
+	Description string   `json:"description,omitempty"`
+	Agents      []string `json:"agents,omitempty"`
+	Statuses    []string `json:"statuses,omitempty"`
+}
+
+// CreatedWebhook is a new webhook with the secret that signs what it is sent.
+type CreatedWebhook struct {
+	Webhook Webhook `json:"webhook"`
+	Secret  string  `json:"secret"`
+}
+
+// Webhook is who is told of executions' moves over HTTP.
+type Webhook struct {
+	ID          string     `json:"webhook_id"`
+	URL         string     `json:"url"`
+	Description string     `json:"description"`
+	Agents      []string   `json:"agents"`
+	Statuses    []string   `json:"statuses"`
+	CreatedAt   time.Time  `json:"created_at"`
+	CreatedBy   string     `json:"created_by"`
+	EndedAt     *time.Time `json:"ended_at"`
+	EndedReason *string    `json:"ended_reason"`
+	Waiting     int        `json:"waiting"`
+}
+
+// DeliveryPage is one page of deliveries; NextCursor is nil on the last one.
+type DeliveryPage struct {
+	Deliveries []Delivery `json:"deliveries"`
+	NextCursor *string    `json:"next_cursor"`
+}
+
+// Delivery is one move that a webhook is told of. State is waiting, delivered or
+// given_up.
+type Delivery struct {
+	ID          int64      `json:"delivery_id"`
+	ExecutionID string     `json:"execution_id"`
+	Agent       string     `json:"agent_name"`
+	Status      string     `json:"status"`
+	State       string     `json:"state"`
+	CreatedAt   time.Time  `json:"created_at"`
+	DueAt       *time.Time `json:"due_at"`
+	Tries       int        `json:"tries"`
+	DeliveredAt *time.Time `json:"delivered_at"`
+	Answer      *int       `json:"answer"`
+	Error       *string    `json:"error"`
+}

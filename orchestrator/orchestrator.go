@@ -51,10 +51,11 @@ const (
 
 // Orchestrator is one process of the service.
 type Orchestrator struct {
-	cfg      Config
-	store    *postgres.Store
-	reaper   *reaper
-	notifier *notifier
+	cfg       Config
+	store     *postgres.Store
+	reaper    *reaper
+	notifier  *notifier
+	deliverer *deliverer
 	// reads answers pollers together where they ask together.
 	reads    *batch.Batch[string, *postgres.Found]
 	versions *batch.Batch[string, string]
@@ -111,7 +112,8 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.watch = newWatch(store.Versions, cfg.Log)
 	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
 	o.stalls = newStalls(store, cfg.Log)
-	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, cfg.Log.With("component", "reaper"))
+	o.deliverer = newDeliverer(reaperStore, cfg.Log.With("component", "deliverer"))
+	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, o.deliverer.wake, cfg.Log.With("component", "reaper"))
 	o.notifier = &notifier{store: store, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}
 	sections := o.sections()
 	o.echo = o.routes(sections)
@@ -164,6 +166,7 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { o.reaper.run(loopCtx) })
 	loops.Go(func() { o.notifier.run(loopCtx) })
+	loops.Go(func() { o.deliverer.run(loopCtx) })
 
 	readCtx, stopReading := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopReading()

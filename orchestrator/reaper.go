@@ -18,10 +18,12 @@ type reaper struct {
 	log    *slog.Logger
 	guard  guard
 	cursor string
+	// deliver is told that a webhook's delivery is due.
+	deliver func()
 }
 
-func newReaper(store *postgres.Store, lease, every time.Duration, log *slog.Logger) *reaper {
-	return &reaper{store: store, lease: lease, every: every, log: log, guard: guard{lease: lease, maxGap: max(lease/3, 2*every)}}
+func newReaper(store *postgres.Store, lease, every time.Duration, deliver func(), log *slog.Logger) *reaper {
+	return &reaper{store: store, lease: lease, deliver: deliver, every: every, log: log, guard: guard{lease: lease, maxGap: max(lease/3, 2*every)}}
 }
 
 func (r *reaper) run(ctx context.Context) {
@@ -57,6 +59,9 @@ func (r *reaper) tick(ctx context.Context) error {
 	r.cursor = sweep.Cursor
 	r.guard.answered(time.Now(), sweep.Now)
 
+	if sweep.Delivering {
+		r.deliver()
+	}
 	due := sweep.Due
 	if r.guard.mayJudge(time.Now()) {
 		for _, suspect := range sweep.Lost {

@@ -75,6 +75,7 @@ type section struct {
 func (o *Orchestrator) sections() []section {
 	noExecution := map[int]string{http.StatusNotFound: "There is no such execution."}
 	noWorker := map[int]string{http.StatusNotFound: "There is no such worker."}
+	noWebhook := map[int]string{http.StatusNotFound: "There is no such webhook, or it has ended."}
 	return []section{
 		{"probes", "Who calls: supervisors and load balancers, without a token.", []operation{
 			{id: "getHealth", method: http.MethodGet, path: "/healthz", summary: "Whether the process answers.", does: answers(http.StatusOK, o.healthz)},
@@ -143,6 +144,18 @@ func (o *Orchestrator) sections() []section {
 			{id: "listWorkers", method: http.MethodGet, path: Prefix + "/workers", needs: Read, summary: "The worker processes.", does: answers(http.StatusOK, o.listWorkers)},
 			{id: "getDrainPlan", method: http.MethodGet, path: Prefix + "/workers/:id/drain-plan", needs: Read, summary: "What stopping a worker now would lose.", refuses: noWorker, does: answers(http.StatusOK, o.getDrainPlan)},
 			{id: "drainWorker", method: http.MethodPost, path: Prefix + "/workers/:id/drain", needs: Admin, logged: true, summary: "Ask a worker to stop at its next beat.", refuses: noWorker, does: answers(http.StatusAccepted, o.drainWorker)},
+		}},
+		{"webhooks", "Who calls: who wants to be told of executions' moves instead of polling. What is sent is under webhooks in openapi.json; it is signed as Standard Webhooks says (standardwebhooks.com).", []operation{
+			{
+				id: "createWebhook", method: http.MethodPost, path: Prefix + "/webhooks", needs: Admin, logged: true,
+				summary: "Subscribe a URL. The answer holds the secret that signs what is sent, this once.",
+				body:    webhookRequest{}, says: map[string]string{"Location": "Where the webhook is shown."},
+				does: answers(http.StatusCreated, o.createWebhook),
+			},
+			{id: "listWebhooks", method: http.MethodGet, path: Prefix + "/webhooks", needs: Admin, summary: "The webhooks, and the last hundred that have ended.", does: answers(http.StatusOK, o.listWebhooks)},
+			{id: "endWebhook", method: http.MethodDelete, path: Prefix + "/webhooks/:id", needs: Admin, logged: true, summary: "End a webhook: what waits is given up.", refuses: noWebhook, does: answers(http.StatusOK, o.endWebhook)},
+			{id: "listDeliveries", method: http.MethodGet, path: Prefix + "/webhooks/:id/deliveries", needs: Admin, summary: "What a webhook was told, or is to be, newest first, a page at a time.", query: pageParameters, refuses: noWebhook, does: answers(http.StatusOK, o.listDeliveries)},
+			{id: "redeliver", method: http.MethodPost, path: Prefix + "/webhooks/:id/deliveries/:delivery/retry", needs: Admin, logged: true, summary: "Send a delivery that waits or was given up now.", refuses: map[int]string{http.StatusNotFound: "There is no such delivery, it was made, or the webhook has ended."}, does: answers(http.StatusAccepted, o.redeliver)},
 		}},
 		{"documents", "Who calls: programmers. A browser may give the token as the password.", []operation{
 			{

@@ -33,6 +33,8 @@ type Sweep struct {
 	Probing bool
 	// Due says that an execution's due time has come.
 	Due bool
+	// Delivering says that a webhook's delivery is due.
+	Delivering bool
 	// Cursor is where the next sweep goes on looking for strays.
 	Cursor string
 }
@@ -75,6 +77,8 @@ func (s *Store) Sweep(ctx context.Context, lease time.Duration, cursor string) (
 			UNION ALL
 			(SELECT 'probe', agent, 0, 0, NULL FROM ciclo.pauses WHERE probe_after <= now() LIMIT 1)
 			UNION ALL
+			(SELECT 'delivery', '', 0, 0, NULL FROM ciclo.webhook_deliveries WHERE due_at <= now() LIMIT 1)
+			UNION ALL
 			SELECT 'stray', q.id, q.attempt, q.river_job_id, NULL
 			FROM queued q LEFT JOIN ciclo.river_job j ON j.id = q.river_job_id
 			WHERE j.id IS NULL OR `+fmt.Sprintf(strayCondition, "q", 2)+`
@@ -108,6 +112,8 @@ func (s *Store) Sweep(ctx context.Context, lease time.Duration, cursor string) (
 			sweep.Probing = true
 		case "due":
 			sweep.Due = true
+		case "delivery":
+			sweep.Delivering = true
 		}
 	}
 	if err := rows.Err(); err != nil {

@@ -100,6 +100,8 @@ func TestTheDatabaseRefuses(t *testing.T) {
 	b.run(running, w)
 	b.must(b.complete(b.run(final, w), `{}`))
 	b.must(b.PauseAgent(b.ctx, "test-noop", "for its notice"))
+	b.webhook([]string{}, execution.Started)
+	b.accept()
 	for name, sql := range map[string]string{
 		"an unknown status":                  `UPDATE ciclo.executions SET status = 'done' WHERE id = '` + started + `'`,
 		"started with a worker":              `UPDATE ciclo.executions SET worker_id = gen_random_uuid() WHERE id = '` + started + `'`,
@@ -136,6 +138,16 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		"a notice that says nothing":         `UPDATE ciclo.notices SET text = ''`,
 		"a notice sent that still waits":     `UPDATE ciclo.notices SET sent_at = now()`,
 		"a notice given up without a reason": `UPDATE ciclo.notices SET due_at = NULL`,
+		"a webhook to nowhere":               `UPDATE ciclo.webhooks SET url = 'ftp://firm.example'`,
+		"a webhook of no status":             `UPDATE ciclo.webhooks SET statuses = '{}'`,
+		"a webhook of an unknown status":     `UPDATE ciclo.webhooks SET statuses = '{done}'`,
+		"a webhook with a short secret":      `UPDATE ciclo.webhooks SET secret = 'x'`,
+		"a webhook that signs no more":       `UPDATE ciclo.webhooks SET secret = NULL`,
+		"an ended webhook with its secret":   `UPDATE ciclo.webhooks SET ended_at = now(), ended_reason = 'x'`,
+		"a delivery of no move":              `UPDATE ciclo.webhook_deliveries SET transition_id = 0`,
+		"a second delivery of one move":      `INSERT INTO ciclo.webhook_deliveries (webhook_id, transition_id) SELECT webhook_id, transition_id FROM ciclo.webhook_deliveries`,
+		"a delivery made that still waits":   `UPDATE ciclo.webhook_deliveries SET delivered_at = now()`,
+		"a delivery given up without reason": `UPDATE ciclo.webhook_deliveries SET due_at = NULL`,
 		"a worker whose concurrency is text": `UPDATE ciclo.workers SET concurrency = '"x"'`,
 	} {
 		b.exec(`INSERT INTO crm.clients (id) VALUES ('c') ON CONFLICT DO NOTHING`)
