@@ -137,11 +137,25 @@ const (
 
 var behindStatus = []string{checkVersion, checkWorkers, checkAgents, checkPaused, checkWaiting, checkStalled, checkFailures, checkAudit}
 
-// ask gives one question its time.
+// askAgain is after how long a question is asked again that came too soon.
+const askAgain = 500 * time.Millisecond
+
+// ask gives one question its time, in which it waits for the rate limit too.
 func (d *doctor) ask(ctx context.Context, question func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, d.step)
 	defer cancel()
-	return question(ctx)
+	for {
+		err := question(ctx)
+		var p *client.Problem
+		if !errors.As(err, &p) || p.Status != http.StatusTooManyRequests {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(askAgain):
+		}
+	}
 }
 
 func (d *doctor) askOrchestrator(ctx context.Context) {
@@ -243,8 +257,11 @@ func (d *doctor) grant(ctx context.Context, api *client.Client) {
 	} {
 		err := d.ask(ctx, probe.try)
 		var p *client.Problem
-		if err == nil || errors.As(err, &p) && p.Status == http.StatusNotFound {
+		switch {
+		case err == nil, errors.As(err, &p) && p.Status == http.StatusNotFound:
 			may += ", " + probe.may
+		case p == nil || p.Status != http.StatusForbidden:
+			may += ", perhaps " + probe.may
 		}
 	}
 	d.ok(checkGrant, "the token is known and may %s", may)

@@ -151,6 +151,9 @@ func (c runCommand) Run(ctx context.Context, g *Globals) error {
 	if err == nil && flags.file != "" {
 		parameters, err = parametersOf(ctx, flags.file, g.in)
 	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
 		fmt.Fprintln(g.err, "ciclo:", err)
 		return exit{ExitUsage}
