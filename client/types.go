@@ -32,6 +32,7 @@ type Execution struct {
 	ETAAt             *time.Time      `json:"eta_at"`
 	RequestedBy       *string         `json:"requested_by"`
 	RetryOf           *string         `json:"retry_of"`
+	CycleID           *string         `json:"cycle_id"`
 	Result            json.RawMessage `json:"result,omitempty"`
 	Error             *Error          `json:"error"`
 	Attempts          []Attempt       `json:"attempts,omitempty"`
@@ -161,6 +162,7 @@ type Page struct {
 // Status is how the whole system stands.
 type Status struct {
 	Version          string      `json:"version"`
+	Scheduling       bool        `json:"scheduling"`
 	Agents           []Agent     `json:"agents"`
 	Paused           []Pause     `json:"paused"`
 	Workers          []Worker    `json:"workers"`
@@ -178,6 +180,7 @@ type Agent struct {
 	Started                int             `json:"started"`
 	Running                int             `json:"running"`
 	QueueAgeSeconds        *float64        `json:"queue_age_seconds"`
+	NextRunAt              *time.Time      `json:"next_run_at"`
 	LastExecutionID        *string         `json:"last_execution_id"`
 	LastRunAt              *time.Time      `json:"last_run_at"`
 	LastStatus             *string         `json:"last_status"`

@@ -115,6 +115,7 @@ func (o *Orchestrator) filterParameters() []parameter {
 		{"status", "Those with one of these statuses.", &jsonschema.Schema{Type: "array", Items: reference("Status")}},
 		{"since", "Those accepted then or later.", instant},
 		{"until", "Those accepted before.", instant},
+		{"cycle", "Those of one cycle.", text},
 	}, pageParameters...)
 }
 
@@ -123,6 +124,15 @@ var pageParameters = []parameter{
 	{"limit", "How many a page.", &jsonschema.Schema{Type: "integer", Minimum: new(1.), Maximum: new(float64(maxLimit)), Default: json.RawMessage(strconv.Itoa(defaultLimit))}},
 	{"cursor", "The next_cursor of the page before.", text},
 }
+
+// cycleStatusSchema is of cycles' statuses, in a query.
+var cycleStatusSchema = func() *jsonschema.Schema {
+	all := []any{}
+	for _, s := range cycleStatuses {
+		all = append(all, s)
+	}
+	return &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "string", Enum: all}}
+}()
 
 // schemaNames are the types that the document names; others are written where
 // they are used.
@@ -166,6 +176,17 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[redelivery]():               "Redelivery",
 	reflect.TypeFor[webhookEvent]():             "WebhookEvent",
 	reflect.TypeFor[moved]():                    "Moved",
+	reflect.TypeFor[scheduleRequest]():          "ScheduleRequest",
+	reflect.TypeFor[shownSchedule]():            "Schedule",
+	reflect.TypeFor[schedules]():                "ScheduleList",
+	reflect.TypeFor[backfillRequest]():          "BackfillRequest",
+	reflect.TypeFor[backfilled]():               "Backfilled",
+	reflect.TypeFor[postgres.Slot]():            "Slot",
+	reflect.TypeFor[slots]():                    "SlotPage",
+	reflect.TypeFor[cycleRequest]():             "CycleRequest",
+	reflect.TypeFor[postgres.CycleAgent]():      "CycleAgent",
+	reflect.TypeFor[shownCycle]():               "Cycle",
+	reflect.TypeFor[cycles]():                   "CyclePage",
 	reflect.TypeFor[problem]():                  "Problem",
 	reflect.TypeFor[agents.FieldError]():        "FieldError",
 }

@@ -18,12 +18,13 @@ type reaper struct {
 	log    *slog.Logger
 	guard  guard
 	cursor string
-	// deliver is told that a webhook's delivery is due.
-	deliver func()
+	// deliver is told that a webhook's delivery is due, schedule that a slot is, or
+	// that a cycle may go on.
+	deliver, schedule func()
 }
 
-func newReaper(store *postgres.Store, lease, every time.Duration, deliver func(), log *slog.Logger) *reaper {
-	return &reaper{store: store, lease: lease, deliver: deliver, every: every, log: log, guard: guard{lease: lease, maxGap: max(lease/3, 2*every)}}
+func newReaper(store *postgres.Store, lease, every time.Duration, deliver, schedule func(), log *slog.Logger) *reaper {
+	return &reaper{store: store, lease: lease, deliver: deliver, schedule: schedule, every: every, log: log, guard: guard{lease: lease, maxGap: max(lease/3, 2*every)}}
 }
 
 func (r *reaper) run(ctx context.Context) {
@@ -61,6 +62,9 @@ func (r *reaper) tick(ctx context.Context) error {
 
 	if sweep.Delivering {
 		r.deliver()
+	}
+	if sweep.Scheduling {
+		r.schedule()
 	}
 	due := sweep.Due
 	if r.guard.mayJudge(time.Now()) {

@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -149,9 +148,15 @@ func (o *Orchestrator) listDeliveries(c echo.Context) (deliveries, error) {
 	if err != nil {
 		return deliveries{}, err
 	}
-	before, limit, err := readDeliveriesPage(c.QueryParams())
+	limit, cursor, err := readPage(c.QueryParams())
 	if err != nil {
 		return deliveries{}, err
+	}
+	var before int64
+	if cursor != "" {
+		if before, err = strconv.ParseInt(cursor, 10, 64); err != nil || before < 1 {
+			return deliveries{}, invalid(agents.FieldError{Field: "cursor", Detail: "is not one that a list gave"})
+		}
 	}
 	list, err := o.store.Deliveries(c.Request().Context(), id, before, limit+1)
 	if err != nil {
@@ -164,29 +169,6 @@ func (o *Orchestrator) listDeliveries(c echo.Context) (deliveries, error) {
 		page.NextCursor = &cursor
 	}
 	return page, nil
-}
-
-// readDeliveriesPage reads a page's query and collects all that is wrong with it.
-func readDeliveriesPage(query url.Values) (before int64, limit int, err error) {
-	if err := onlyQuery(query, "limit", "cursor"); err != nil {
-		return 0, 0, err
-	}
-	var wrong []agents.FieldError
-	limit = defaultLimit
-	if texts, given := query["limit"]; given {
-		if limit, err = strconv.Atoi(texts[0]); err != nil || len(texts) > 1 || limit < 1 || limit > maxLimit {
-			wrong = append(wrong, agents.FieldError{Field: "limit", Detail: fmt.Sprintf("must be given once, in 1..%d", maxLimit)})
-		}
-	}
-	if texts, given := query["cursor"]; given {
-		if before, err = strconv.ParseInt(texts[0], 10, 64); err != nil || len(texts) > 1 || before < 1 {
-			wrong = append(wrong, agents.FieldError{Field: "cursor", Detail: "is not one that a list gave"})
-		}
-	}
-	if len(wrong) > 0 {
-		return 0, 0, invalid(wrong...)
-	}
-	return before, limit, nil
 }
 
 func (o *Orchestrator) redeliver(c echo.Context) (redelivery, error) {

@@ -53,6 +53,8 @@ type commands struct {
 	Audit      auditCommand      `cmd:"" help:"Check the invariants; the exit code is 1 where one is broken."`
 	Doctor     doctorCommand     `cmd:"" help:"Say what is wrong here, and what to do next; exit 0 where nothing is."`
 	Token      tokenCommand      `cmd:"" help:"Make, list and end API tokens, in the database of DATABASE_URL."`
+	Schedules  schedulesCommand  `cmd:"" help:"Show and change when agents run."`
+	Cycles     cyclesCommand     `cmd:"" help:"Show what schedules opened, and why agents ran or did not."`
 	Webhooks   webhooksCommand   `cmd:"" help:"Tell other systems of executions' moves over HTTP."`
 	Health     healthCommand     `cmd:"" help:"Ask the orchestrator whether it is ready; exit 0 or 1, without a token."`
 	Completion completionCommand `cmd:"" help:"Print a script that completes this command in a shell."`
@@ -75,6 +77,11 @@ type Globals struct {
 type exit struct{ code int }
 
 func (e exit) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+// usageError is what was asked for wrongly: nothing was done.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
 
 // Main runs one command and returns the exit code.
 func Main(args []string, out, errOut io.Writer) int {
@@ -108,13 +115,14 @@ func Main(args []string, out, errOut io.Writer) int {
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	err = kctx.Run(&c.Globals)
 	var e exit
+	var u usageError
 	var p *client.Problem
 	switch {
 	case err == nil:
 		return ExitCompleted
 	case errors.As(err, &e):
 		return e.code
-	case errors.As(err, &p) && (p.Status == 422 || p.Status == 400):
+	case errors.As(err, &u), errors.As(err, &p) && (p.Status == 422 || p.Status == 400):
 		fmt.Fprintln(errOut, "ciclo:", err)
 		return ExitUsage
 	default:

@@ -48,6 +48,9 @@ func placesIn(root *kong.Node) []place {
 	var visit func(path string, node *kong.Node) place
 	visit = func(path string, node *kong.Node) place {
 		p := place{path: path, help: brief(node.Help), flags: flagsOf(node)}
+		if d := node.DefaultCmd; d != nil && d.Tag.Default == "withargs" {
+			p.flags = flagsOf(d)
+		}
 		for _, argument := range node.Positional {
 			p.values = append(p.values, valuesOf(argument)...)
 		}

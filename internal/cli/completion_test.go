@@ -43,18 +43,20 @@ var completions = map[string]struct {
 	words     []string
 	want, not []string
 }{
-	"the commands":              {[]string{""}, []string{"run", "doctor", "agents", "token", "webhooks", "completion"}, []string{"create", "--json"}},
-	"a command begun":           {[]string{"com"}, []string{"completion"}, []string{"run"}},
-	"a command in a command":    {[]string{"token", ""}, []string{"create", "list", "revoke"}, []string{"run"}},
-	"and begun":                 {[]string{"token", "rev"}, []string{"revoke"}, []string{"create"}},
-	"a command's flags":         {[]string{"list", "--"}, []string{"--status", "--cursor", "--json", "--url", "--help"}, []string{"--scope", "run"}},
-	"flags that run reads":      {[]string{"run", "client-value-predictor", "--f"}, []string{"--follow", "--from-file"}, []string{"--wait"}},
-	"a flag's values":           {[]string{"token", "create", "crm", "--scope", ""}, []string{"read", "run", "approve", "admin"}, []string{"create"}},
-	"a flag's values, begun":    {[]string{"token", "create", "--scope", "a"}, []string{"approve", "admin"}, []string{"read"}},
-	"an argument's values":      {[]string{"completion", ""}, []string{"bash", "zsh", "fish"}, nil},
-	"after a flag with a value": {[]string{"--url", "run", "token", "c"}, []string{"create"}, []string{"run"}},
-	"after flags of no value":   {[]string{"--json", "import", ""}, []string{"payments"}, []string{"run"}},
-	"an agent's name":           {[]string{"pause", "cl"}, nil, []string{"run", "--reason"}},
+	"the commands":                {[]string{""}, []string{"run", "doctor", "agents", "token", "webhooks", "completion"}, []string{"create", "--json"}},
+	"a command begun":             {[]string{"com"}, []string{"completion"}, []string{"run"}},
+	"a command in a command":      {[]string{"token", ""}, []string{"create", "list", "revoke"}, []string{"run"}},
+	"and begun":                   {[]string{"token", "rev"}, []string{"revoke"}, []string{"create"}},
+	"a command's flags":           {[]string{"list", "--"}, []string{"--status", "--cursor", "--json", "--url", "--help"}, []string{"--scope", "run"}},
+	"flags that run reads":        {[]string{"run", "client-value-predictor", "--f"}, []string{"--follow", "--from-file"}, []string{"--wait"}},
+	"a flag's values":             {[]string{"token", "create", "crm", "--scope", ""}, []string{"read", "run", "approve", "admin"}, []string{"create"}},
+	"a flag's values, begun":      {[]string{"token", "create", "--scope", "a"}, []string{"approve", "admin"}, []string{"read"}},
+	"an argument's values":        {[]string{"completion", ""}, []string{"bash", "zsh", "fish"}, nil},
+	"after a flag with a value":   {[]string{"--url", "run", "token", "c"}, []string{"create"}, []string{"run"}},
+	"after flags of no value":     {[]string{"--json", "import", ""}, []string{"payments"}, []string{"run"}},
+	"a default command's flags":   {[]string{"cycles", "--s"}, []string{"--schedule", "--status"}, nil},
+	"values that are the default": {[]string{"schedules", "create", "x", "--overlap", ""}, []string{"skip", "queue", "cancel"}, nil},
+	"an agent's name":             {[]string{"pause", "cl"}, nil, []string{"run", "--reason"}},
 }
 
 func checkCompletions(t *testing.T, complete func(words []string) []string) {

@@ -119,23 +119,24 @@ func (d *doctor) unknown(why string, checks ...string) {
 // The checks, in their order. Those from checkWorkers on are of what GET /status
 // and its fellows say.
 const (
-	checkAddress  = "address"
-	checkToken    = "token"
-	checkHealth   = "health"
-	checkReady    = "ready"
-	checkGrant    = "grant"
-	checkVersion  = "version"
-	checkWorkers  = "workers"
-	checkAgents   = "agents"
-	checkPaused   = "paused"
-	checkWaiting  = "waiting"
-	checkStalled  = "stalled"
-	checkFailures = "failures"
-	checkAudit    = "audit"
-	checkDatabase = "database"
+	checkAddress   = "address"
+	checkToken     = "token"
+	checkHealth    = "health"
+	checkReady     = "ready"
+	checkGrant     = "grant"
+	checkVersion   = "version"
+	checkWorkers   = "workers"
+	checkAgents    = "agents"
+	checkPaused    = "paused"
+	checkSchedules = "schedules"
+	checkWaiting   = "waiting"
+	checkStalled   = "stalled"
+	checkFailures  = "failures"
+	checkAudit     = "audit"
+	checkDatabase  = "database"
 )
 
-var behindStatus = []string{checkVersion, checkWorkers, checkAgents, checkPaused, checkWaiting, checkStalled, checkFailures, checkAudit}
+var behindStatus = []string{checkVersion, checkWorkers, checkAgents, checkPaused, checkWaiting, checkSchedules, checkStalled, checkFailures, checkAudit}
 
 // askAgain is after how long a question is asked again that came too soon.
 const askAgain = 500 * time.Millisecond
@@ -277,6 +278,7 @@ func (d *doctor) status(ctx context.Context, api *client.Client, s client.Status
 	for _, check := range statusChecks(s) {
 		d.add(check)
 	}
+	d.schedules(ctx, api, s.Scheduling)
 	d.stalled(ctx, api)
 	for _, check := range failures(s.Agents) {
 		d.add(check)

@@ -119,6 +119,36 @@ func orOK(found []finding, check, format string, args ...any) []finding {
 	return []finding{{check, ok, fmt.Sprintf(format, args...), ""}}
 }
 
+// schedules looks for those that fire nothing. opens is whether this orchestrator
+// opens cycles; another one may.
+func (d *doctor) schedules(ctx context.Context, api *client.Client, opens bool) {
+	var all []client.Schedule
+	err := d.ask(ctx, func(ctx context.Context) (err error) {
+		all, err = api.Schedules(ctx)
+		return err
+	})
+	if err != nil {
+		d.problem(checkSchedules, "ciclo schedules", "the schedules can't be had: %s", why(err))
+		return
+	}
+	var found []finding
+	for _, s := range all {
+		switch {
+		case s.Broken != nil:
+			found = append(found, finding{checkSchedules, problem, fmt.Sprintf("%s is broken: %s", s.Name, *s.Broken), "ciclo schedules change " + s.Name + " --from-file FILE"})
+		case s.PausedAt != nil:
+			found = append(found, finding{checkSchedules, problem, fmt.Sprintf("%s is paused since %s: %s", s.Name, s.PausedAt.UTC().Format(time.RFC3339), text(s.PausedReason)), "ciclo schedules resume " + s.Name})
+		}
+	}
+	by := ""
+	if !opens {
+		by = "; this orchestrator opens no cycles"
+	}
+	for _, f := range orOK(found, checkSchedules, "none of %d schedules is broken or paused%s", len(all), by) {
+		d.add(f)
+	}
+}
+
 // stalled looks for running executions that don't move.
 func (d *doctor) stalled(ctx context.Context, api *client.Client) {
 	query := url.Values{"status": {"running"}, "limit": {"200"}}

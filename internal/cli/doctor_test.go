@@ -43,14 +43,14 @@ func hang(_ http.ResponseWriter, r *http.Request) {
 func well() route {
 	const api = "/api/autonomous-agents"
 	return route{
-		"/healthz":                    say(200, `{"status": "ok"}`),
-		"/readyz":                     say(200, `{"status": "ready"}`),
-		api + "/status":               say(200, statusAs()),
-		api + "/executions":           say(200, `{"executions": [{"execution_id": "a_1", "stalled": false}], "next_cursor": null}`),
-		api + "/executions/-/retry":   say(404, `{"type": "urn:ciclo:execution-unknown", "status": 404}`),
-		api + "/webhooks":             say(200, `{"webhooks": []}`),
-		api + "/audit":                say(200, `{"violations": 0, "findings": [{"invariant": "i", "count": 0, "checked": true}]}`),
-		"/everything/that/is/unknown": nil,
+		"/healthz":                  say(200, `{"status": "ok"}`),
+		"/readyz":                   say(200, `{"status": "ready"}`),
+		api + "/status":             say(200, statusAs()),
+		api + "/executions":         say(200, `{"executions": [{"execution_id": "a_1", "stalled": false}], "next_cursor": null}`),
+		api + "/executions/-/retry": say(404, `{"type": "urn:ciclo:execution-unknown", "status": 404}`),
+		api + "/webhooks":           say(200, `{"webhooks": []}`),
+		api + "/audit":              say(200, `{"violations": 0, "findings": [{"invariant": "i", "count": 0, "checked": true}]}`),
+		api + "/schedules":          say(200, `{"schedules": [{"name": "nightly"}]}`),
 	}
 }
 
@@ -138,6 +138,8 @@ func TestDoctorFinds(t *testing.T) {
 		"a wait":                    {status(`"queue_age_seconds": null`, `"queue_age_seconds": 301`), []string{checkWaiting}, "more than 5m0s"},
 		"a wait that is usual":      {status(`"queue_age_seconds": null`, `"queue_age_seconds": 299`), nil, ""},
 		"a wait of nothing typical": {status(`"queue_age_seconds": null`, `"queue_age_seconds": 61`, `"typical_duration_seconds": 100`, `"typical_duration_seconds": null`), []string{checkWaiting}, "1m1s"},
+		"a paused schedule":         {route{api + "/schedules": say(200, `{"schedules": [{"name": "nightly", "paused_at": "2026-01-01T00:00:00Z"}]}`)}, []string{checkSchedules}, `"ciclo schedules resume nightly"`},
+		"a broken schedule":         {route{api + "/schedules": say(200, `{"schedules": [{"name": "nightly", "broken": "no zone Mars"}]}`)}, []string{checkSchedules}, "no zone Mars"},
 		"failures":                  {status(`"success_rate": 1`, `"success_rate": 0.5`), []string{checkFailures}, "50 %"},
 		"no agents":                 {status(`[{"id": "a", "started": 0, "queue_age_seconds": null, "success_rate": 1, "typical_duration_seconds": 100}]`, `[]`), nil, ""},
 		"a stalled execution":       {route{api + "/executions": say(200, `{"executions": [{"execution_id": "a_7", "stalled": true}]}`)}, []string{checkStalled}, "ciclo status a_7"},
@@ -226,7 +228,7 @@ func TestDoctorMeetsAnotherServer(t *testing.T) {
 			}
 			// The same where all but what follows the status is.
 			routes := well()
-			for _, path := range []string{"/executions", "/executions/-/retry", "/webhooks", "/audit"} {
+			for _, path := range []string{"/schedules", "/executions", "/executions/-/retry", "/webhooks", "/audit"} {
 				routes[api+path] = handle
 			}
 			if _, out, code = examine(t, "--url", serve(t, routes), "--token", "t"); code != ExitFailed {

@@ -155,8 +155,7 @@ func (c runCommand) Run(ctx context.Context, g *Globals) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		fmt.Fprintln(g.err, "ciclo:", err)
-		return exit{ExitUsage}
+		return usageError{err}
 	}
 	g.JSON = g.JSON || flags.json
 	api, err := g.client()

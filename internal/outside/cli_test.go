@@ -81,7 +81,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("healthy, but %s is %+v", check, f)
 		}
 	}
-	if len(found) != 14 || !strings.Contains(found["database"].Detail, "schema version") || !strings.Contains(found["grant"].Detail, "administer") {
+	if len(found) != 15 || !strings.Contains(found["database"].Detail, "schema version") || !strings.Contains(found["grant"].Detail, "administer") {
 		t.Errorf("the checks are %+v", found)
 	}
 
@@ -96,6 +96,18 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(said)
 	}
 	check("healthy again")
+
+	if _, said, code := c.ciclo("schedules", "create", "nightly", "--cron", "0 4 * * *", "--agent", "test-noop"); code != 0 {
+		t.Fatal(said)
+	}
+	check("a schedule")
+	if _, said, code := c.ciclo("schedules", "pause", "nightly", "--reason", "holidays"); code != 0 {
+		t.Fatal(said)
+	}
+	pause = check("a paused schedule", "schedules")["schedules"]
+	if _, said, code := c.ciclo(strings.Fields(pause.Next)[1:]...); code != 0 || !strings.Contains(pause.Detail, "holidays") {
+		t.Fatal(pause, said)
+	}
 
 	worker.signal(syscall.SIGKILL)
 	eventually(t, 20*time.Second, "the killed worker is lost", func() bool {
@@ -226,6 +238,23 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "token", "token", "create", "grafana", "--scope", "read")
 	do(0, "tokens", "token", "list")
 	do(0, "revoked", "token", "revoke", "grafana")
+	schedule := c.file("schedule.json", `{"agents": ["test-noop"]}`)
+	do(0, "next_slots", "schedules", "create", "nightly", "--cron", "0 4 * * *", "--from-file", schedule)
+	do(0, "schedules", "schedules", "list")
+	do(0, "next_slots", "schedules", "change", "nightly", "--from-file", schedule)
+	do(0, "next_slots", "schedules", "pause", "nightly")
+	do(0, "next_slots", "schedules", "resume", "nightly")
+	do(0, "queued", "schedules", "backfill", "nightly", "--from", time.Now().UTC().Add(-time.Hour).Format(time.RFC3339))
+	do(0, "slots", "schedules", "slots", "nightly")
+	opened := do(0, "cycle_id", "schedules", "run", "nightly")
+	cycle, isID := opened["cycle_id"].(string)
+	if !isID {
+		t.Fatalf("no cycle: %v", opened)
+	}
+	do(0, "cycles", "cycles")
+	do(0, "cycles", "cycles", "list")
+	do(0, "cycle_id", "cycles", "show", cycle)
+	do(0, "cycle_id", "cycles", "cancel", do(0, "cycle_id", "cycles", "open", "test-slow")["cycle_id"].(string))
 	webhook, isObject := do(0, "secret", "webhooks", "create", receiver.URL)["webhook"].(map[string]any)
 	hook, isID := webhook["webhook_id"].(string)
 	if !isObject || !isID {

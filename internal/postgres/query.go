@@ -141,6 +141,7 @@ func (s *Store) Versions(ctx context.Context, ids []string) (map[string]string, 
 type Filter struct {
 	Agent    string
 	Statuses []execution.Status
+	Cycle    string
 	// Since and Until bound started_at: since inclusive, until exclusive.
 	Since, Until time.Time
 	// Before is the position after which the page begins, newest first.
@@ -170,6 +171,9 @@ func (s *Store) List(ctx context.Context, f Filter) ([]execution.Execution, erro
 	}
 	if len(f.Statuses) > 0 {
 		add("e.status = ANY (?)", f.Statuses)
+	}
+	if f.Cycle != "" {
+		add("e.cycle_id = ?", f.Cycle)
 	}
 	if !f.Since.IsZero() {
 		add("e.started_at >= ?", f.Since)
