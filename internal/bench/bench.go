@@ -34,7 +34,7 @@ type plan struct {
 
 var (
 	fullPlan  = plan{repeats: 5, warm: time.Second, closed: 4 * time.Second, open: 4 * time.Second, jobs: 5_000, samples: 50, settle: 12 * time.Second, window: 30 * time.Second, rounds: 5, pages: 400}
-	quickPlan = plan{repeats: 1, warm: 300 * time.Millisecond, closed: time.Second, open: time.Second, jobs: 1_000, samples: 15, settle: 11 * time.Second, window: 8 * time.Second, rounds: 1, pages: 200}
+	quickPlan = plan{repeats: 1, warm: 300 * time.Millisecond, closed: time.Second, open: time.Second, jobs: 1_000, samples: 15, settle: 11 * time.Second, window: 8 * time.Second, rounds: 1, pages: 500}
 )
 
 const (

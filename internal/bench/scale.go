@@ -119,8 +119,8 @@ func (p scalePage) addresses(ctx context.Context, client *client, side *api) ([]
 		for name, values := range p.query {
 			query[name] = values
 		}
-		// In the first nine tenths of the year there is a full page before it, of all kinds.
-		at := time.Now().Add(-time.Duration((0.1 + 0.4*rand.Float64()) * float64(365*24*time.Hour)))
+		// Before it lies a full page of all kinds, of the rare ones too.
+		at := time.Now().Add(-time.Duration((0.1 + 0.35*rand.Float64()) * float64(365*24*time.Hour)))
 		if p.window {
 			query.Set("until", at.Format(time.RFC3339))
 			query.Set("since", at.AddDate(0, 0, -60).Format(time.RFC3339))
