@@ -108,7 +108,7 @@ func New(cfg Config) (*Orchestrator, error) {
 		}
 		return versions, err
 	})
-	o.watch = newWatch(store.Versions, cfg.Log)
+	o.watch = newWatch(store, cfg.Log)
 	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
 	o.stalls = newStalls(store, cfg.Log)
 	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, cfg.Log.With("component", "reaper"))
