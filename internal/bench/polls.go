@@ -67,7 +67,7 @@ func (b *bench) polls(ctx context.Context) (_ []figure, err error) {
 	sides := []func(context.Context, int) error{poll(bare, "/executions/"), poll(ours, path), unchanged}
 	rates, p50, p99 := make([]series, len(sides)), make([]series, len(sides)), make([]series, len(sides))
 	calm50, calm99 := make([]series, len(sides)), make([]series, len(sides))
-	var memory series
+	var memory [2]series
 	for range b.plan.repeats {
 		for i, do := range sides {
 			times, err := closedTimes(ctx, pollers, b.plan.warm, b.plan.closed, do)
@@ -77,7 +77,9 @@ func (b *bench) polls(ctx context.Context) (_ []figure, err error) {
 			rates[i] = append(rates[i], float64(len(times))/b.plan.closed.Seconds())
 			p50[i], p99[i] = append(p50[i], percentile(times, 50)), append(p99[i], percentile(times, 99))
 		}
-		memory = append(memory, residentMB(ours.Process))
+		for i, a := range []*api{bare, ours} {
+			memory[i] = append(memory[i], residentMB(a.Process))
+		}
 		for i, do := range sides {
 			times, err := openLoop(ctx, pollEvery/pollers, b.plan.warm, b.plan.open/2, do)
 			if err != nil {
@@ -97,7 +99,7 @@ func (b *bench) polls(ctx context.Context) (_ []figure, err error) {
 		beside("polled by 1000 clients once a second each, p99", "ms", calm99[0], calm99[1]),
 		beside("the same with If-None-Match, p50", "ms", calm50[0], calm50[2]),
 		beside("the same with If-None-Match, p99", "ms", calm99[0], calm99[2]),
-		{Name: "resident memory, orchestrator, polled by 1000 clients", Unit: "MB", Ours: memory},
+		beside("resident memory, polled by 1000 clients", "MB", memory[0], memory[1]),
 	}, nil
 }
 

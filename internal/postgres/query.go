@@ -174,12 +174,16 @@ func (s *Store) List(ctx context.Context, f Filter) ([]execution.Execution, erro
 		args = append(args, v)
 		return "$" + strconv.Itoa(len(args))
 	}
+	// Agent and bounds are hidden from the planner (OFFSET 0, SELECT): where it sees
+	// them it thinks the page cheaper than without, and plans each anew, which takes
+	// longer than to read it.
+	bound := func(v any, kind string) string { return `(SELECT ` + arg(v) + `::` + kind + `)` }
 	var where []string
 	from, merged := `ciclo.executions e`, f.Agent != "" || len(f.Statuses) > 0
 	if merged {
 		agents := eachAgent
 		if f.Agent != "" {
-			agents = `(SELECT ` + arg(f.Agent) + `::text AS agent)`
+			agents = `(SELECT ` + arg(f.Agent) + `::text AS agent OFFSET 0)`
 		}
 		statuses := f.Statuses
 		if len(statuses) == 0 {
@@ -196,13 +200,13 @@ func (s *Store) List(ctx context.Context, f Filter) ([]execution.Execution, erro
 		where = append(where, `e.agent = agents.agent`, `e.status = statuses.status`)
 	}
 	if !f.Since.IsZero() {
-		where = append(where, `e.started_at >= `+arg(f.Since))
+		where = append(where, `e.started_at >= `+bound(f.Since, `timestamptz`))
 	}
 	if !f.Until.IsZero() {
-		where = append(where, `e.started_at < `+arg(f.Until))
+		where = append(where, `e.started_at < `+bound(f.Until, `timestamptz`))
 	}
 	if f.Before.ID != "" {
-		where = append(where, `(e.started_at, e.id) < (`+arg(f.Before.StartedAt)+`, `+arg(f.Before.ID)+`)`)
+		where = append(where, `(e.started_at, e.id) < (`+bound(f.Before.StartedAt, `timestamptz`)+`, `+bound(f.Before.ID, `text`)+`)`)
 	}
 	// The limit is no parameter: Postgres would take it for a tenth of all, and plan
 	// each page anew.
