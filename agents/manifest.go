@@ -54,10 +54,27 @@ type Manifest struct {
 	} `json:"breaker"`
 	// Effects is the class of its effects on the outside world: none, messages, pull_request.
 	Effects string `json:"effects"`
-	// Schedule is when it runs by default, as a cron expression in the firm's zone.
+	// Schedule is when it runs by default, as a cron expression in the firm's zone;
+	// empty is never.
 	Schedule string `json:"schedule"`
+	// Heavy work stays out of business hours where a cycle plans it.
+	Heavy bool `json:"heavy"`
+	// Needs are the agents that must be over before it begins, where they are in the
+	// same cycle. What isn't there is no need.
+	Needs []Need `json:"needs"`
+	// DueParameter is the parameter, a date, that is set to the slot's day where a
+	// slot of the past is made up for; empty is none.
+	DueParameter string `json:"due_parameter"`
 
 	schema parameterSchema
+}
+
+// Need is another agent that must be over before one begins.
+type Need struct {
+	Agent string `json:"agent"`
+	// IfFailed is what happens where the other did not complete: skip, also where it
+	// is empty, run, or wait.
+	IfFailed string `json:"if_failed"`
 }
 
 // Timeout bounds one attempt.
@@ -110,7 +127,8 @@ func Load(fsys fs.FS) (Catalogue, error) {
 	return NewCatalogue(c...)
 }
 
-// NewCatalogue checks that names and id prefixes are each there once.
+// NewCatalogue checks that names and id prefixes are each there once, and that no
+// agent needs itself.
 func NewCatalogue(manifests ...*Manifest) (Catalogue, error) {
 	c := slices.Clone(manifests)
 	slices.SortFunc(c, func(a, b *Manifest) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
@@ -124,13 +142,32 @@ func NewCatalogue(manifests ...*Manifest) (Catalogue, error) {
 		}
 		prefixes[m.IDPrefix] = m.Name
 	}
+	for _, m := range c {
+		if Catalogue(c).reaches(m, m.Name, len(c)) {
+			return nil, fmt.Errorf("agent %s needs itself, by others", m.Name)
+		}
+	}
 	return c, nil
+}
+
+// reaches reports whether an agent needs another within so many hops.
+func (c Catalogue) reaches(from *Manifest, to string, hops int) bool {
+	for _, n := range from.Needs {
+		if n.Agent == to {
+			return true
+		}
+		if next := c.Find(n.Agent); next != nil && hops > 0 && c.reaches(next, to, hops-1) {
+			return true
+		}
+	}
+	return false
 }
 
 var (
 	namePattern   = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	prefixPattern = regexp.MustCompile(`^[a-z0-9_]{1,62}_$`)
 	effectClasses = []string{"none", "messages", "pull_request"}
+	ifFailed      = []string{"", "skip", "run", "wait"}
 )
 
 // ParseManifest reads one manifest; unknown fields and values out of range are errors.
@@ -176,10 +213,18 @@ func ParseManifest(text []byte) (*Manifest, error) {
 	if !slices.Contains(effectClasses, m.Effects) {
 		wrong("effects %q is not one of %v", m.Effects, effectClasses)
 	}
+	for _, n := range m.Needs {
+		if !namePattern.MatchString(n.Agent) || n.Agent == m.Name || !slices.Contains(ifFailed, n.IfFailed) {
+			wrong("needs %v: it must name another agent, and if_failed skip, run or wait", n)
+		}
+	}
 	schema, err := compileParameters(m.Parameters)
 	if err != nil {
 		wrong("parameters: %w", err)
 	}
 	m.schema = schema
+	if _, known := schema.types[m.DueParameter]; m.DueParameter != "" && !known {
+		wrong("due_parameter %q is none of its parameters", m.DueParameter)
+	}
 	return &m, errors.Join(problems...)
 }

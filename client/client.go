@@ -297,3 +297,30 @@ func readProblem(resp *http.Response) error {
 	}
 	return p
 }
+
+// CreateWebhook subscribes a URL. The answer holds the secret, this once.
+func (c *Client) CreateWebhook(ctx context.Context, request WebhookRequest) (CreatedWebhook, error) {
+	return answer[CreatedWebhook](ctx, c, http.MethodPost, "/webhooks", nil, request)
+}
+
+// Webhooks lists the webhooks, and the last hundred that have ended.
+func (c *Client) Webhooks(ctx context.Context) ([]Webhook, error) {
+	all, err := answer[struct{ Webhooks []Webhook }](ctx, c, http.MethodGet, "/webhooks", nil, nil)
+	return all.Webhooks, err
+}
+
+// EndWebhook ends a webhook.
+func (c *Client) EndWebhook(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodDelete, "/webhooks/"+url.PathEscape(id), nil, nil, nil)
+}
+
+// Deliveries returns a page of what a webhook was told, newest first. The query is
+// the API's: cursor, limit.
+func (c *Client) Deliveries(ctx context.Context, webhook string, query url.Values) (DeliveryPage, error) {
+	return answer[DeliveryPage](ctx, c, http.MethodGet, "/webhooks/"+url.PathEscape(webhook)+"/deliveries", query, nil)
+}
+
+// Redeliver sends a delivery that waits or was given up now.
+func (c *Client) Redeliver(ctx context.Context, webhook string, delivery int64) error {
+	return c.call(ctx, http.MethodPost, fmt.Sprintf("/webhooks/%s/deliveries/%d/retry", url.PathEscape(webhook), delivery), nil, nil, nil)
+}

@@ -32,6 +32,7 @@ type Execution struct {
 	ETAAt             *time.Time      `json:"eta_at"`
 	RequestedBy       *string         `json:"requested_by"`
 	RetryOf           *string         `json:"retry_of"`
+	CycleID           *string         `json:"cycle_id"`
 	Result            json.RawMessage `json:"result,omitempty"`
 	Error             *Error          `json:"error"`
 	Attempts          []Attempt       `json:"attempts,omitempty"`
@@ -161,6 +162,7 @@ type Page struct {
 // Status is how the whole system stands.
 type Status struct {
 	Version          string      `json:"version"`
+	Scheduling       bool        `json:"scheduling"`
 	Agents           []Agent     `json:"agents"`
 	Paused           []Pause     `json:"paused"`
 	Workers          []Worker    `json:"workers"`
@@ -176,6 +178,7 @@ type Agent struct {
 	Started                int        `json:"started"`
 	Running                int        `json:"running"`
 	QueueAgeSeconds        *float64   `json:"queue_age_seconds"`
+	NextRunAt              *time.Time `json:"next_run_at"`
 	LastExecutionID        *string    `json:"last_execution_id"`
 	LastRunAt              *time.Time `json:"last_run_at"`
 	LastStatus             *string    `json:"last_status"`
@@ -208,4 +211,55 @@ type Step struct {
 	DurationSeconds float64   `json:"duration_seconds"`
 	OutputBytes     int       `json:"output_bytes"`
 	CopiedFrom      *string   `json:"copied_from"`
+}
+
+// WebhookRequest is who wants to be told of what. No agent is all, no status is
+// the final ones.
+type WebhookRequest struct {
+	URL         string   `json:"url"`
+	Description string   `json:"description,omitempty"`
+	Agents      []string `json:"agents,omitempty"`
+	Statuses    []string `json:"statuses,omitempty"`
+}
+
+// CreatedWebhook is a new webhook with the secret that signs what it is sent.
+type CreatedWebhook struct {
+	Webhook Webhook `json:"webhook"`
+	Secret  string  `json:"secret"`
+}
+
+// Webhook is who is told of executions' moves over HTTP.
+type Webhook struct {
+	ID          string     `json:"webhook_id"`
+	URL         string     `json:"url"`
+	Description string     `json:"description"`
+	Agents      []string   `json:"agents"`
+	Statuses    []string   `json:"statuses"`
+	CreatedAt   time.Time  `json:"created_at"`
+	CreatedBy   string     `json:"created_by"`
+	EndedAt     *time.Time `json:"ended_at"`
+	EndedReason *string    `json:"ended_reason"`
+	Waiting     int        `json:"waiting"`
+}
+
+// DeliveryPage is one page of deliveries; NextCursor is nil on the last one.
+type DeliveryPage struct {
+	Deliveries []Delivery `json:"deliveries"`
+	NextCursor *string    `json:"next_cursor"`
+}
+
+// Delivery is one move that a webhook is told of. State is waiting, delivered or
+// given_up.
+type Delivery struct {
+	ID          int64      `json:"delivery_id"`
+	ExecutionID string     `json:"execution_id"`
+	Agent       string     `json:"agent_name"`
+	Status      string     `json:"status"`
+	State       string     `json:"state"`
+	CreatedAt   time.Time  `json:"created_at"`
+	DueAt       *time.Time `json:"due_at"`
+	Tries       int        `json:"tries"`
+	DeliveredAt *time.Time `json:"delivered_at"`
+	Answer      *int       `json:"answer"`
+	Error       *string    `json:"error"`
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/notice"
+	"github.com/nuzantara/ciclo/internal/schedule"
 	"github.com/nuzantara/ciclo/internal/service"
 )
 
@@ -22,6 +23,9 @@ type Command struct {
 	ReapEvery time.Duration `env:"CICLO_REAP_EVERY" default:"1s" help:"Time between two looks for lost workers and due executions."`
 
 	RateLimit float64 `env:"CICLO_RATE_LIMIT" default:"0" help:"Requests a second that each token may make; 0 is no limit."`
+
+	Zone               string `env:"CICLO_ZONE" default:"UTC" help:"The firm's time zone, such as Asia/Makassar: of default schedules and of business hours."`
+	EnableOrchestrator bool   `env:"ENABLE_ORCHESTRATOR" default:"true" negatable:"" help:"Open cycles; without it this process answers the API alone."`
 
 	NoticeWebhook     string `env:"CICLO_NOTICE_WEBHOOK" help:"URL that notices to the operator are posted to as JSON."`
 	NoticeWebhookFile string `env:"CICLO_NOTICE_WEBHOOK_FILE" help:"File that holds that URL."`
@@ -56,7 +60,12 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 		return err
 	}
 	defer reaperPool.Close()
+	zone, err := schedule.Zone(c.Zone)
+	if err != nil {
+		return fmt.Errorf("CICLO_ZONE: %w", err)
+	}
 	o, err := New(Config{
+		Zone: zone, NoScheduling: !c.EnableOrchestrator,
 		Pool: pool, ReaperPool: reaperPool, Catalogue: catalogue, Token: token, RateLimit: c.RateLimit,
 		Lease: c.Lease, ReapEvery: c.ReapEvery, Notices: notices, Version: service.Version(), Log: log,
 	})

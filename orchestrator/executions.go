@@ -208,6 +208,9 @@ func (o *Orchestrator) readFilter(query url.Values) (postgres.Filter, error) {
 		}
 		f.Statuses = append(f.Statuses, status)
 	}
+	if f.Cycle = query.Get("cycle"); f.Cycle != "" && !execution.ValidID(f.Cycle) {
+		refuse("cycle", "%q is no id of a cycle", f.Cycle)
+	}
 	f.Since, f.Until = instant("since"), instant("until")
 	if text := query.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -223,7 +226,7 @@ func (o *Orchestrator) readFilter(query url.Values) (postgres.Filter, error) {
 		}
 		f.Before = position
 	}
-	if err := onlyQuery(query, "agent", "status", "since", "until", "limit", "cursor"); err != nil {
+	if err := onlyQuery(query, "agent", "status", "since", "until", "cycle", "limit", "cursor"); err != nil {
 		wrong = append(wrong, err.(*problem).Fields...) //nolint:errorlint // onlyQuery returns nothing else
 	}
 	for name, values := range query {

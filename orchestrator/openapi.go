@@ -32,6 +32,7 @@ type (
 		Servers    []documentServer                    `json:"servers"`
 		Tags       []documentTag                       `json:"tags"`
 		Paths      map[string]map[string]*documentCall `json:"paths"`
+		Webhooks   map[string]map[string]*documentCall `json:"webhooks"`
 		Components documentComponents                  `json:"components"`
 	}
 	documentInfo struct {
@@ -109,50 +110,85 @@ func (o *Orchestrator) filterParameters() []parameter {
 	for _, m := range o.cfg.Catalogue {
 		names = append(names, m.Name)
 	}
-	return []parameter{
+	return append([]parameter{
 		{"agent", "Those of one agent.", &jsonschema.Schema{Type: "string", Enum: names}},
 		{"status", "Those with one of these statuses.", &jsonschema.Schema{Type: "array", Items: reference("Status")}},
 		{"since", "Those accepted then or later.", instant},
 		{"until", "Those accepted before.", instant},
-		{"limit", "How many a page.", &jsonschema.Schema{Type: "integer", Minimum: new(1.), Maximum: new(float64(maxLimit)), Default: json.RawMessage(strconv.Itoa(defaultLimit))}},
-		{"cursor", "The next_cursor of the page before.", text},
-	}
+		{"cycle", "Those of one cycle.", text},
+	}, pageParameters...)
 }
+
+// pageParameters are those of every list that is given in pages.
+var pageParameters = []parameter{
+	{"limit", "How many a page.", &jsonschema.Schema{Type: "integer", Minimum: new(1.), Maximum: new(float64(maxLimit)), Default: json.RawMessage(strconv.Itoa(defaultLimit))}},
+	{"cursor", "The next_cursor of the page before.", text},
+}
+
+// cycleStatusSchema is of cycles' statuses, in a query.
+var cycleStatusSchema = func() *jsonschema.Schema {
+	all := []any{}
+	for _, s := range cycleStatuses {
+		all = append(all, s)
+	}
+	return &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "string", Enum: all}}
+}()
 
 // schemaNames are the types that the document names; others are written where
 // they are used.
 var schemaNames = map[reflect.Type]string{
-	reflect.TypeFor[accepted]():             "Accepted",
-	reflect.TypeFor[shown]():                "Execution",
-	reflect.TypeFor[shownBriefly]():         "ExecutionBrief",
-	reflect.TypeFor[page]():                 "ExecutionPage",
-	reflect.TypeFor[execution.Status]():     "Status",
-	reflect.TypeFor[execution.Progress]():   "Progress",
-	reflect.TypeFor[execution.Error]():      "Error",
-	reflect.TypeFor[execution.Attempt]():    "Attempt",
-	reflect.TypeFor[execution.Transition](): "Transition",
-	reflect.TypeFor[postgres.Step]():        "Step",
-	reflect.TypeFor[postgres.Effect]():      "Effect",
-	reflect.TypeFor[postgres.Worker]():      "Worker",
-	reflect.TypeFor[postgres.Pause]():       "Pause",
-	reflect.TypeFor[postgres.Finding]():     "Finding",
-	reflect.TypeFor[postgres.DrainLine]():   "DrainLine",
-	reflect.TypeFor[agentStatus]():          "AgentStatus",
-	reflect.TypeFor[status]():               "SystemStatus",
-	reflect.TypeFor[auditReport]():          "AuditReport",
-	reflect.TypeFor[retryRequest]():         "RetryRequest",
-	reflect.TypeFor[pauseRequest]():         "PauseRequest",
-	reflect.TypeFor[health]():               "Health",
-	reflect.TypeFor[transitions]():          "TransitionList",
-	reflect.TypeFor[attempts]():             "AttemptList",
-	reflect.TypeFor[steps]():                "StepList",
-	reflect.TypeFor[effects]():              "EffectList",
-	reflect.TypeFor[workers]():              "WorkerList",
-	reflect.TypeFor[paused]():               "PauseList",
-	reflect.TypeFor[drainPlan]():            "DrainPlan",
-	reflect.TypeFor[draining]():             "Draining",
-	reflect.TypeFor[problem]():              "Problem",
-	reflect.TypeFor[agents.FieldError]():    "FieldError",
+	reflect.TypeFor[accepted]():                 "Accepted",
+	reflect.TypeFor[shown]():                    "Execution",
+	reflect.TypeFor[shownBriefly]():             "ExecutionBrief",
+	reflect.TypeFor[page]():                     "ExecutionPage",
+	reflect.TypeFor[execution.Status]():         "Status",
+	reflect.TypeFor[execution.Progress]():       "Progress",
+	reflect.TypeFor[execution.Error]():          "Error",
+	reflect.TypeFor[execution.Attempt]():        "Attempt",
+	reflect.TypeFor[execution.Transition]():     "Transition",
+	reflect.TypeFor[postgres.Step]():            "Step",
+	reflect.TypeFor[postgres.Effect]():          "Effect",
+	reflect.TypeFor[postgres.Worker]():          "Worker",
+	reflect.TypeFor[postgres.Pause]():           "Pause",
+	reflect.TypeFor[postgres.Finding]():         "Finding",
+	reflect.TypeFor[postgres.DrainLine]():       "DrainLine",
+	reflect.TypeFor[agentStatus]():              "AgentStatus",
+	reflect.TypeFor[status]():                   "SystemStatus",
+	reflect.TypeFor[auditReport]():              "AuditReport",
+	reflect.TypeFor[retryRequest]():             "RetryRequest",
+	reflect.TypeFor[pauseRequest]():             "PauseRequest",
+	reflect.TypeFor[health]():                   "Health",
+	reflect.TypeFor[transitions]():              "TransitionList",
+	reflect.TypeFor[attempts]():                 "AttemptList",
+	reflect.TypeFor[steps]():                    "StepList",
+	reflect.TypeFor[effects]():                  "EffectList",
+	reflect.TypeFor[workers]():                  "WorkerList",
+	reflect.TypeFor[paused]():                   "PauseList",
+	reflect.TypeFor[drainPlan]():                "DrainPlan",
+	reflect.TypeFor[draining]():                 "Draining",
+	reflect.TypeFor[webhookRequest]():           "WebhookRequest",
+	reflect.TypeFor[postgres.Webhook]():         "Webhook",
+	reflect.TypeFor[createdWebhook]():           "CreatedWebhook",
+	reflect.TypeFor[endedWebhook]():             "EndedWebhook",
+	reflect.TypeFor[webhooks]():                 "WebhookList",
+	reflect.TypeFor[postgres.WebhookDelivery](): "Delivery",
+	reflect.TypeFor[deliveries]():               "DeliveryPage",
+	reflect.TypeFor[redelivery]():               "Redelivery",
+	reflect.TypeFor[webhookEvent]():             "WebhookEvent",
+	reflect.TypeFor[moved]():                    "Moved",
+	reflect.TypeFor[scheduleRequest]():          "ScheduleRequest",
+	reflect.TypeFor[shownSchedule]():            "Schedule",
+	reflect.TypeFor[schedules]():                "ScheduleList",
+	reflect.TypeFor[backfillRequest]():          "BackfillRequest",
+	reflect.TypeFor[backfilled]():               "Backfilled",
+	reflect.TypeFor[postgres.Slot]():            "Slot",
+	reflect.TypeFor[slots]():                    "SlotPage",
+	reflect.TypeFor[cycleRequest]():             "CycleRequest",
+	reflect.TypeFor[postgres.CycleAgent]():      "CycleAgent",
+	reflect.TypeFor[shownCycle]():               "Cycle",
+	reflect.TypeFor[cycles]():                   "CyclePage",
+	reflect.TypeFor[problem]():                  "Problem",
+	reflect.TypeFor[agents.FieldError]():        "FieldError",
 }
 
 func reference(name string) *jsonschema.Schema {
@@ -260,6 +296,14 @@ func (o *Orchestrator) describe(sections []section) (*document, error) {
 			d.add(path, op.method, call)
 		}
 	}
+	d.Webhooks = map[string]map[string]*documentCall{"moved": {"post": {
+		ID: "moved", Tags: []string{"webhooks"}, Security: []map[string][]string{},
+		Summary: "What a subscribed URL is sent, with the headers webhook-id, webhook-timestamp and webhook-signature. " +
+			"An answer of 2xx takes it; after any other it comes again, with the same webhook-id, for three days; 410 ends the webhook. " +
+			"Deliveries may arrive out of order, and, rarely, twice.",
+		Body:      &documentBody{Required: true, Content: map[string]documentMedia{echo.MIMEApplicationJSON: {reference("WebhookEvent")}}},
+		Responses: map[string]*documentAnswer{"2XX": {Description: "Taken."}},
+	}}}
 	return d, nil
 }
 

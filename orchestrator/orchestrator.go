@@ -19,6 +19,7 @@ import (
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/batch"
 	"github.com/nuzantara/ciclo/internal/notice"
+	"github.com/nuzantara/ciclo/internal/plan"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -37,6 +38,10 @@ type Config struct {
 	Lease time.Duration
 	// ReapEvery is the time between two sweeps.
 	ReapEvery time.Duration
+	// Zone is the firm's: of default schedules and business hours. Nil is UTC.
+	Zone *time.Location
+	// NoScheduling leaves slots and cycles to other orchestrators.
+	NoScheduling bool
 	// Notices are the ways to the operator; none is the log.
 	Notices []notice.Channel
 	Version string
@@ -51,10 +56,12 @@ const (
 
 // Orchestrator is one process of the service.
 type Orchestrator struct {
-	cfg      Config
-	store    *postgres.Store
-	reaper   *reaper
-	notifier *notifier
+	cfg       Config
+	store     *postgres.Store
+	reaper    *reaper
+	notifier  *notifier
+	deliverer *deliverer
+	scheduler *scheduler
 	// reads answers pollers together where they ask together.
 	reads    *batch.Batch[string, *postgres.Found]
 	versions *batch.Batch[string, string]
@@ -77,6 +84,9 @@ func New(cfg Config) (*Orchestrator, error) {
 	}
 	if cfg.ReapEvery <= 0 {
 		cfg.ReapEvery = DefaultReapEvery
+	}
+	if cfg.Zone == nil {
+		cfg.Zone = time.UTC
 	}
 	if len(cfg.Notices) == 0 {
 		cfg.Notices = []notice.Channel{notice.Log{Logger: cfg.Log}}
@@ -111,7 +121,12 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.watch = newWatch(store, cfg.Log)
 	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
 	o.stalls = newStalls(store, cfg.Log)
-	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, cfg.Log.With("component", "reaper"))
+	o.scheduler = &scheduler{
+		store: store, catalogue: cfg.Catalogue, planner: plan.Rules{}, zone: cfg.Zone, log: cfg.Log.With("component", "scheduler"),
+		accept: o.acceptance, off: cfg.NoScheduling, due: make(chan struct{}, 1),
+	}
+	o.deliverer = newDeliverer(store, cfg.Log.With("component", "deliverer"))
+	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, o.deliverer.wake, o.scheduler.wake, cfg.Log.With("component", "reaper"))
 	o.notifier = &notifier{store: store, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}
 	sections := o.sections()
 	o.echo = o.routes(sections)
@@ -164,6 +179,8 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { o.reaper.run(loopCtx) })
 	loops.Go(func() { o.notifier.run(loopCtx) })
+	loops.Go(func() { o.deliverer.run(loopCtx) })
+	loops.Go(func() { o.scheduler.run(loopCtx) })
 
 	readCtx, stopReading := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopReading()

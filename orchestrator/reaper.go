@@ -18,32 +18,19 @@ type reaper struct {
 	log    *slog.Logger
 	guard  guard
 	cursor string
+	// deliver is told that a webhook's delivery is due, schedule that a slot is, or
+	// that a cycle may go on.
+	deliver, schedule func()
 }
 
-func newReaper(store *postgres.Store, lease, every time.Duration, log *slog.Logger) *reaper {
-	return &reaper{store: store, lease: lease, every: every, log: log, guard: guard{lease: lease, maxGap: max(lease/3, 2*every)}}
+func newReaper(store *postgres.Store, lease, every time.Duration, deliver, schedule func(), log *slog.Logger) *reaper {
+	return &reaper{store: store, lease: lease, deliver: deliver, schedule: schedule, every: every, log: log, guard: guard{lease: lease, maxGap: max(lease/3, 2*every)}}
 }
 
 func (r *reaper) run(ctx context.Context) {
-	ticker := time.NewTicker(r.every)
-	defer ticker.Stop()
-	silent := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := r.tick(ctx)
-		if err != nil && ctx.Err() == nil && !silent {
-			silent = true
-			r.log.Warn("the reaper can't look; it judges nobody until the database has answered for a whole lease", "error", err)
-		}
-		if err == nil && silent {
-			silent = false
-			r.log.Info("the reaper sees the database again")
-		}
-	}
+	wait, stop := every(ctx, r.every)
+	defer stop()
+	loop(ctx, r.log, "the reaper can't look; it judges nobody until the database has answered for a whole lease", "the reaper sees the database again", wait, r.tick)
 }
 
 // tick looks once and acts on what it sees.
@@ -57,6 +44,12 @@ func (r *reaper) tick(ctx context.Context) error {
 	r.cursor = sweep.Cursor
 	r.guard.answered(time.Now(), sweep.Now)
 
+	if sweep.Delivering {
+		r.deliver()
+	}
+	if sweep.Scheduling {
+		r.schedule()
+	}
 	due := sweep.Due
 	if r.guard.mayJudge(time.Now()) {
 		for _, suspect := range sweep.Lost {

@@ -75,6 +75,9 @@ type section struct {
 func (o *Orchestrator) sections() []section {
 	noExecution := map[int]string{http.StatusNotFound: "There is no such execution."}
 	noWorker := map[int]string{http.StatusNotFound: "There is no such worker."}
+	noSchedule := map[int]string{http.StatusNotFound: "There is no such schedule."}
+	noCycle := map[int]string{http.StatusNotFound: "There is no such cycle."}
+	noWebhook := map[int]string{http.StatusNotFound: "There is no such webhook, or it has ended."}
 	return []section{
 		{"probes", "Who calls: supervisors and load balancers, without a token.", []operation{
 			{id: "getHealth", method: http.MethodGet, path: "/healthz", summary: "Whether the process answers.", does: answers(http.StatusOK, o.healthz)},
@@ -143,6 +146,56 @@ func (o *Orchestrator) sections() []section {
 			{id: "listWorkers", method: http.MethodGet, path: Prefix + "/workers", needs: Read, summary: "The worker processes.", does: answers(http.StatusOK, o.listWorkers)},
 			{id: "getDrainPlan", method: http.MethodGet, path: Prefix + "/workers/:id/drain-plan", needs: Read, summary: "What stopping a worker now would lose.", refuses: noWorker, does: answers(http.StatusOK, o.getDrainPlan)},
 			{id: "drainWorker", method: http.MethodPost, path: Prefix + "/workers/:id/drain", needs: Admin, logged: true, summary: "Ask a worker to stop at its next beat.", refuses: noWorker, does: answers(http.StatusAccepted, o.drainWorker)},
+		}},
+		{"schedules", "Who calls: who decides when agents run.", []operation{
+			{id: "listSchedules", method: http.MethodGet, path: Prefix + "/schedules", needs: Read, summary: "The schedules, with their next slots.", does: answers(http.StatusOK, o.listSchedules)},
+			{
+				id: "createSchedule", method: http.MethodPost, path: Prefix + "/schedules", needs: Admin, logged: true, summary: "Make a schedule.",
+				body: scheduleRequest{}, does: answers(http.StatusCreated, o.createSchedule), refuses: map[int]string{http.StatusConflict: "One of the name exists."},
+			},
+			{id: "getSchedule", method: http.MethodGet, path: Prefix + "/schedules/:name", needs: Read, summary: "One schedule.", refuses: noSchedule, does: answers(http.StatusOK, o.getSchedule)},
+			{
+				id: "changeSchedule", method: http.MethodPatch, path: Prefix + "/schedules/:name", needs: Admin, logged: true,
+				summary: "Change what is given of a schedule. Where that is its rule, what comes is decided by the new one from now on.",
+				body:    scheduleRequest{}, refuses: noSchedule, does: answers(http.StatusOK, o.changeSchedule),
+			},
+			{id: "pauseSchedule", method: http.MethodPost, path: Prefix + "/schedules/:name/pause", needs: Admin, logged: true, summary: "Skip the schedule's slots for now.", body: pauseRequest{}, refuses: noSchedule, does: answers(http.StatusOK, o.pauseSchedule)},
+			{
+				id: "resumeSchedule", method: http.MethodPost, path: Prefix + "/schedules/:name/resume", needs: Admin, logged: true, summary: "End a schedule's pause.",
+				refuses: map[int]string{http.StatusNotFound: "There is no such schedule.", http.StatusConflict: "It is not paused."}, does: answers(http.StatusOK, o.resumeSchedule),
+			},
+			{id: "runSchedule", method: http.MethodPost, path: Prefix + "/schedules/:name/run", needs: Run, logged: true, summary: "Open a cycle of the schedule now.", refuses: noSchedule, does: answers(http.StatusAccepted, o.runSchedule)},
+			{
+				id: "backfillSchedule", method: http.MethodPost, path: Prefix + "/schedules/:name/backfill", needs: Admin, logged: true,
+				summary: "Run the slots of a past window, one after another; those that were run before are not run again. Agents with a due_parameter are given the slot's day.",
+				body:    backfillRequest{}, refuses: noSchedule, does: answers(http.StatusAccepted, o.backfill),
+			},
+			{id: "listSlots", method: http.MethodGet, path: Prefix + "/schedules/:name/slots", needs: Read, summary: "What became of a schedule's slots, newest first, a page at a time.", query: pageParameters, refuses: noSchedule, does: answers(http.StatusOK, o.listSlots)},
+		}},
+		{"cycles", "Who calls: who wants to know why an agent ran, or did not.", []operation{
+			{
+				id: "listCycles", method: http.MethodGet, path: Prefix + "/cycles", needs: Read, summary: "The cycles, newest first, a page at a time.",
+				query: append([]parameter{{"schedule", "Those of one schedule.", text}, {"status", "Those with one of these statuses.", cycleStatusSchema}}, pageParameters...),
+				does:  answers(http.StatusOK, o.listCycles),
+			},
+			{id: "openCycle", method: http.MethodPost, path: Prefix + "/cycles", needs: Run, logged: true, summary: "Open a cycle now.", body: cycleRequest{}, says: map[string]string{"Location": "Where the cycle is polled."}, does: answers(http.StatusAccepted, o.postCycle)},
+			{id: "getCycle", method: http.MethodGet, path: Prefix + "/cycles/:id", needs: Read, summary: "One cycle, with each agent's decision and its reason.", refuses: noCycle, does: answers(http.StatusOK, o.getCycle)},
+			{
+				id: "cancelCycle", method: http.MethodPost, path: Prefix + "/cycles/:id/cancel", needs: Run, logged: true, summary: "Cancel a cycle with what runs of it.",
+				refuses: map[int]string{http.StatusNotFound: "There is no such cycle.", http.StatusConflict: "It has ended otherwise."}, does: answers(http.StatusAccepted, o.cancelCycle),
+			},
+		}},
+		{"webhooks", "Who calls: who wants to be told of executions' moves instead of polling. What is sent is under webhooks in openapi.json; it is signed as Standard Webhooks says (standardwebhooks.com).", []operation{
+			{
+				id: "createWebhook", method: http.MethodPost, path: Prefix + "/webhooks", needs: Admin, logged: true,
+				summary: "Subscribe a URL. The answer holds the secret that signs what is sent, this once.",
+				body:    webhookRequest{}, says: map[string]string{"Location": "Where the webhook is shown."},
+				does: answers(http.StatusCreated, o.createWebhook),
+			},
+			{id: "listWebhooks", method: http.MethodGet, path: Prefix + "/webhooks", needs: Admin, summary: "The webhooks, and the last hundred that have ended.", does: answers(http.StatusOK, o.listWebhooks)},
+			{id: "endWebhook", method: http.MethodDelete, path: Prefix + "/webhooks/:id", needs: Admin, logged: true, summary: "End a webhook: what waits is given up.", refuses: noWebhook, does: answers(http.StatusOK, o.endWebhook)},
+			{id: "listDeliveries", method: http.MethodGet, path: Prefix + "/webhooks/:id/deliveries", needs: Admin, summary: "What a webhook was told, or is to be, newest first, a page at a time.", query: pageParameters, refuses: noWebhook, does: answers(http.StatusOK, o.listDeliveries)},
+			{id: "redeliver", method: http.MethodPost, path: Prefix + "/webhooks/:id/deliveries/:delivery/retry", needs: Admin, logged: true, summary: "Send a delivery that waits or was given up now.", refuses: map[int]string{http.StatusNotFound: "There is no such delivery, it was made, or the webhook has ended."}, does: answers(http.StatusAccepted, o.redeliver)},
 		}},
 		{"documents", "Who calls: programmers. A browser may give the token as the password.", []operation{
 			{

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -113,15 +114,22 @@ func (o *Orchestrator) postRetry(c echo.Context) (accepted, error) {
 // is left out changes nothing.
 func readJSON(c echo.Context, request any) error {
 	body, err := readBody(c)
-	if err != nil || len(body) == 0 {
+	if err != nil {
 		return err
 	}
-	if !json.Valid(body) {
+	return decodeJSON(body, request)
+}
+
+func decodeJSON(body []byte, request any) error {
+	switch {
+	case len(body) == 0:
+		return nil
+	case !json.Valid(body):
 		return errNotJSON
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	err = decoder.Decode(request)
+	err := decoder.Decode(request)
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &kind) && kind.Field != "":
@@ -151,11 +159,10 @@ func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postg
 		}
 	}
 	ctx := c.Request().Context()
-	a.Agent, a.IDPrefix, a.Tries, a.TimeoutSeconds = manifest.Name, manifest.IDPrefix, manifest.Tries, manifest.TimeoutSeconds
-	a.Priority, a.DeadlineSeconds, a.SingleFlight = manifest.Priority, manifest.DeadlineSeconds, manifest.SingleFlight
-	a.StallSeconds = o.stalls.seconds(ctx, manifest, time.Now())
-	a.RequestedBy = granted(c).name
-	e, err := o.store.Accept(ctx, a)
+	of := o.acceptance(ctx, manifest)
+	of.Parameters, of.Reason, of.Retry, of.Key, of.RequestHash = a.Parameters, a.Reason, a.Retry, a.Key, a.RequestHash
+	of.RequestedBy = granted(c).name
+	e, err := o.store.Accept(ctx, of)
 	if err != nil {
 		return accepted{}, err
 	}
@@ -173,6 +180,14 @@ func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postg
 		Parameters:  e.Parameters,
 		RetryOf:     e.RetryOf,
 	}, nil
+}
+
+// acceptance is what the manifest says of an execution.
+func (o *Orchestrator) acceptance(ctx context.Context, m *agents.Manifest) postgres.Acceptance {
+	return postgres.Acceptance{
+		Agent: m.Name, IDPrefix: m.IDPrefix, Tries: m.Tries, TimeoutSeconds: m.TimeoutSeconds, Priority: m.Priority,
+		DeadlineSeconds: m.DeadlineSeconds, SingleFlight: m.SingleFlight, StallSeconds: o.stalls.seconds(ctx, m, time.Now()),
+	}
 }
 
 // readBody reads a request's body. What is wrong with it is the client's.

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -13,6 +14,7 @@ import (
 // status is how the whole system stands.
 type status struct {
 	Version          string            `json:"version"`
+	Scheduling       bool              `json:"scheduling" jsonschema:"Whether this orchestrator opens cycles (ENABLE_ORCHESTRATOR)."`
 	Agents           []agentStatus     `json:"agents"`
 	Paused           []postgres.Pause  `json:"paused"`
 	Workers          []postgres.Worker `json:"workers"`
@@ -29,11 +31,23 @@ type agentStatus struct {
 	Started                int               `json:"started"`
 	Running                int               `json:"running"`
 	QueueAgeSeconds        *float64          `json:"queue_age_seconds" jsonschema:"The age of the oldest that waits."`
+	NextRunAt              *time.Time        `json:"next_run_at" jsonschema:"Its next slot in a schedule that names it; null where there is none."`
 	LastExecutionID        *string           `json:"last_execution_id"`
 	LastRunAt              *time.Time        `json:"last_run_at"`
 	LastStatus             *execution.Status `json:"last_status"`
 	SuccessRate            *float64          `json:"success_rate" jsonschema:"Of its last hundred final executions."`
 	TypicalDurationSeconds *float64          `json:"typical_duration_seconds" jsonschema:"The median of its last hundred final executions."`
+}
+
+// nextRun is the first slot to come of the schedules that name an agent.
+func nextRun(all []postgres.Schedule, agent string) *time.Time {
+	var first *time.Time
+	for _, n := range all {
+		if slices.Contains(n.Agents, agent) && n.PausedAt == nil && n.NextDueAt != nil && (first == nil || n.NextDueAt.Before(*first)) {
+			first = n.NextDueAt
+		}
+	}
+	return first
 }
 
 const recentExecutions = 10
@@ -43,7 +57,11 @@ func (o *Orchestrator) getStatus(c echo.Context) (status, error) {
 		return status{}, err
 	}
 	ctx := c.Request().Context()
-	s := status{Version: o.cfg.Version, Agents: []agentStatus{}, RecentExecutions: []shownBriefly{}}
+	s := status{Version: o.cfg.Version, Scheduling: !o.cfg.NoScheduling, Agents: []agentStatus{}, RecentExecutions: []shownBriefly{}}
+	all, err := o.store.Schedules(ctx)
+	if err != nil {
+		return s, err
+	}
 	for _, manifest := range o.cfg.Catalogue {
 		activity, err := o.store.Activity(ctx, manifest.Name)
 		if err != nil {
@@ -54,12 +72,12 @@ func (o *Orchestrator) getStatus(c echo.Context) (status, error) {
 			Started: activity.Started, Running: activity.Running, QueueAgeSeconds: activity.OldestQueuedSeconds,
 			SuccessRate: activity.SuccessRate, TypicalDurationSeconds: activity.TypicalSeconds,
 		}
+		a.NextRunAt = nextRun(all, manifest.Name)
 		if last := activity.Last; last != nil {
 			a.LastExecutionID, a.LastRunAt, a.LastStatus = &last.ID, &last.StartedAt, &last.Status
 		}
 		s.Agents = append(s.Agents, a)
 	}
-	var err error
 	if s.Paused, err = o.store.Pauses(ctx); err != nil {
 		return s, err
 	}

@@ -33,25 +33,28 @@ const (
 type commands struct {
 	Globals
 
-	Dev     devCommand       `cmd:"" help:"Run everything on this machine: a database of its own, the orchestrator, two workers."`
-	Migrate migrateCommand   `cmd:"" help:"Bring the database of DATABASE_URL to this version's schema."`
-	Import  importCommand    `cmd:"" help:"Take a file into the source tables."`
-	Run     runCommand       `cmd:"" help:"Run an agent."`
-	Status  statusCommand    `cmd:"" help:"Show how the system, or one execution, stands."`
-	List    listCommand      `cmd:"" help:"List executions, newest first."`
-	Watch   watchCommand     `cmd:"" help:"Follow an execution to its end, and show its result."`
-	Events  eventsCommand    `cmd:"" help:"Print an execution's transitions, steps and progress as they happen."`
-	Cancel  cancelCommand    `cmd:"" help:"Ask for an execution's end."`
-	Retry   retryCommand     `cmd:"" help:"Run an execution that has ended once more, as a new one."`
-	Steps   stepsCommand     `cmd:"" help:"Show the steps that an execution has finished."`
-	Effects effectsCommand   `cmd:"" help:"Show what an execution did to the outside world."`
-	Pause   pauseCommand     `cmd:"" help:"Let nobody run an agent for now."`
-	Resume  resumeCommand    `cmd:"" help:"End an agent's pause."`
-	Drain   drainCommand     `cmd:"" help:"Stop a worker, saying first what that loses."`
-	Audit   auditCommand     `cmd:"" help:"Check the invariants; the exit code is 1 where one is broken."`
-	Token   tokenCommand     `cmd:"" help:"Make, list and end API tokens, in the database of DATABASE_URL."`
-	Health  healthCommand    `cmd:"" help:"Ask the orchestrator whether it is ready; exit 0 or 1, without a token."`
-	Version kong.VersionFlag `help:"Print the version."`
+	Dev       devCommand       `cmd:"" help:"Run everything on this machine: a database of its own, the orchestrator, two workers."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring the database of DATABASE_URL to this version's schema."`
+	Import    importCommand    `cmd:"" help:"Take a file into the source tables."`
+	Run       runCommand       `cmd:"" help:"Run an agent."`
+	Status    statusCommand    `cmd:"" help:"Show how the system, or one execution, stands."`
+	List      listCommand      `cmd:"" help:"List executions, newest first."`
+	Watch     watchCommand     `cmd:"" help:"Follow an execution to its end, and show its result."`
+	Events    eventsCommand    `cmd:"" help:"Print an execution's transitions, steps and progress as they happen."`
+	Cancel    cancelCommand    `cmd:"" help:"Ask for an execution's end."`
+	Retry     retryCommand     `cmd:"" help:"Run an execution that has ended once more, as a new one."`
+	Steps     stepsCommand     `cmd:"" help:"Show the steps that an execution has finished."`
+	Effects   effectsCommand   `cmd:"" help:"Show what an execution did to the outside world."`
+	Pause     pauseCommand     `cmd:"" help:"Let nobody run an agent for now."`
+	Resume    resumeCommand    `cmd:"" help:"End an agent's pause."`
+	Drain     drainCommand     `cmd:"" help:"Stop a worker, saying first what that loses."`
+	Audit     auditCommand     `cmd:"" help:"Check the invariants; the exit code is 1 where one is broken."`
+	Token     tokenCommand     `cmd:"" help:"Make, list and end API tokens, in the database of DATABASE_URL."`
+	Schedules schedulesCommand `cmd:"" help:"Show and change when agents run."`
+	Cycles    cyclesCommand    `cmd:"" help:"Show what schedules opened, and why agents ran or did not."`
+	Webhooks  webhooksCommand  `cmd:"" help:"Tell other systems of executions' moves over HTTP."`
+	Health    healthCommand    `cmd:"" help:"Ask the orchestrator whether it is ready; exit 0 or 1, without a token."`
+	Version   kong.VersionFlag `help:"Print the version."`
 }
 
 // Globals are every command's flags.

@@ -32,6 +32,7 @@ type Execution struct {
 	Error       *Error          `json:"error"`
 	RequestedBy *string         `json:"requested_by" jsonschema:"The name of the API token that asked for it."`
 	RetryOf     *string         `json:"retry_of" jsonschema:"The execution that it is another try of."`
+	CycleID     *string         `json:"cycle_id" jsonschema:"The cycle that opened it."`
 }
 
 // Progress is how far the present attempt says it is.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net"
 	"net/http"
 	"os"
@@ -38,7 +39,12 @@ func TestMain(m *testing.M) {
 
 // build compiles the shipped programs, and those with the test agents, once.
 var build = sync.OnceValues(func() (dir string, err error) {
-	dir = filepath.Join(os.TempDir(), fmt.Sprintf("ciclo-outside-%d", os.Getuid()))
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	// Another checkout has programs of its own.
+	dir = filepath.Join(os.TempDir(), fmt.Sprintf("ciclo-outside-%d-%08x", os.Getuid(), crc32.ChecksumIEEE([]byte(here))))
 	for out, packages := range map[string][]string{
 		"":     {"cmd/orchestrator", "cmd/worker", "cmd/ciclo"},
 		"test": {"internal/testagents/orchestrator", "internal/testagents/worker"},

@@ -43,6 +43,8 @@ type Acceptance struct {
 	SingleFlight bool
 	// RequestedBy is the name of the token that asked; empty where nobody did.
 	RequestedBy string
+	// CycleID is the cycle that opens it; empty where none does.
+	CycleID string
 }
 
 // Retry is what a new execution takes over from an old one, which is final.
@@ -156,7 +158,15 @@ const (
 		  AND intended_at < coalesce((SELECT started_at FROM ciclo.steps WHERE execution_id = $2 AND name = $3), 'infinity')`
 )
 
-func (s *Store) insert(ctx context.Context, a Acceptance) (execution.Execution, error) {
+func (s *Store) insert(ctx context.Context, a Acceptance) (e execution.Execution, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		e, err = s.insertTx(ctx, tx, a)
+		return err
+	})
+	return e, err
+}
+
+func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, a Acceptance) (execution.Execution, error) {
 	e := execution.Execution{ID: execution.NewID(a.IDPrefix, time.Now()), Agent: a.Agent, Status: execution.Started, Tries: a.Tries}
 	if a.Retry.Of != "" {
 		e.RetryOf = &a.Retry.Of
@@ -164,26 +174,26 @@ func (s *Store) insert(ctx context.Context, a Acceptance) (execution.Execution, 
 	if a.RequestedBy != "" {
 		e.RequestedBy = &a.RequestedBy
 	}
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		job, err := s.river.InsertTx(ctx, tx, queue.Args{ExecutionID: e.ID}, queue.InsertOpts(a.Agent, a.Priority))
-		if err != nil {
-			return fmt.Errorf("insert River job: %w", err)
-		}
-		var all pgx.Batch
-		all.Queue(`
-			INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds,
-			                              idempotency_key, request_hash, single_flight, requested_by, origin, retry_of)
-			VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), nullif($10, ''), $11, $12, nullif($13, ''), coalesce(nullif($14, ''), 'request'), nullif($15, ''))
-			RETURNING parameters, started_at, deadline_at`,
-			e.ID, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.DeadlineSeconds, a.StallSeconds,
-			a.Key, a.RequestHash, a.SingleFlight, a.RequestedBy, a.Origin, a.Retry.Of).
-			QueryRow(func(row pgx.Row) error { return row.Scan(&e.Parameters, &e.StartedAt, &e.DeadlineAt) })
-		all.Queue(`INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason) VALUES ($1, 'started', 0, $2)`, e.ID, a.Reason)
-		if a.Retry.Reuse {
-			all.Queue(reuseSteps, e.ID, a.Retry.Of, a.Retry.FromStep)
-			all.Queue(reuseEffects, e.ID, a.Retry.Of, a.Retry.FromStep)
-		}
-		return tx.SendBatch(ctx, &all).Close()
-	})
-	return e, err
+	if a.CycleID != "" {
+		e.CycleID = &a.CycleID
+	}
+	job, err := s.river.InsertTx(ctx, tx, queue.Args{ExecutionID: e.ID}, queue.InsertOpts(a.Agent, a.Priority))
+	if err != nil {
+		return e, fmt.Errorf("insert River job: %w", err)
+	}
+	var all pgx.Batch
+	all.Queue(`
+		INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds,
+		                              idempotency_key, request_hash, single_flight, requested_by, origin, retry_of, cycle_id)
+		VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), nullif($10, ''), $11, $12, nullif($13, ''), coalesce(nullif($14, ''), 'request'), nullif($15, ''), nullif($16, ''))
+		RETURNING parameters, started_at, deadline_at`,
+		e.ID, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.DeadlineSeconds, a.StallSeconds,
+		a.Key, a.RequestHash, a.SingleFlight, a.RequestedBy, a.Origin, a.Retry.Of, a.CycleID).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&e.Parameters, &e.StartedAt, &e.DeadlineAt) })
+	all.Queue(`INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason) VALUES ($1, 'started', 0, $2)`, e.ID, a.Reason)
+	if a.Retry.Reuse {
+		all.Queue(reuseSteps, e.ID, a.Retry.Of, a.Retry.FromStep)
+		all.Queue(reuseEffects, e.ID, a.Retry.Of, a.Retry.FromStep)
+	}
+	return e, tx.SendBatch(ctx, &all).Close()
 }

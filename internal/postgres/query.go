@@ -141,6 +141,7 @@ func (s *Store) Versions(ctx context.Context, ids []string) (map[string]string, 
 type Filter struct {
 	Agent    string
 	Statuses []execution.Status
+	Cycle    string
 	// Since and Until bound started_at: since inclusive, until exclusive.
 	Since, Until time.Time
 	// Before is the position after which the page begins, newest first.
@@ -179,7 +180,16 @@ func (s *Store) List(ctx context.Context, f Filter) ([]execution.Execution, erro
 	// longer than to read it.
 	bound := func(v any, kind string) string { return `(SELECT ` + arg(v) + `::` + kind + `)` }
 	var where []string
-	from, merged := `ciclo.executions e`, f.Agent != "" || len(f.Statuses) > 0
+	from, merged := `ciclo.executions e`, f.Cycle == "" && (f.Agent != "" || len(f.Statuses) > 0)
+	if f.Cycle != "" { // a cycle is short, and has an index of its own
+		where = append(where, `e.cycle_id = `+arg(f.Cycle))
+		if f.Agent != "" {
+			where = append(where, `e.agent = `+arg(f.Agent))
+		}
+		if len(f.Statuses) > 0 {
+			where = append(where, `e.status = ANY (`+arg(f.Statuses)+`)`)
+		}
+	}
 	if merged {
 		agents := eachAgent
 		if f.Agent != "" {

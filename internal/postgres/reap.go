@@ -33,6 +33,10 @@ type Sweep struct {
 	Probing bool
 	// Due says that an execution's due time has come.
 	Due bool
+	// Delivering says that a webhook's delivery is due.
+	Delivering bool
+	// Scheduling says that a slot is due, or that a cycle may go on.
+	Scheduling bool
 	// Cursor is where the next sweep goes on looking for strays.
 	Cursor string
 }
@@ -75,6 +79,14 @@ func (s *Store) Sweep(ctx context.Context, lease time.Duration, cursor string) (
 			UNION ALL
 			(SELECT 'probe', agent, 0, 0, NULL FROM ciclo.pauses WHERE probe_after <= now() LIMIT 1)
 			UNION ALL
+			(SELECT 'delivery', '', 0, 0, NULL FROM ciclo.webhook_deliveries WHERE due_at <= now() LIMIT 1)
+			UNION ALL
+			(SELECT 'schedule', name, 0, 0, NULL FROM ciclo.schedules WHERE next_fire_at <= now() LIMIT 1)
+			UNION ALL
+			(SELECT 'schedule', s.name, 0, 0, NULL FROM ciclo.schedules s WHERE `+idleWithQueued+` LIMIT 1)
+			UNION ALL
+			(SELECT 'schedule', c.id, 0, 0, NULL FROM ciclo.cycles c WHERE `+moving+` LIMIT 1)
+			UNION ALL
 			SELECT 'stray', q.id, q.attempt, q.river_job_id, NULL
 			FROM queued q LEFT JOIN ciclo.river_job j ON j.id = q.river_job_id
 			WHERE j.id IS NULL OR `+fmt.Sprintf(strayCondition, "q", 2)+`
@@ -108,6 +120,10 @@ func (s *Store) Sweep(ctx context.Context, lease time.Duration, cursor string) (
 			sweep.Probing = true
 		case "due":
 			sweep.Due = true
+		case "delivery":
+			sweep.Delivering = true
+		case "schedule":
+			sweep.Scheduling = true
 		}
 	}
 	if err := rows.Err(); err != nil {

@@ -100,6 +100,9 @@ func TestTheDatabaseRefuses(t *testing.T) {
 	b.run(running, w)
 	b.must(b.complete(b.run(final, w), `{}`))
 	b.must(b.PauseAgent(b.ctx, "test-noop", "for its notice"))
+	b.cycle()
+	b.webhook([]string{}, execution.Started)
+	b.accept()
 	for name, sql := range map[string]string{
 		"an unknown status":                  `UPDATE ciclo.executions SET status = 'done' WHERE id = '` + started + `'`,
 		"started with a worker":              `UPDATE ciclo.executions SET worker_id = gen_random_uuid() WHERE id = '` + started + `'`,
@@ -136,6 +139,32 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		"a notice that says nothing":         `UPDATE ciclo.notices SET text = ''`,
 		"a notice sent that still waits":     `UPDATE ciclo.notices SET sent_at = now()`,
 		"a notice given up without a reason": `UPDATE ciclo.notices SET due_at = NULL`,
+		"a schedule without a rule":          `INSERT INTO ciclo.schedules (name, created_by) VALUES ('x', 'test')`,
+		"a schedule with two rules":          `UPDATE ciclo.schedules SET cron = '@daily', zone = 'UTC'`,
+		"a cron expression without a zone":   `UPDATE ciclo.schedules SET cron = '@daily', interval_seconds = NULL, anchor_at = NULL`,
+		"a schedule with an unknown overlap": `UPDATE ciclo.schedules SET overlap = 'x'`,
+		"a pause without a reason":           `UPDATE ciclo.schedules SET paused_at = now()`,
+		"a next slot that is decided":        `UPDATE ciclo.schedules SET next_due_at = decided_until, next_fire_at = now()`,
+		"a slot fired without a cycle":       `INSERT INTO ciclo.slots (schedule, due_at, outcome, opened_by) VALUES ('nightly', now(), 'fired', 'slot')`,
+		"a slot skipped without a reason":    `INSERT INTO ciclo.slots (schedule, due_at, outcome, opened_by) VALUES ('nightly', now(), 'skipped', 'slot')`,
+		"a slot of no schedule":              `INSERT INTO ciclo.slots (schedule, due_at, outcome, reason, opened_by) VALUES ('nobody', now(), 'skipped', 'late', 'slot')`,
+		"a slot decided twice":               `INSERT INTO ciclo.slots (schedule, due_at, outcome, reason, opened_by) VALUES ('nightly', '2026-01-31', 'skipped', 'late', 'slot')`,
+		"a fired slot that is skipped":       `UPDATE ciclo.slots SET outcome = 'skipped', reason = 'late'`,
+		"two slots of one cycle":             `INSERT INTO ciclo.slots (schedule, due_at, outcome, cycle_id, opened_by) VALUES ('nightly', now(), 'fired', 'cycle_1', 'slot')`,
+		"a cycle that ends as nothing":       `UPDATE ciclo.cycles SET ended_at = now()`,
+		"a cycle of an unknown status":       `UPDATE ciclo.cycles SET status = 'x', ended_at = now()`,
+		"an agent twice in a cycle":          `INSERT INTO ciclo.cycle_agents (cycle_id, agent, position, decision, reason, detail) VALUES ('cycle_1', 'test-noop', 2, 'run', 'x', 'x')`,
+		"a skipped agent that runs":          `UPDATE ciclo.cycle_agents SET decision = 'skip'`,
+		"a webhook to nowhere":               `UPDATE ciclo.webhooks SET url = 'ftp://firm.example'`,
+		"a webhook of no status":             `UPDATE ciclo.webhooks SET statuses = '{}'`,
+		"a webhook of an unknown status":     `UPDATE ciclo.webhooks SET statuses = '{done}'`,
+		"a webhook with a short secret":      `UPDATE ciclo.webhooks SET secret = 'x'`,
+		"a webhook that signs no more":       `UPDATE ciclo.webhooks SET secret = NULL`,
+		"an ended webhook with its secret":   `UPDATE ciclo.webhooks SET ended_at = now(), ended_reason = 'x'`,
+		"a delivery of no move":              `UPDATE ciclo.webhook_deliveries SET transition_id = 0`,
+		"a second delivery of one move":      `INSERT INTO ciclo.webhook_deliveries (webhook_id, transition_id) SELECT webhook_id, transition_id FROM ciclo.webhook_deliveries`,
+		"a delivery made that still waits":   `UPDATE ciclo.webhook_deliveries SET delivered_at = now()`,
+		"a delivery given up without reason": `UPDATE ciclo.webhook_deliveries SET due_at = NULL`,
 		"a worker whose concurrency is text": `UPDATE ciclo.workers SET concurrency = '"x"'`,
 	} {
 		b.exec(`INSERT INTO crm.clients (id) VALUES ('c') ON CONFLICT DO NOTHING`)
