@@ -55,10 +55,10 @@ func (b *bench) events(ctx context.Context) ([]figure, error) {
 	}
 	return []figure{
 		ratioAtMost("statements of the orchestrator, 500 listeners beside 5", "1/s", statements[0], statements[1], tailAim),
-		exactly("listeners that missed an event, or got one twice or out of order", "", wrong, 0),
+		exactly("listeners that missed an event, or got one twice or out of order", "of 500", wrong, 0),
 		beside("commit → listener, 500 beside 5, p50", "ms", p50[0], p50[1]),
 		beside("commit → listener, 500 beside 5, p99", "ms", p99[0], p99[1]),
-		{Name: "transitions and steps told to 500 listeners", Unit: "", Ours: streamed},
+		{Name: "transitions and steps told to 500 listeners", Unit: "events", Ours: streamed},
 		{Name: "resident memory for each listener", Unit: "kB", Ours: kilobytes},
 	}, nil
 }
