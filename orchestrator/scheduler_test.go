@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/plan"
 	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/testagents"
@@ -139,6 +140,13 @@ func TestASlotOpensACycle(t *testing.T) {
 	s.must(err)
 	if len(e) != 1 || e[0].Agent != "test-noop" || e[0].CycleID == nil || *e[0].CycleID != list[0].ID {
 		t.Errorf("its executions are %+v", e)
+	}
+	for status, want := range map[execution.Status]int{execution.Started: 1, execution.Failed: 0} {
+		e, err := s.store.List(t.Context(), postgres.Filter{Cycle: list[0].ID, Agent: "test-noop", Statuses: []execution.Status{status}, Limit: 10})
+		s.must(err)
+		if len(e) != want {
+			t.Errorf("its executions that are %s are %+v", status, e)
+		}
 	}
 	if n := s.count(`SELECT count(*) FROM ciclo.river_job`); n != 1 {
 		t.Errorf("%d River rows", n)

@@ -220,6 +220,8 @@ func TestListing(t *testing.T) {
 	}{
 		"by status":        {postgres.Filter{Statuses: []execution.Status{execution.Running}}, 1},
 		"by two statuses":  {postgres.Filter{Statuses: []execution.Status{execution.Running, execution.Completed}}, 2},
+		"by one twice":     {postgres.Filter{Statuses: []execution.Status{execution.Running, execution.Running}}, 1},
+		"by agent alone":   {postgres.Filter{Agent: "test-noop", Before: postgres.Position{StartedAt: b.get(ids[0]).StartedAt, ID: ids[0]}}, 6},
 		"by agent":         {postgres.Filter{Agent: "test-noop", Statuses: []execution.Status{execution.Completed}}, 1},
 		"by another agent": {postgres.Filter{Agent: "nobody"}, 0},
 		"until the second": {postgres.Filter{Until: b.get(ids[5]).StartedAt}, 1},
