@@ -119,10 +119,13 @@ func readFields(path string) (map[string]any, error) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read fields: %w", err)
+		return nil, usageError{fmt.Errorf("read fields: %w", err)}
 	}
 	if err := json.Unmarshal(text, &fields); err != nil {
-		return nil, fmt.Errorf("%s is no JSON object: %w", path, err)
+		return nil, usageError{fmt.Errorf("%s is no JSON object: %w", path, err)}
+	}
+	if fields == nil { // null
+		return nil, usageError{fmt.Errorf("%s is no JSON object", path)}
 	}
 	return fields, nil
 }

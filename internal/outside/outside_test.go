@@ -101,9 +101,18 @@ func (b *safeBuffer) String() string {
 // start starts a program that is ended with the test, and with this process.
 func start(t *testing.T, dir, name string, env []string, args ...string) *process {
 	t.Helper()
+	return startWith(t, nil, dir, name, env, args...)
+}
+
+// startWith is start with a file for stdin.
+func startWith(t *testing.T, stdin *os.File, dir, name string, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, out: &safeBuffer{}, err: &safeBuffer{}, done: make(chan struct{})}
 	p.cmd = exec.Command(binary(t, name), args...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, p.out, p.err
+	if stdin != nil {
+		p.cmd.Stdin = stdin
+	}
 	p.cmd.Env = append(clean(os.Environ()), env...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.WaitDelay = 10 * time.Second

@@ -52,6 +52,9 @@ func TestMigratingManyTimesAtOnce(t *testing.T) {
 	if err = postgres.CheckSchema(b.ctx, b.pool); !errors.As(err, &schema) || !strings.Contains(err.Error(), "ciclo migrate") {
 		t.Errorf("an older database: %v", err)
 	}
+	if pending, err := postgres.PendingMigrations(schema.Have); err != nil || len(pending) != 1 {
+		t.Errorf("behind by one, what is pending is %v, %v", pending, err)
+	}
 }
 
 // columnsOf are the columns that an execution of the status must have, so that
