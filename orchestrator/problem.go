@@ -101,7 +101,7 @@ func problemOf(err error) *problem {
 		return p
 	case errors.As(err, &schema):
 		return newProblem(http.StatusServiceUnavailable, "schema", "The database's schema is not this service's", schema.Error())
-	case unavailable(err):
+	case unavailable(err), errors.Is(err, postgres.ErrContended):
 		return errUnavailable
 	case postgres.Refused(err):
 		return newProblem(http.StatusUnprocessableEntity, "refused", "The database refuses a value of the request", "")

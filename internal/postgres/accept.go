@@ -64,6 +64,10 @@ type Accepted struct {
 	Replayed bool
 }
 
+// ErrContended says that other requests were in the way each time: the same may go
+// well a moment later.
+var ErrContended = errors.New("others were in the way, again and again")
+
 // InFlightError says that the agent runs one execution at a time, and which.
 type InFlightError struct{ ID string }
 
@@ -96,8 +100,8 @@ func (s *Store) accept(ctx context.Context, a Acceptance) (Accepted, error) {
 		}
 		e, err := s.insert(ctx, a)
 		conflict := violated(err)
-		if round == acceptRounds {
-			conflict = "" // the error says what is in the way
+		if conflict != "" && round == acceptRounds {
+			return Accepted{}, fmt.Errorf("%w: %w", ErrContended, err)
 		}
 		switch conflict {
 		case "executions_idempotency_key": // another request with the key was quicker
