@@ -60,13 +60,13 @@ fuzz: ## Send the running services 100,000 requests, right, nearly right and hos
 	go run ./internal/hostile -requests $(or $(N),100000) $(if $(SEED),-seed $(SEED))
 
 fuzz-decoders: ## Fuzz each decoder for a while (FUZZTIME=5s), and the whole API with 20,000 mutated requests.
-	@for package in $$(grep -rl '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
-		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	@failed=0; for package in $$(grep -rl '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
+		for target in $$(go test -vet=off -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			time=$(or $(FUZZTIME),5s); if [ $$target = FuzzRequests ]; then time=20000x; fi; \
 			echo "$$package $$target"; \
-			go test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $$time -fuzzminimizetime 10x || exit 1; \
+			go test $$package -vet=off -run '^$$' -fuzz "^$$target$$" -fuzztime $$time -fuzzminimizetime 10x || failed=1; \
 		done; \
-	done
+	done; exit $$failed
 
 images: ## Build the container image from local binaries, and check it with compose.
 	deploy/check-compose

@@ -121,7 +121,7 @@ func (l *lane) once(r *request) (a answer, begun bool, err error) {
 
 // ended is of a connection that gave no answer.
 func (l *lane) ended(r *request, a answer, err error) (answer, bool, error) {
-	a.cut = r.patience > 0
+	a = answer{cut: r.patience > 0} // 100 Continue is none
 	switch {
 	case a.cut:
 		return a, false, nil
