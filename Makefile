@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test check lint format arch eval bench bench-quick bench-recovery chaos chaos-unfenced fuzz fuzz-decoders images clean
+.PHONY: help build demo dev test check lint format arch eval bench bench-quick bench-recovery bench-scale chaos chaos-unfenced fuzz fuzz-decoders images clean
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOBIN := $(shell go env GOPATH)/bin
@@ -41,7 +41,7 @@ $(GOBIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 eval: ## Measure the agents' figures against their targets (DATA=folder).
 	go run ./internal/eval -data $(or $(DATA),../shared/data)
 
-bench: ## Measure speed as ratios against floors, under ten minutes.
+bench: ## Measure speed as ratios against floors, in ten minutes.
 	go run ./internal/bench
 
 bench-quick: ## The same in about a minute, rougher.
@@ -49,6 +49,9 @@ bench-quick: ## The same in about a minute, rougher.
 
 bench-recovery: ## Kill 50 workers with -9 and measure when others go on, in two minutes.
 	go run ./internal/bench -only '^recovery$$'
+
+bench-scale: ## Measure pages of lists at a million executions beside ten thousand, in five minutes.
+	go run ./internal/bench -only '^scale$$'
 
 chaos: ## Break everything around the real services, then check what is left (DURATION=1m SEED=n).
 	go run ./internal/chaos -duration $(or $(DURATION),1m) $(if $(SEED),-seed $(SEED))

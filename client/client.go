@@ -135,6 +135,12 @@ func (c *Client) Steps(ctx context.Context, id string) ([]Step, error) {
 	return all.Steps, err
 }
 
+// Workers lists the worker processes whose sessions have not ended.
+func (c *Client) Workers(ctx context.Context) ([]Worker, error) {
+	all, err := answer[struct{ Workers []Worker }](ctx, c, http.MethodGet, "/workers", nil, nil)
+	return all.Workers, err
+}
+
 // DrainPlan says what stopping a worker now would lose.
 func (c *Client) DrainPlan(ctx context.Context, worker string) (DrainPlan, error) {
 	return answer[DrainPlan](ctx, c, http.MethodGet, "/workers/"+url.PathEscape(worker)+"/drain-plan", nil, nil)
@@ -158,7 +164,20 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 
 // Ready returns nil when the orchestrator has its database and schema.
 func (c *Client) Ready(ctx context.Context) error {
-	return c.send(ctx, http.MethodGet, c.URL+"/readyz", http.Header{}, nil, nil)
+	return c.send(ctx, http.MethodGet, c.base()+"/readyz", http.Header{}, nil, nil)
+}
+
+// Health returns nil when an orchestrator's process answers, whatever becomes of
+// its database.
+func (c *Client) Health(ctx context.Context) error {
+	var health struct{ Status string }
+	if err := c.send(ctx, http.MethodGet, c.base()+"/healthz", http.Header{}, nil, &health); err != nil {
+		return err
+	}
+	if health.Status != "ok" {
+		return fmt.Errorf("the answer of %s/healthz is not one of Ciclo's: is this its address?", c.base())
+	}
+	return nil
 }
 
 // waitStep is how long one poll of Wait waits for a change; less than the
@@ -223,10 +242,12 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 // target is the URL of a path of the API.
 func (c *Client) target(path string, query url.Values) string {
 	if len(query) == 0 {
-		return c.URL + prefix + path
+		return c.base() + prefix + path
 	}
-	return c.URL + prefix + path + "?" + query.Encode()
+	return c.base() + prefix + path + "?" + query.Encode()
 }
+
+func (c *Client) base() string { return strings.TrimRight(c.URL, "/") }
 
 func (c *Client) send(ctx context.Context, method, target string, header http.Header, body, into any) error {
 	_, err := c.exchange(ctx, method, target, header, body, into)

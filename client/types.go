@@ -171,19 +171,21 @@ type Status struct {
 
 // Agent is how one agent stands.
 type Agent struct {
-	ID                     string     `json:"id"`
-	Name                   string     `json:"name"`
-	Description            string     `json:"description"`
-	Schedule               string     `json:"schedule"`
-	Started                int        `json:"started"`
-	Running                int        `json:"running"`
-	QueueAgeSeconds        *float64   `json:"queue_age_seconds"`
-	NextRunAt              *time.Time `json:"next_run_at"`
-	LastExecutionID        *string    `json:"last_execution_id"`
-	LastRunAt              *time.Time `json:"last_run_at"`
-	LastStatus             *string    `json:"last_status"`
-	SuccessRate            *float64   `json:"success_rate"`
-	TypicalDurationSeconds *float64   `json:"typical_duration_seconds"`
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Schedule    string `json:"schedule"`
+	// Parameters is the JSON Schema (2020-12) of a run's parameters.
+	Parameters             json.RawMessage `json:"parameters,omitempty"`
+	Started                int             `json:"started"`
+	Running                int             `json:"running"`
+	QueueAgeSeconds        *float64        `json:"queue_age_seconds"`
+	NextRunAt              *time.Time      `json:"next_run_at"`
+	LastExecutionID        *string         `json:"last_execution_id"`
+	LastRunAt              *time.Time      `json:"last_run_at"`
+	LastStatus             *string         `json:"last_status"`
+	SuccessRate            *float64        `json:"success_rate"`
+	TypicalDurationSeconds *float64        `json:"typical_duration_seconds"`
 }
 
 // Worker is one start of a worker process.

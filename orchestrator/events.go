@@ -69,7 +69,7 @@ func (o *Orchestrator) streamEvents(c echo.Context) error {
 	}
 	ctx, end := context.WithTimeout(c.Request().Context(), maxStream)
 	defer end()
-	found, steps, err := o.look(ctx, c.Param("id"), position{})
+	found, steps, err := o.look(ctx, c.Param("id"))
 	if err != nil {
 		return err
 	}
@@ -101,45 +101,34 @@ func (o *Orchestrator) streamEvents(c echo.Context) error {
 			return nil
 		}
 		waiting, cancel := context.WithTimeout(ctx, keepAlive)
-		changed := o.watch.wait(waiting, found.Execution.ID, found.Version)
+		became, changed := o.watch.next(waiting, found.Execution.ID, found.Version, at.steps)
 		cancel()
 		switch {
 		case ctx.Err() != nil || o.watch.ended():
 			return nil
-		case !changed:
+		case !changed: // also while the database is away
+			steps = nil
 			if _, err := fmt.Fprint(response, ": nothing new\n\n"); err != nil {
 				return nil // the reader is gone
 			}
-		}
-		// While the database is away the stream goes on with signs of life.
-		if newer, more, err := o.look(ctx, found.Execution.ID, at); err == nil {
-			found, steps = newer, more
-		} else if steps = nil; !sleep(ctx, time.Second) {
-			return nil
+		case became.found == nil:
+			return nil // it is no longer kept
+		default:
+			found, steps = became.found, became.steps
 		}
 	}
 }
 
-// look reads an execution, and its steps after the position, in bounded time.
-func (o *Orchestrator) look(ctx context.Context, id string, after position) (*postgres.Found, []postgres.Step, error) {
+// look reads an execution and its steps in bounded time.
+func (o *Orchestrator) look(ctx context.Context, id string) (*postgres.Found, []postgres.Step, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	found, err := o.findID(ctx, id)
 	if err != nil {
 		return nil, nil, err
 	}
-	steps, err := o.store.Steps(ctx, id, after.steps)
+	steps, err := o.store.Steps(ctx, id)
 	return found, steps, err
-}
-
-// sleep waits; false where ctx ended it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
 }
 
 // news are the events between a position and what was found, in the order of

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,8 +22,8 @@ import (
 // told is one event of a stream.
 type told struct{ id, kind, data string }
 
-// stream reads at most n events after the last one, or all.
-func stream(t *testing.T, url, last string, n int) (events []told) {
+// stream reads at most n events after the last one, or all, and tells of each.
+func stream(t *testing.T, url, last string, n int, tell ...func(told)) (events []told) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -58,6 +59,9 @@ func stream(t *testing.T, url, last string, n int) (events []told) {
 		case "":
 			if e.kind != "" {
 				events = append(events, e)
+				for _, f := range tell {
+					f(e)
+				}
 			}
 			e = told{}
 		}
@@ -79,8 +83,9 @@ func lasting(events []told) (texts []string) {
 	return texts
 }
 
-// live takes an execution through two attempts of some steps each.
-func (a *api) live(id string) {
+// live takes an execution through two attempts of some steps each; the first makes
+// progress until it was told, for a while.
+func (a *api) live(id string, progressed <-chan struct{}) {
 	a.t.Helper()
 	store, ctx := a.store(), a.t.Context()
 	must := func(err error) {
@@ -103,6 +108,11 @@ func (a *api) live(id string) {
 		time.Sleep(30 * time.Millisecond) // so that streams have something to wait for
 	}
 	first := claim()
+	must(store.SaveProgress(ctx, first, execution.Progress{Done: 0, Total: 2, Text: "begins"}))
+	select {
+	case <-progressed:
+	case <-time.After(20 * time.Second):
+	}
 	step(first, "one")
 	step(first, "two")
 	must(store.Interrupt(ctx, first))
@@ -128,7 +138,15 @@ func TestEventsMissNothingAndRepeatNothing(t *testing.T) {
 	url := server.URL + prefix + "/executions/" + id + "/events"
 
 	whole, pieces := make(chan []told), make(chan []told)
-	go func() { whole <- stream(t, url, "", 1000) }()
+	progressed := make(chan struct{})
+	once := sync.OnceFunc(func() { close(progressed) })
+	go func() {
+		whole <- stream(t, url, "", 1000, func(e told) {
+			if e.kind == "progress" {
+				once()
+			}
+		})
+	}()
 	go func() { // comes back after each event
 		var all []told
 		last := ""
@@ -142,7 +160,7 @@ func TestEventsMissNothingAndRepeatNothing(t *testing.T) {
 		}
 		pieces <- all
 	}()
-	a.live(id)
+	a.live(id, progressed)
 	all := <-whole
 	if got := lasting(all); !slices.Equal(got, story) {
 		t.Errorf("told was %q", got)

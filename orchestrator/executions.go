@@ -59,7 +59,7 @@ func (o *Orchestrator) listAttempts(c echo.Context) (attempts, error) {
 
 func (o *Orchestrator) listSteps(c echo.Context) (steps, error) {
 	return part(o, c, func(ctx context.Context, found *postgres.Found) (steps, error) {
-		list, err := o.store.Steps(ctx, found.Execution.ID, 0)
+		list, err := o.store.Steps(ctx, found.Execution.ID)
 		return steps{list}, err
 	})
 }

@@ -35,25 +35,9 @@ type notifier struct {
 }
 
 func (t *notifier) run(ctx context.Context) {
-	ticker := time.NewTicker(t.every)
-	defer ticker.Stop()
-	silent := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := t.tick(ctx)
-		if err != nil && ctx.Err() == nil && !silent {
-			silent = true
-			t.log.Warn("notices wait until the database answers", "error", err)
-		}
-		if err == nil && silent {
-			silent = false
-			t.log.Info("notices are looked for again")
-		}
-	}
+	wait, stop := every(ctx, t.every)
+	defer stop()
+	loop(ctx, t.log, "notices wait until the database answers", "notices are looked for again", wait, t.tick)
 }
 
 // tick sends what is due.

@@ -118,7 +118,7 @@ func New(cfg Config) (*Orchestrator, error) {
 		}
 		return versions, err
 	})
-	o.watch = newWatch(store.Versions, cfg.Log)
+	o.watch = newWatch(store, cfg.Log)
 	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
 	o.stalls = newStalls(store, cfg.Log)
 	o.scheduler = &scheduler{

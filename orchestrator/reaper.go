@@ -28,25 +28,9 @@ func newReaper(store *postgres.Store, lease, every time.Duration, deliver, sched
 }
 
 func (r *reaper) run(ctx context.Context) {
-	ticker := time.NewTicker(r.every)
-	defer ticker.Stop()
-	silent := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := r.tick(ctx)
-		if err != nil && ctx.Err() == nil && !silent {
-			silent = true
-			r.log.Warn("the reaper can't look; it judges nobody until the database has answered for a whole lease", "error", err)
-		}
-		if err == nil && silent {
-			silent = false
-			r.log.Info("the reaper sees the database again")
-		}
-	}
+	wait, stop := every(ctx, r.every)
+	defer stop()
+	loop(ctx, r.log, "the reaper can't look; it judges nobody until the database has answered for a whole lease", "the reaper sees the database again", wait, r.tick)
 }
 
 // tick looks once and acts on what it sees.

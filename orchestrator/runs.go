@@ -88,7 +88,7 @@ func (o *Orchestrator) postRetry(c echo.Context) (accepted, error) {
 		return accepted{}, errAlive
 	}
 	if request.FromStep != "" {
-		steps, err := o.store.Steps(c.Request().Context(), old.ID, 0)
+		steps, err := o.store.Steps(c.Request().Context(), old.ID)
 		if err != nil {
 			return accepted{}, err
 		}

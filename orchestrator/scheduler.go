@@ -57,34 +57,30 @@ func (s *scheduler) run(ctx context.Context) {
 		s.log.Warn("this orchestrator opens no cycles: ENABLE_ORCHESTRATOR is false")
 		return
 	}
-	ensured := false
 	retry := time.NewTicker(time.Second)
 	defer retry.Stop()
-	for silent := false; ; {
-		var err error
-		if !ensured {
-			if err = s.ensure(ctx); err == nil {
-				ensured = true
-				retry.Stop()
-			}
-		} else {
-			err = s.tick(ctx)
-		}
-		switch {
-		case err != nil && ctx.Err() == nil && !silent:
-			silent = true
-			s.log.Warn("slots and cycles wait", "error", err) // the reaper wakes it again
-		case err == nil && silent:
-			silent = false
-			s.log.Info("slots and cycles go on")
-		}
+	wait := func() bool {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-s.due:
 		case <-retry.C:
 		}
+		return true
 	}
+	ensured := false
+	// After a failure the reaper wakes it again.
+	loop(ctx, s.log, "slots and cycles wait", "slots and cycles go on", wait, func(ctx context.Context) error {
+		if ensured {
+			return s.tick(ctx)
+		}
+		if err := s.ensure(ctx); err != nil {
+			return err
+		}
+		ensured = true
+		retry.Stop()
+		return nil
+	})
 }
 
 // defaults are the schedules that the manifests name, and the hourly cycle that

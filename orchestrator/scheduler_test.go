@@ -5,15 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/plan"
 	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/testagents"
@@ -134,6 +140,13 @@ func TestASlotOpensACycle(t *testing.T) {
 	s.must(err)
 	if len(e) != 1 || e[0].Agent != "test-noop" || e[0].CycleID == nil || *e[0].CycleID != list[0].ID {
 		t.Errorf("its executions are %+v", e)
+	}
+	for status, want := range map[execution.Status]int{execution.Started: 1, execution.Failed: 0} {
+		e, err := s.store.List(t.Context(), postgres.Filter{Cycle: list[0].ID, Agent: "test-noop", Statuses: []execution.Status{status}, Limit: 10})
+		s.must(err)
+		if len(e) != want {
+			t.Errorf("its executions that are %s are %+v", status, e)
+		}
 	}
 	if n := s.count(`SELECT count(*) FROM ciclo.river_job`); n != 1 {
 		t.Errorf("%d River rows", n)
@@ -464,5 +477,79 @@ func TestSchedulersRace(t *testing.T) {
 		if got := s.count(what); got != want {
 			t.Errorf("%s: %d, want %d", what, got, want)
 		}
+	}
+}
+
+// A backfill runs the slots of a window in their order, one after another, those
+// alone that were not run, and gives each the day that it is of.
+func TestABackfill(t *testing.T) {
+	t.Parallel()
+	s := newScheduling(t, func(s *scheduler) {
+		changed, err := agents.ParseManifest([]byte(`{
+			"name": "test-noop", "title": "x", "description": "x", "id_prefix": "noop_", "timeout_seconds": 60, "tries": 3, "concurrency": 1, "priority": 2, "effects": "none", "schedule": "",
+			"due_parameter": "day", "parameters": {"type": "object", "additionalProperties": false, "properties": {"day": {"type": "string", "format": "date"}}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.catalogue, s.zone = agents.Catalogue{changed}, time.FixedZone("", 8*3600)
+	})
+	s.add("daily", 24*time.Hour, 5*24*time.Hour+time.Hour) // the last one is caught up, five were late
+	s.must(s.tick(t.Context()))
+	s.finish("completed")
+	s.must(s.tick(t.Context()))
+	n, err := s.store.Schedule(t.Context(), "daily")
+	s.must(err)
+	rule, err := ruleOf(n)
+	s.must(err)
+	due, _ := rule.Slots(n.AnchorAt.Add(24*time.Hour-time.Second), n.DecidedUntil, 10)
+	queued, err := s.store.Backfill(t.Context(), "daily", due) // without the first
+	s.must(err)
+	if again, err := s.store.Backfill(t.Context(), "daily", due); err != nil || again != 0 || queued != 4 || len(due) != 5 {
+		t.Errorf("of %d slots %d were queued, then %d more: %v", len(due), queued, again, err)
+	}
+	for range 4 {
+		s.must(s.tick(t.Context()))
+		if n := s.count(`SELECT count(*) FROM ciclo.executions WHERE ended_at IS NULL`); n != 1 {
+			t.Errorf("%d run at once", n)
+		}
+		s.finish("completed")
+	}
+	s.must(s.tick(t.Context()))
+	if got := s.slots("daily"); got != "late fired fired fired fired caught_up" {
+		t.Errorf("its slots are %s", got)
+	}
+	rows, err := s.pool.Query(t.Context(), `SELECT e.parameters ->> 'day' FROM ciclo.executions e JOIN ciclo.cycles c ON c.id = e.cycle_id WHERE c.opened_by = 'backfill' ORDER BY e.started_at`)
+	s.must(err)
+	days, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	s.must(err)
+	var want []string
+	for _, d := range due[:4] {
+		want = append(want, d.In(s.zone).Format(time.DateOnly))
+	}
+	if strings.Join(days, " ") != strings.Join(want, " ") {
+		t.Errorf("the days are %v, want %v", days, want)
+	}
+}
+
+// Due is decided by the database's clock: nothing on the way from a schedule to its
+// cycle asks this machine's, which may be ten minutes off.
+func TestNobodyAsksThisMachinesClock(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		"scheduler.go", "../internal/schedule/schedule.go", "../internal/plan/plan.go", "../internal/plan/advance.go",
+		"../internal/postgres/schedules.go", "../internal/postgres/cycles.go",
+	} {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if call, ok := n.(*ast.SelectorExpr); ok {
+				if of, ok := call.X.(*ast.Ident); ok && of.Name == "time" && slices.Contains([]string{"Now", "Since", "Until"}, call.Sel.Name) {
+					t.Errorf("%s asks for time.%s", path, call.Sel.Name)
+				}
+			}
+			return true
+		})
 	}
 }

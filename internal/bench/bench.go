@@ -28,11 +28,15 @@ type plan struct {
 	settle, window time.Duration
 	// rounds is how often the recovery section kills all its victims.
 	rounds int
+	// pages is how often each kind of page is asked for in one turn.
+	pages int
+	// listen is how long a turn of listeners to events is.
+	listen time.Duration
 }
 
 var (
-	fullPlan  = plan{repeats: 5, warm: time.Second, closed: 4 * time.Second, open: 4 * time.Second, jobs: 5_000, samples: 50, settle: 12 * time.Second, window: 30 * time.Second, rounds: 5}
-	quickPlan = plan{repeats: 1, warm: 300 * time.Millisecond, closed: time.Second, open: time.Second, jobs: 1_000, samples: 15, settle: 11 * time.Second, window: 8 * time.Second, rounds: 1}
+	fullPlan  = plan{repeats: 5, warm: time.Second, closed: 4 * time.Second, open: 4 * time.Second, jobs: 5_000, samples: 50, settle: 12 * time.Second, window: 30 * time.Second, rounds: 5, pages: 1000, listen: 8 * time.Second}
+	quickPlan = plan{repeats: 1, warm: 300 * time.Millisecond, closed: time.Second, open: time.Second, jobs: 1_000, samples: 15, settle: 11 * time.Second, window: 8 * time.Second, rounds: 1, pages: 300, listen: 4 * time.Second}
 )
 
 const (

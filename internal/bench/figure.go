@@ -45,6 +45,17 @@ func ratioOf(name, unit string, floor, ours series, aim, stretch float64) figure
 	return f
 }
 
+// ratioAtMost is a time, or a cost, whose ratio, ours over the floor, must not
+// exceed aim.
+func ratioAtMost(name, unit string, floor, ours series, aim float64) figure {
+	f := beside(name, unit, floor, ours)
+	f.Aim, f.Verdict = fmt.Sprintf("≤ %g", aim), miss
+	if f.Ratio.median() <= aim {
+		f.Verdict = pass
+	}
+	return f
+}
+
 // atMost is a count, or a time that settings make and not the machine, that must
 // not exceed its aim on any machine.
 func atMost(name, unit string, ours series, aim float64) figure {

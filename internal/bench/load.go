@@ -31,46 +31,62 @@ type request struct {
 
 // do sends the request and reads the whole answer, into body where that is given.
 func (c *client) do(ctx context.Context, r request, body io.Writer) error {
+	_, err := c.ask(ctx, r, "", body)
+	return err
+}
+
+// ask does so, shows the ETag that it has seen, if any, and returns the answer's.
+func (c *client) ask(ctx context.Context, r request, seen string, body io.Writer) (etag string, err error) {
 	var parameters io.Reader
 	if r.method == http.MethodPost {
 		parameters = strings.NewReader("{}")
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url, parameters)
 	if err != nil {
-		return err
+		return "", err
 	}
 	req.Header.Set("Authorization", "Bearer "+r.token)
 	req.Header.Set("Content-Type", "application/json")
+	if seen != "" {
+		req.Header.Set("If-None-Match", seen)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer resp.Body.Close()
 	if body == nil {
 		body = io.Discard
 	}
 	if _, err := io.Copy(body, resp.Body); err != nil {
-		return err
+		return "", err
 	}
 	if resp.StatusCode != r.want {
-		return fmt.Errorf("%s %s answered %s", r.method, r.url, resp.Status)
+		return "", fmt.Errorf("%s %s answered %s", r.method, r.url, resp.Status)
 	}
-	return nil
+	return resp.Header.Get("ETag"), nil
 }
 
 // closedLoop calls do from n goroutines, each as soon as its last call has
 // ended, and returns the calls per second that ended after the warm-up. The
 // first error ends it.
 func closedLoop(ctx context.Context, n int, warm, duration time.Duration, do func(ctx context.Context, i int) error) (float64, error) {
+	times, err := closedTimes(ctx, n, warm, duration, do)
+	return float64(len(times)) / duration.Seconds(), err
+}
+
+// closedTimes does so and returns how long those calls took, sorted.
+func closedTimes(ctx context.Context, n int, warm, duration time.Duration, do func(ctx context.Context, i int) error) ([]time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	from := time.Now().Add(warm)
 	to := from.Add(duration)
-	counts := make([]int, n)
+	times := make([][]time.Duration, n)
 	var callers sync.WaitGroup
 	for g := range n {
 		callers.Go(func() {
 			for i := g; ctx.Err() == nil; i += n {
+				began := time.Now()
 				if err := do(ctx, i); err != nil {
 					cancel(err)
 					return
@@ -80,20 +96,18 @@ func closedLoop(ctx context.Context, n int, warm, duration time.Duration, do fun
 					return
 				}
 				if now.After(from) {
-					counts[g]++
+					times[g] = append(times[g], now.Sub(began))
 				}
 			}
 		})
 	}
 	callers.Wait()
 	if err := context.Cause(ctx); err != nil {
-		return 0, err
+		return nil, err
 	}
-	total := 0
-	for _, c := range counts {
-		total += c
-	}
-	return float64(total) / duration.Seconds(), nil
+	all := slices.Concat(times...)
+	slices.Sort(all)
+	return all, nil
 }
 
 // each calls do once for each of 0..n-1 from 16 goroutines. The first error ends it.

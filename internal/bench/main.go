@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// limit ends a run that hangs; a full one takes about six minutes.
-const limit = 10 * time.Minute
+// limit ends a run that hangs; a full one takes about ten minutes.
+const limit = 15 * time.Minute
 
 func main() {
 	quick := flag.Bool("quick", false, "one short turn of everything, in about a minute; shows verdicts and fails on errors alone")
-	only := flag.String("only", "", "run the sections whose names match this `regexp`: accept, river, life, status, latency, idle, and recovery, which is in no other run")
+	only := flag.String("only", "", "run the sections whose names match this `regexp`: accept, river, life, status, polls, events, latency, idle, and recovery and scale, which are in no other run")
 	asJSON := flag.Bool("json", false, "print the table as JSON")
 	floor := flag.String("floor", "", "(internal) serve the bare handlers on this address")
 	flag.Parse()
@@ -65,9 +65,12 @@ func run(ctx context.Context, quick bool, only *regexp.Regexp, asJSON bool) (err
 		{"river", b.riverInserts, false},
 		{"life", b.life, false},
 		{"status", b.status, false},
+		{"polls", b.polls, false},
+		{"events", b.events, false},
 		{"latency", b.latency, false},
 		{"idle", b.idle, false},
 		{"recovery", b.recovery, true},
+		{"scale", b.scale, true},
 	} {
 		if !only.MatchString(s.name) || (s.asked && only.String() == "") {
 			continue

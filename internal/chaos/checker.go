@@ -20,6 +20,9 @@ type history struct {
 	steps       []wrote
 	effects     []effected
 	audit       []postgres.Finding
+	schedules   []timed
+	slots       []slot
+	cycles      []cycled
 
 	clients *clients
 	bodies  map[string][]int
@@ -32,7 +35,7 @@ type executed struct {
 	ID, Agent, Status  string
 	Parameters, Result json.RawMessage
 	Attempt            int
-	Key                string
+	Key, Cycle         string
 }
 
 type moved struct {
@@ -58,7 +61,7 @@ type effected struct {
 // read reads what the database knows.
 func (h *history) read(ctx context.Context, c *cluster, lease time.Duration) error {
 	return postgresErr(pgx.BeginTxFunc(ctx, c.admin, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		executions, err := collect[executed](ctx, tx, `SELECT id, agent, status, parameters, result, attempt, coalesce(idempotency_key, '') FROM ciclo.executions`)
+		executions, err := collect[executed](ctx, tx, `SELECT id, agent, status, parameters, result, attempt, coalesce(idempotency_key, ''), coalesce(cycle_id, '') FROM ciclo.executions`)
 		if err != nil {
 			return err
 		}
@@ -75,6 +78,21 @@ func (h *history) read(ctx context.Context, c *cluster, lease time.Duration) err
 			h.transitions[t.Execution] = append(h.transitions[t.Execution], t)
 		}
 		if h.steps, err = collect[wrote](ctx, tx, `SELECT execution_id, name, attempt, worker_id::text, ended_at FROM ciclo.steps`); err != nil {
+			return err
+		}
+		if h.schedules, err = collect[timed](ctx, tx, `
+			SELECT name, interval_seconds, anchor_at, ends_at, created_at, overlap, coalesce(broken, '') FROM ciclo.schedules WHERE interval_seconds IS NOT NULL`); err != nil {
+			return err
+		}
+		if h.slots, err = collect[slot](ctx, tx, `
+			SELECT s.schedule, s.due_at, s.outcome, coalesce(s.reason, ''), coalesce(s.cycle_id, '') FROM ciclo.slots s JOIN ciclo.schedules n ON n.name = s.schedule
+			WHERE n.interval_seconds IS NOT NULL`); err != nil {
+			return err
+		}
+		if h.cycles, err = collect[cycled](ctx, tx, `
+			SELECT c.id, coalesce(c.schedule, ''), c.status, count(*) FILTER (WHERE a.decision = 'run')::int, count(e.id)::int, count(e.id) FILTER (WHERE e.ended_at IS NULL)::int
+			FROM ciclo.cycles c LEFT JOIN ciclo.cycle_agents a ON a.cycle_id = c.id LEFT JOIN ciclo.executions e ON e.id = a.execution_id AND e.cycle_id = c.id
+			GROUP BY c.id`); err != nil {
 			return err
 		}
 		h.effects, err = collect[effected](ctx, tx, `SELECT execution_id, name, key, policy, state, attempt, worker_id::text FROM ciclo.effects`)
@@ -141,7 +159,7 @@ var rules = []rule{
 			found("nobody answers the request %s", w.key)
 		}
 		for id, e := range h.executions {
-			if h.clients.known[id] == nil {
+			if h.clients.known[id] == nil && e.Cycle == "" {
 				found("%s exists beside the one that the client knows, for the request %s", id, e.Key)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -79,6 +80,9 @@ func run(ctx context.Context, p plan) (err error) {
 	for _, s := range c.of("orchestrator") {
 		users.apis = append(users.apis, s.api)
 	}
+	if err := schedule(ctx, users.apis[0], l.url, time.Now().Add(p.duration)); err != nil {
+		return err
+	}
 	running, stop := context.WithTimeout(ctx, p.duration)
 	defer stop()
 	var asking sync.WaitGroup
@@ -115,7 +119,9 @@ func (c *cluster) settle(ctx context.Context, p plan, say func(string, ...any)) 
 	last := -1
 	for {
 		var alive int
-		if err := c.admin.QueryRow(ctx, `SELECT count(*) FROM ciclo.executions WHERE ended_at IS NULL`).Scan(&alive); err != nil {
+		if err := c.admin.QueryRow(ctx, `
+			SELECT (SELECT count(*) FROM ciclo.executions WHERE ended_at IS NULL) + (SELECT count(*) FROM ciclo.cycles WHERE ended_at IS NULL)
+			     + (SELECT count(*) FROM ciclo.slots WHERE outcome = 'queued') + (SELECT count(*) FROM ciclo.schedules WHERE next_fire_at <= now())`).Scan(&alive); err != nil {
 			return fmt.Errorf("count what is alive: %w", err)
 		}
 		if now := time.Now(); now.After(healthy) && (alive == 0 || now.After(bound)) {
@@ -146,7 +152,7 @@ func report(h *history, faulted *injected, p plan, took time.Duration) error {
 	fmt.Fprintf(w, "(cancels by clients)\t%d\n", cancelled)
 	fmt.Fprintln(w, "\t\nrule\tfindings")
 	total := 0
-	for _, r := range rules {
+	for _, r := range slices.Concat(rules, scheduleRules) {
 		n := 0
 		r.check(h, func(string, ...any) { n++ })
 		total += n
@@ -155,7 +161,7 @@ func report(h *history, faulted *injected, p plan, took time.Duration) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	for _, r := range rules {
+	for _, r := range slices.Concat(rules, scheduleRules) {
 		n := 0
 		r.check(h, func(format string, args ...any) {
 			if n++; n == 1 {
@@ -171,8 +177,8 @@ func report(h *history, faulted *injected, p plan, took time.Duration) error {
 	for _, status := range sorted(counts) {
 		ends = append(ends, fmt.Sprintf("%d %s", counts[status], status))
 	}
-	fmt.Printf("\nseed %d, %s with a lease of %s: %d faults of %d kinds; %d executions (%d requests sent again): %s; %d attempts, %d steps, %d effects; all ended %.0f s after the last fault\n",
-		p.seed, p.duration, p.lease, faulted.total(), len(faulted.counts), len(h.executions), again, strings.Join(ends, ", "), attempts, len(h.steps), len(h.effects), took.Seconds())
+	fmt.Printf("\nseed %d, %s with a lease of %s: %d faults of %d kinds; %d executions (%d requests sent again): %s; %d attempts, %d steps, %d effects; %d slots, %d cycles; all ended %.0f s after the last fault\n",
+		p.seed, p.duration, p.lease, faulted.total(), len(faulted.counts), len(h.executions), again, strings.Join(ends, ", "), attempts, len(h.steps), len(h.effects), len(h.slots), len(h.cycles), took.Seconds())
 	switch {
 	case p.unfenced && total == 0:
 		return errNotFound

@@ -33,26 +33,32 @@ const (
 type commands struct {
 	Globals
 
-	Dev      devCommand       `cmd:"" help:"Run everything on this machine: a database of its own, the orchestrator, two workers."`
-	Migrate  migrateCommand   `cmd:"" help:"Bring the database of DATABASE_URL to this version's schema."`
-	Import   importCommand    `cmd:"" help:"Take a file into the source tables."`
-	Run      runCommand       `cmd:"" help:"Run an agent."`
-	Status   statusCommand    `cmd:"" help:"Show how the system, or one execution, stands."`
-	List     listCommand      `cmd:"" help:"List executions, newest first."`
-	Watch    watchCommand     `cmd:"" help:"Follow an execution to its end, and show its result."`
-	Events   eventsCommand    `cmd:"" help:"Print an execution's transitions, steps and progress as they happen."`
-	Cancel   cancelCommand    `cmd:"" help:"Ask for an execution's end."`
-	Retry    retryCommand     `cmd:"" help:"Run an execution that has ended once more, as a new one."`
-	Steps    stepsCommand     `cmd:"" help:"Show the steps that an execution has finished."`
-	Effects  effectsCommand   `cmd:"" help:"Show what an execution did to the outside world."`
-	Pause    pauseCommand     `cmd:"" help:"Let nobody run an agent for now."`
-	Resume   resumeCommand    `cmd:"" help:"End an agent's pause."`
-	Drain    drainCommand     `cmd:"" help:"Stop a worker, saying first what that loses."`
-	Audit    auditCommand     `cmd:"" help:"Check the invariants; the exit code is 1 where one is broken."`
-	Token    tokenCommand     `cmd:"" help:"Make, list and end API tokens, in the database of DATABASE_URL."`
-	Webhooks webhooksCommand  `cmd:"" help:"Tell other systems of executions' moves over HTTP."`
-	Health   healthCommand    `cmd:"" help:"Ask the orchestrator whether it is ready; exit 0 or 1, without a token."`
-	Version  kong.VersionFlag `help:"Print the version."`
+	Dev        devCommand        `cmd:"" help:"Run everything on this machine: a database of its own, the orchestrator, two workers."`
+	Migrate    migrateCommand    `cmd:"" help:"Bring the database of DATABASE_URL to this version's schema."`
+	Import     importCommand     `cmd:"" help:"Take a file into the source tables."`
+	Run        runCommand        `cmd:"" help:"Run an agent."`
+	Status     statusCommand     `cmd:"" help:"Show how the system, or one execution, stands."`
+	List       listCommand       `cmd:"" help:"List executions, newest first."`
+	Agents     agentsCommand     `cmd:"" help:"List the agents, or show one with its parameters."`
+	Workers    workersCommand    `cmd:"" help:"List the worker processes."`
+	Watch      watchCommand      `cmd:"" help:"Follow an execution to its end, and show its result."`
+	Events     eventsCommand     `cmd:"" help:"Print an execution's transitions, steps and progress as they happen."`
+	Cancel     cancelCommand     `cmd:"" help:"Ask for an execution's end."`
+	Retry      retryCommand      `cmd:"" help:"Run an execution that has ended once more, as a new one."`
+	Steps      stepsCommand      `cmd:"" help:"Show the steps that an execution has finished."`
+	Effects    effectsCommand    `cmd:"" help:"Show what an execution did to the outside world."`
+	Pause      pauseCommand      `cmd:"" help:"Let nobody run an agent for now."`
+	Resume     resumeCommand     `cmd:"" help:"End an agent's pause."`
+	Drain      drainCommand      `cmd:"" help:"Stop a worker, saying first what that loses."`
+	Audit      auditCommand      `cmd:"" help:"Check the invariants; the exit code is 1 where one is broken."`
+	Doctor     doctorCommand     `cmd:"" help:"Say what is wrong here, and what to do next; exit 0 where nothing is."`
+	Token      tokenCommand      `cmd:"" help:"Make, list and end API tokens, in the database of DATABASE_URL."`
+	Schedules  schedulesCommand  `cmd:"" help:"Show and change when agents run."`
+	Cycles     cyclesCommand     `cmd:"" help:"Show what schedules opened, and why agents ran or did not."`
+	Webhooks   webhooksCommand   `cmd:"" help:"Tell other systems of executions' moves over HTTP."`
+	Health     healthCommand     `cmd:"" help:"Ask the orchestrator whether it is ready; exit 0 or 1, without a token."`
+	Completion completionCommand `cmd:"" help:"Print a script that completes this command in a shell."`
+	Version    kong.VersionFlag  `help:"Print the version."`
 }
 
 // Globals are every command's flags.
@@ -62,6 +68,7 @@ type Globals struct {
 	Token string `name:"token" env:"CICLO_TOKEN" help:"The API token. Default: ciclo dev's."`
 	JSON  bool   `name:"json" help:"Print JSON alone."`
 
+	in  io.Reader
 	out io.Writer
 	err io.Writer
 }
@@ -71,10 +78,15 @@ type exit struct{ code int }
 
 func (e exit) Error() string { return fmt.Sprintf("exit code %d", e.code) }
 
+// usageError is what was asked for wrongly: nothing was done.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
 // Main runs one command and returns the exit code.
 func Main(args []string, out, errOut io.Writer) int {
 	var c commands
-	c.out, c.err = out, errOut
+	c.in, c.out, c.err = os.Stdin, out, errOut
 	code := ExitCompleted
 	exited := false
 	parser, err := kong.New(&c,
@@ -103,13 +115,14 @@ func Main(args []string, out, errOut io.Writer) int {
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	err = kctx.Run(&c.Globals)
 	var e exit
+	var u usageError
 	var p *client.Problem
 	switch {
 	case err == nil:
 		return ExitCompleted
 	case errors.As(err, &e):
 		return e.code
-	case errors.As(err, &p) && (p.Status == 422 || p.Status == 400):
+	case errors.As(err, &u), errors.As(err, &p) && (p.Status == 422 || p.Status == 400):
 		fmt.Fprintln(errOut, "ciclo:", err)
 		return ExitUsage
 	default:
@@ -118,22 +131,43 @@ func Main(args []string, out, errOut io.Writer) int {
 	}
 }
 
+// where is which orchestrator to talk to, and who says so.
+type where struct{ url, urlFrom, token, tokenFrom string }
+
+const fromDev = "the folder of ciclo dev"
+
+// where finds the address and the token by flags, environment, or the folder of
+// ciclo dev; what nothing gives is empty.
+func (g *Globals) where() where {
+	w := where{url: g.URL, urlFrom: "--url", token: g.Token, tokenFrom: "--token"}
+	if g.URL == os.Getenv("CICLO_URL") {
+		w.urlFrom = "CICLO_URL"
+	}
+	if g.Token == os.Getenv("CICLO_TOKEN") {
+		w.tokenFrom = "CICLO_TOKEN"
+	}
+	// A file of the folder that can't be read gives nothing.
+	if w.url == "" {
+		w.url, _ = dev.Dir(g.Data).Address()
+		w.urlFrom = fromDev
+	}
+	if w.token == "" {
+		w.token, _ = dev.Dir(g.Data).Token()
+		w.tokenFrom = fromDev
+	}
+	return w
+}
+
 // client is the API client by flags, environment, or the folder of ciclo dev.
 func (g *Globals) client() (*client.Client, error) {
-	dir := dev.Dir(g.Data)
-	c := &client.Client{URL: g.URL, Token: g.Token}
-	var err error
-	if c.URL == "" {
-		if c.URL, err = dir.Address(); err != nil {
-			return nil, fmt.Errorf("no orchestrator is known: start one with `ciclo dev`, or set CICLO_URL and CICLO_TOKEN")
-		}
+	w := g.where()
+	if w.url == "" {
+		return nil, errors.New("no orchestrator is known: start one with `ciclo dev`, or set CICLO_URL and CICLO_TOKEN; `ciclo doctor` says more")
 	}
-	if c.Token == "" {
-		if c.Token, err = dir.Token(); err != nil {
-			return nil, fmt.Errorf("no API token is known: set CICLO_TOKEN")
-		}
+	if w.token == "" {
+		return nil, errors.New("no API token is known: set CICLO_TOKEN")
 	}
-	return c, nil
+	return &client.Client{URL: w.url, Token: w.token}, nil
 }
 
 // database is the database's URL by the environment or the folder of ciclo dev.

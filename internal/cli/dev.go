@@ -38,6 +38,9 @@ func (c *devCommand) Run(ctx context.Context, g *Globals) error {
 		Dir: dev.Dir(g.Data), Listen: c.Listen, DatabaseURL: os.Getenv("DATABASE_URL"), Token: g.Token, Workers: c.Workers,
 		Log: slog.New(slog.NewTextHandler(g.err, nil)), Say: g.say,
 	}
+	if c.Demo && os.Getenv("CICLO_ZONE") == "" {
+		cfg.Zone = demo.Zone
+	}
 	err := dev.Run(ctx, cfg, func(ctx context.Context, env dev.Environment) error { return c.use(ctx, g, env) })
 	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		g.say("Stopped.")

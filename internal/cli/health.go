@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,7 +24,11 @@ func (c healthCommand) Run(ctx context.Context, g *Globals) error {
 	defer cancel()
 	api := client.Client{URL: cmp.Or(g.URL, defaultListen)}
 	if err := api.Ready(ctx); err != nil {
-		return fmt.Errorf("%s is not ready: %w", api.URL, err)
+		err = fmt.Errorf("%s is not ready: %w", api.URL, err)
+		if g.JSON {
+			err = errors.Join(err, g.printJSON(map[string]any{"url": api.URL, "ready": false}))
+		}
+		return err
 	}
 	if g.JSON {
 		return g.printJSON(map[string]any{"url": api.URL, "ready": true})

@@ -17,6 +17,13 @@ func (migrateCommand) Run(ctx context.Context, g *Globals) error {
 	if err := postgres.Migrate(ctx, url); err != nil {
 		return err
 	}
+	if g.JSON {
+		version, err := postgres.SchemaVersion()
+		if err != nil {
+			return err
+		}
+		return g.printJSON(map[string]any{"database": dev.RedactURL(url), "schema_version": version})
+	}
 	g.say("The schema of %s is up to date.", dev.RedactURL(url))
 	return nil
 }

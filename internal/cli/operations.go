@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+
+	"github.com/nuzantara/ciclo/client"
 )
 
 type pauseCommand struct {
@@ -17,6 +19,9 @@ func (c pauseCommand) Run(ctx context.Context, g *Globals) error {
 	}
 	if err := api.Pause(ctx, c.Agent, c.Reason); err != nil {
 		return err
+	}
+	if g.JSON {
+		return g.printJSON(map[string]any{"agent_name": c.Agent, "paused": true, "reason": c.Reason})
 	}
 	g.say("%s is paused: what runs goes on, what is accepted waits. `ciclo resume %s` ends it.", c.Agent, c.Agent)
 	return nil
@@ -33,6 +38,9 @@ func (c resumeCommand) Run(ctx context.Context, g *Globals) error {
 	}
 	if err := api.Resume(ctx, c.Agent); err != nil {
 		return err
+	}
+	if g.JSON {
+		return g.printJSON(map[string]any{"agent_name": c.Agent, "paused": false})
 	}
 	g.say("%s is resumed: what waits is enqueued within a second or two.", c.Agent)
 	return nil
@@ -163,9 +171,7 @@ func (c drainCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	if g.JSON {
-		err = g.printJSON(plan)
-	} else {
+	if !g.JSON {
 		table(g.out, func(row func(...any)) {
 			row("EXECUTION", "ATTEMPT", "RUNNING", "LOST IF STOPPED NOW", "LIKELY NEEDS")
 			for _, e := range plan.Executions {
@@ -173,12 +179,19 @@ func (c drainCommand) Run(ctx context.Context, g *Globals) error {
 			}
 		})
 	}
-	if err != nil || c.Plan {
-		return err
+	if !c.Plan {
+		if err := api.Drain(ctx, c.Worker); err != nil {
+			return err
+		}
 	}
-	if err := api.Drain(ctx, c.Worker); err != nil {
-		return err
+	if g.JSON {
+		return g.printJSON(struct {
+			client.DrainPlan
+			Draining bool `json:"draining"`
+		}{plan, !c.Plan})
 	}
-	g.say("%s was asked to stop; it learns so by its next beat.", c.Worker)
+	if !c.Plan {
+		g.say("%s was asked to stop; it learns so by its next beat.", c.Worker)
+	}
 	return nil
 }

@@ -118,14 +118,11 @@ func printStatus(w io.Writer, s client.Status) {
 	table(w, func(row func(...any)) {
 		row("AGENT", "STARTED", "RUNNING", "LAST", "AT", "TYPICALLY", "SUCCESS")
 		for _, a := range s.Agents {
-			last, at, success := "never", "-", "-"
+			last, at := "never", "-"
 			if a.LastStatus != nil {
 				last, at = *a.LastStatus, clock(*a.LastRunAt)
 			}
-			if a.SuccessRate != nil {
-				success = fmt.Sprintf("%.0f %%", 100**a.SuccessRate)
-			}
-			row(a.ID, a.Started, a.Running, last, at, seconds(a.TypicalDurationSeconds), success)
+			row(a.ID, a.Started, a.Running, last, at, seconds(a.TypicalDurationSeconds), percent(a.SuccessRate))
 		}
 	})
 	for _, p := range s.Paused {

@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -12,8 +16,8 @@ import (
 )
 
 type runCommand struct {
-	Agent string   `arg:"" help:"The agent, such as client-value-predictor."`
-	Args  []string `arg:"" optional:"" passthrough:"" help:"--wait, --follow (the same with a bar), --timeout 10m, --json, --key NAME (again with the same key is the same execution), and the agent's parameters as flags, such as --horizon-days 90."`
+	Agent string   `arg:"" help:"The agent, such as client-value-predictor; ciclo agents NAME shows its parameters."`
+	Args  []string `arg:"" optional:"" passthrough:"" help:"--wait, --follow (the same with a bar), --timeout 10m, --json, --key NAME (again with the same key is the same execution), and the agent's parameters as flags, such as --horizon-days 90, or --from-file parameters.json (- is stdin)."`
 }
 
 // runFlags are what follows the agent's name: the command's own flags and the
@@ -25,6 +29,19 @@ type runFlags struct {
 	timeout    time.Duration
 	key        string
 	parameters url.Values
+	// file holds the parameters as a JSON object instead; "-" is stdin.
+	file string
+}
+
+// ownFlags are the command's flags that aren't parameters, for completion.
+func (runCommand) ownFlags() []completionFlag {
+	return []completionFlag{
+		{name: "wait", help: "Wait for its end, and show its result."},
+		{name: "follow", help: "The same, with a bar on a terminal."},
+		{name: "timeout", help: "Wait no longer than this, such as 10m.", takes: true},
+		{name: "key", help: "Again with the same key is the same execution.", takes: true},
+		{name: "from-file", help: "Take the parameters from a file that holds a JSON object; - is stdin.", takes: true, file: true},
+	}
 }
 
 func parseRunFlags(args []string) (runFlags, error) {
@@ -57,6 +74,12 @@ func parseRunFlags(args []string) (runFlags, error) {
 		case "key":
 			f.key = value
 			continue
+		case "from-file":
+			if value == "" {
+				return f, errors.New("--from-file needs a file, or - for stdin")
+			}
+			f.file = value
+			continue
 		case "timeout":
 			d, err := time.ParseDuration(value)
 			if err != nil || d <= 0 {
@@ -67,21 +90,84 @@ func parseRunFlags(args []string) (runFlags, error) {
 		}
 		f.parameters.Add(strings.ReplaceAll(name, "-", "_"), value)
 	}
+	if f.file != "" && len(f.parameters) > 0 {
+		return f, errors.New("parameters are given by --from-file or as flags, not both")
+	}
 	return f, nil
+}
+
+// maxParameters is the most that the API reads, in bytes.
+const maxParameters = 1 << 20
+
+// parametersOf reads a file, or stdin by "-", that holds a JSON object.
+func parametersOf(ctx context.Context, path string, stdin io.Reader) (json.RawMessage, error) {
+	name := path
+	if path == "-" {
+		name = "stdin"
+	} else {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("--from-file: %w", err)
+		}
+		defer file.Close()
+		stdin = file
+	}
+	type content struct {
+		text []byte
+		err  error
+	}
+	read := make(chan content, 1)
+	go func() { // a read of a terminal or pipe can't be ended; Ctrl-C ends the wait for it
+		text, err := io.ReadAll(io.LimitReader(stdin, maxParameters+1))
+		read <- content{text, err}
+	}()
+	var got content
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case got = <-read:
+	}
+	var object map[string]json.RawMessage
+	switch {
+	case got.err != nil:
+		return nil, fmt.Errorf("--from-file: read %s: %w", name, got.err)
+	case len(got.text) > maxParameters:
+		return nil, fmt.Errorf("--from-file: %s has more than 1 MiB", name)
+	case len(bytes.TrimSpace(got.text)) == 0:
+		return nil, fmt.Errorf("--from-file: %s is empty: {} is no parameters", name)
+	}
+	var kind *json.UnmarshalTypeError
+	if err := json.Unmarshal(got.text, &object); errors.As(err, &kind) || err == nil && object == nil {
+		return nil, fmt.Errorf("--from-file: %s holds JSON, but no object such as {\"horizon_days\": 90}", name)
+	} else if err != nil {
+		return nil, fmt.Errorf("--from-file: %s is not JSON: %w", name, err)
+	}
+	return got.text, nil
 }
 
 func (c runCommand) Run(ctx context.Context, g *Globals) error {
 	flags, err := parseRunFlags(c.Args)
+	var parameters json.RawMessage
+	if err == nil && flags.file != "" {
+		parameters, err = parametersOf(ctx, flags.file, g.in)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
-		fmt.Fprintln(g.err, "ciclo:", err)
-		return exit{ExitUsage}
+		return usageError{err}
 	}
 	g.JSON = g.JSON || flags.json
 	api, err := g.client()
 	if err != nil {
 		return err
 	}
-	e, err := api.RunQuery(ctx, flags.key, c.Agent, flags.parameters)
+	var e client.Execution
+	if flags.file != "" {
+		e, err = api.RunOnce(ctx, flags.key, c.Agent, parameters)
+	} else {
+		e, err = api.RunQuery(ctx, flags.key, c.Agent, flags.parameters)
+	}
 	if err != nil {
 		return err
 	}

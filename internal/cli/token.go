@@ -77,6 +77,9 @@ func (c tokenRevoke) Run(ctx context.Context, g *Globals) error {
 		if err := store.RevokeToken(ctx, c.Name); err != nil {
 			return err
 		}
+		if g.JSON {
+			return g.printJSON(map[string]any{"name": c.Name, "revoked": true})
+		}
 		g.say("%s is revoked.", c.Name)
 		return nil
 	})

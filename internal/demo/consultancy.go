@@ -28,6 +28,9 @@ type Truth struct {
 	Weeks int
 }
 
+// Zone is the consultancy's.
+const Zone = "Asia/Makassar"
+
 // DefaultTruth is the demo's: a firm in Bali with 1,000 clients and three years.
 var DefaultTruth = Truth{
 	Clients: 1000, R: .8, Alpha: 12, A: .7, B: 3.5,

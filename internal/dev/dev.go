@@ -27,7 +27,9 @@ type Config struct {
 	DatabaseURL string // empty: a Postgres of its own
 	Token       string // empty: the folder's, or a new one
 	Workers     int
-	Log         *slog.Logger
+	// Zone is the firm's; empty: what the environment says.
+	Zone string
+	Log  *slog.Logger
 	// Say tells the person at the terminal what happens.
 	Say func(format string, args ...any)
 }
@@ -84,6 +86,9 @@ func Run(ctx context.Context, cfg Config, use func(ctx context.Context, env Envi
 		env := append(cleanEnv(), "DATABASE_URL="+database, "CICLO_TOKEN="+token, "CICLO_LISTEN="+address)
 		used, finish := context.WithCancel(ctx)
 		defer finish()
+		if cfg.Zone != "" {
+			env = append(env, "CICLO_ZONE="+cfg.Zone)
+		}
 		for _, s := range services {
 			s.env = env
 			group.Go(func() error { return s.run(used, cfg.Log) })

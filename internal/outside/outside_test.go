@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net"
 	"net/http"
 	"os"
@@ -38,7 +39,12 @@ func TestMain(m *testing.M) {
 
 // build compiles the shipped programs, and those with the test agents, once.
 var build = sync.OnceValues(func() (dir string, err error) {
-	dir = filepath.Join(os.TempDir(), fmt.Sprintf("ciclo-outside-%d", os.Getuid()))
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	// Another checkout has programs of its own.
+	dir = filepath.Join(os.TempDir(), fmt.Sprintf("ciclo-outside-%d-%08x", os.Getuid(), crc32.ChecksumIEEE([]byte(here))))
 	for out, packages := range map[string][]string{
 		"":     {"cmd/orchestrator", "cmd/worker", "cmd/ciclo"},
 		"test": {"internal/testagents/orchestrator", "internal/testagents/worker"},
@@ -95,9 +101,18 @@ func (b *safeBuffer) String() string {
 // start starts a program that is ended with the test, and with this process.
 func start(t *testing.T, dir, name string, env []string, args ...string) *process {
 	t.Helper()
+	return startWith(t, nil, dir, name, env, args...)
+}
+
+// startWith is start with a file for stdin.
+func startWith(t *testing.T, stdin *os.File, dir, name string, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, out: &safeBuffer{}, err: &safeBuffer{}, done: make(chan struct{})}
 	p.cmd = exec.Command(binary(t, name), args...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, p.out, p.err
+	if stdin != nil {
+		p.cmd.Stdin = stdin
+	}
 	p.cmd.Env = append(clean(os.Environ()), env...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.WaitDelay = 10 * time.Second

@@ -71,6 +71,18 @@ var invariants = []invariant{
 	{text: "an effect is settled, or its execution has an attempt to come", query: `
 		SELECT DISTINCT f.execution_id FROM ciclo.effects f JOIN ciclo.executions e ON e.id = f.execution_id
 		WHERE f.state = 'intended' AND e.ended_at IS NOT NULL AND $1::timestamptz IS NOT NULL AND $2::interval IS NOT NULL`},
+	{text: "a slot that was fired names a cycle of its schedule and its due time, and no other slot does", query: `
+		SELECT s.schedule || ' ' || s.due_at FROM ciclo.slots s LEFT JOIN ciclo.cycles c ON c.id = s.cycle_id
+		WHERE s.decided_at >= $1 AND $2::interval IS NOT NULL
+		  AND (s.outcome IN ('fired', 'caught_up') AND (c.schedule IS DISTINCT FROM s.schedule OR c.due_at IS DISTINCT FROM s.due_at)
+		    OR s.outcome = 'queued' AND s.cycle_id IS NOT NULL)
+		UNION ALL
+		SELECT c.id FROM ciclo.cycles c WHERE c.opened_by <> 'hand' AND c.opened_at >= $1
+		  AND NOT EXISTS (SELECT FROM ciclo.slots s WHERE s.cycle_id = c.id)`},
+	{text: "an execution of a cycle is named by it, and a cycle that has ended has none that is alive", query: `
+		SELECT e.id FROM ciclo.executions e JOIN ciclo.cycles c ON c.id = e.cycle_id
+		WHERE (e.status_at >= $1 OR e.ended_at IS NULL) AND $2::interval IS NOT NULL AND e.retry_of IS NULL
+		  AND (NOT EXISTS (SELECT FROM ciclo.cycle_agents a WHERE a.cycle_id = c.id AND a.execution_id = e.id) OR c.ended_at IS NOT NULL AND e.ended_at IS NULL)`},
 	{text: "the River row that a started execution names is live", settled: true, query: `
 		SELECT e.id FROM ciclo.executions e LEFT JOIN ciclo.river_job j ON j.id = e.river_job_id
 		WHERE e.status = 'started' AND e.next_attempt_at IS NULL AND e.status_at < now() - 3 * $2::interval AND $1::timestamptz IS NOT NULL

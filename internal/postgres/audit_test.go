@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -53,7 +54,23 @@ func (b *bundle) lively() (running *postgres.Attempt) {
 	b.must(b.RecordStep(b.ctx, running, "one", time.Now(), false, func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`1`), nil }))
 	_, _, err = b.IntendEffect(b.ctx, running, "mail", "k", "once")
 	b.must(err)
+	b.cycle()
 	return running
+}
+
+// cycle is what a scheduler writes for a slot that is fired.
+func (b *bundle) cycle() {
+	b.t.Helper()
+	b.exec(`
+		INSERT INTO ciclo.schedules (name, interval_seconds, anchor_at, created_by) VALUES ('nightly', 60, now(), 'test');
+		INSERT INTO ciclo.cycles (id, schedule, due_at, opened_by, deadline_at, max_parallel, planner, snapshot)
+		VALUES ('cycle_1', 'nightly', '2026-01-31', 'slot', now() + interval '1 day', 1, 'rules', '{}');
+		INSERT INTO ciclo.cycle_agents (cycle_id, agent, position, decision, reason, detail) VALUES ('cycle_1', 'test-noop', 1, 'run', 'due', 'its time has come');
+		INSERT INTO ciclo.slots (schedule, due_at, outcome, cycle_id, opened_by) VALUES ('nightly', '2026-01-31', 'fired', 'cycle_1', 'slot')`)
+	b.must(b.Open(b.ctx, func(ctx context.Context, o *postgres.Opening) error {
+		_, err := o.Begin(ctx, postgres.Acceptance{Agent: "test-noop", IDPrefix: "noop_", Parameters: json.RawMessage(`{}`), Tries: 3, TimeoutSeconds: 60, Priority: 2, CycleID: "cycle_1", Origin: "schedule", Reason: "opened by cycle_1"})
+		return err
+	}))
 }
 
 func TestTheAuditOfAHealthySystem(t *testing.T) {
@@ -78,6 +95,10 @@ func TestTheAuditFinds(t *testing.T) {
 		"failures counts":                         `UPDATE ciclo.executions SET failures = failures + 1 WHERE status = 'failed'`,
 		"a step was finished":                     `UPDATE ciclo.steps SET worker_id = gen_random_uuid()`,
 		"an effect is settled":                    `UPDATE ciclo.executions SET status = 'failed', worker_id = NULL, ended_at = now(), error_class = 'x', error_text = 'x' WHERE status = 'running'`,
+		"a slot that was fired":                   `UPDATE ciclo.cycles SET due_at = now()`,
+		"and no other slot does":                  `DELETE FROM ciclo.slots`,
+		"an execution of a cycle":                 `UPDATE ciclo.cycle_agents SET execution_id = NULL`,
+		"a cycle that has ended has none":         `UPDATE ciclo.cycles SET ended_at = now(), status = 'completed'`,
 		"the River row that a started":            `DELETE FROM ciclo.river_job; UPDATE ciclo.executions SET status_at = now() - interval '1 hour' WHERE status = 'started'`,
 		"the worker of a running":                 `UPDATE ciclo.workers SET lease_until = now() - interval '1 hour'`,
 		"an execution whose time has come":        `UPDATE ciclo.executions SET next_attempt_at = now() - interval '1 hour' WHERE next_attempt_at IS NOT NULL`,

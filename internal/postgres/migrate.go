@@ -109,10 +109,13 @@ func (e *SchemaError) Error() string {
 	return fmt.Sprintf("the database has schema version %d, this binary needs %d: run `ciclo migrate` with the same DATABASE_URL", e.Have, e.Want)
 }
 
+// ErrRiverBehind says that River's migrations are missing.
+var ErrRiverBehind = errors.New("the tables of River are not up to date")
+
 // CheckSchema compares the database's schema with this binary's. The error is a
 // *SchemaError where they differ.
 func CheckSchema(ctx context.Context, pool *pgxpool.Pool) error {
-	want, err := embeddedVersion()
+	want, err := SchemaVersion()
 	if err != nil {
 		return err
 	}
@@ -139,18 +142,38 @@ func CheckSchema(ctx context.Context, pool *pgxpool.Pool) error {
 		return fmt.Errorf("check River's migrations: %w", err)
 	}
 	if !validation.OK {
-		return fmt.Errorf("the tables of River are not up to date (%v): run `ciclo migrate` with the same DATABASE_URL", validation.Messages)
+		return fmt.Errorf("%w (%v): run `ciclo migrate` with the same DATABASE_URL", ErrRiverBehind, validation.Messages)
 	}
 	return nil
 }
 
-// embeddedVersion is the number of the newest migration in this binary.
-func embeddedVersion() (int64, error) {
+// SchemaVersion is the version of this binary's schema: the number of its newest
+// migration.
+func SchemaVersion() (int64, error) {
 	paths, err := fs.Glob(migrations.FS, "*.sql")
 	if err != nil || len(paths) == 0 {
 		return 0, fmt.Errorf("list embedded migrations: %w", err)
 	}
 	return goose.NumericComponent(paths[len(paths)-1])
+}
+
+// PendingMigrations are the files of this binary's migrations after a version.
+func PendingMigrations(after int64) ([]string, error) {
+	paths, err := fs.Glob(migrations.FS, "*.sql")
+	if err != nil {
+		return nil, fmt.Errorf("list embedded migrations: %w", err)
+	}
+	var pending []string
+	for _, path := range paths {
+		version, err := goose.NumericComponent(path)
+		if err != nil {
+			return nil, fmt.Errorf("number of migration %s: %w", path, err)
+		}
+		if version > after {
+			pending = append(pending, path)
+		}
+	}
+	return pending, nil
 }
 
 // SchemaFingerprint changes whenever Migrate would leave another schema: tests

@@ -155,42 +155,81 @@ type Position struct {
 	ID        string
 }
 
-// List returns a page of executions, newest first, without their results.
+// eachAgent has a row for every agent that ever had an execution: one look into an
+// index for each, since there is no list of them.
+const eachAgent = `(
+	WITH RECURSIVE known (agent) AS (
+		(SELECT agent FROM ciclo.executions ORDER BY agent LIMIT 1)
+		UNION ALL
+		SELECT (SELECT agent FROM ciclo.executions WHERE agent > known.agent ORDER BY agent LIMIT 1) FROM known WHERE agent IS NOT NULL
+	)
+	SELECT agent FROM known WHERE agent IS NOT NULL)`
+
+// List returns a page of executions, newest first, without their results. A page
+// by agent or status is merged from the newest of each agent in each status, by
+// their own index: to go through the history until the page is full would take
+// the longer, the fewer there are of what is wanted.
 func (s *Store) List(ctx context.Context, f Filter) ([]execution.Execution, error) {
-	var where []string
 	var args []any
-	add := func(condition string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(args)), 1)
+	arg := func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	}
+	// Agent and bounds are hidden from the planner (OFFSET 0, SELECT): where it sees
+	// them it thinks the page cheaper than without, and plans each anew, which takes
+	// longer than to read it.
+	bound := func(v any, kind string) string { return `(SELECT ` + arg(v) + `::` + kind + `)` }
+	var where []string
+	from, merged := `ciclo.executions e`, f.Cycle == "" && (f.Agent != "" || len(f.Statuses) > 0)
+	if f.Cycle != "" { // a cycle is short, and has an index of its own
+		where = append(where, `e.cycle_id = `+arg(f.Cycle))
+		if f.Agent != "" {
+			where = append(where, `e.agent = `+arg(f.Agent))
 		}
-		where = append(where, condition)
+		if len(f.Statuses) > 0 {
+			where = append(where, `e.status = ANY (`+arg(f.Statuses)+`)`)
+		}
 	}
-	if f.Agent != "" {
-		add("e.agent = ?", f.Agent)
-	}
-	if len(f.Statuses) > 0 {
-		add("e.status = ANY (?)", f.Statuses)
-	}
-	if f.Cycle != "" {
-		add("e.cycle_id = ?", f.Cycle)
+	if merged {
+		agents := eachAgent
+		if f.Agent != "" {
+			agents = `(SELECT ` + arg(f.Agent) + `::text AS agent OFFSET 0)`
+		}
+		statuses := f.Statuses
+		if len(statuses) == 0 {
+			statuses = execution.Statuses
+		}
+		var texts []string
+		for _, status := range statuses {
+			if !slices.Contains(texts, string(status)) { // else its executions came twice
+				texts = append(texts, string(status))
+			}
+		}
+		from = agents + ` agents CROSS JOIN string_to_table(` + arg(strings.Join(texts, " ")) + `, ' ') AS statuses (status) CROSS JOIN LATERAL (
+			SELECT e.started_at, e.id FROM ciclo.executions e`
+		where = append(where, `e.agent = agents.agent`, `e.status = statuses.status`)
 	}
 	if !f.Since.IsZero() {
-		add("e.started_at >= ?", f.Since)
+		where = append(where, `e.started_at >= `+bound(f.Since, `timestamptz`))
 	}
 	if !f.Until.IsZero() {
-		add("e.started_at < ?", f.Until)
+		where = append(where, `e.started_at < `+bound(f.Until, `timestamptz`))
 	}
 	if f.Before.ID != "" {
-		add("(e.started_at, e.id) < (?, ?)", f.Before.StartedAt, f.Before.ID)
+		where = append(where, `(e.started_at, e.id) < (`+bound(f.Before.StartedAt, `timestamptz`)+`, `+bound(f.Before.ID, `text`)+`)`)
 	}
-	query := `SELECT ` + strings.Replace(executionColumns, "e.result", "NULL::jsonb", 1) + ` FROM ciclo.executions e`
+	// The limit is no parameter: Postgres would take it for a tenth of all, and plan
+	// each page anew.
+	page := ` ORDER BY e.started_at DESC, e.id DESC LIMIT ` + strconv.Itoa(f.Limit)
 	if len(where) > 0 {
-		query += ` WHERE ` + strings.Join(where, ` AND `)
+		from += ` WHERE ` + strings.Join(where, ` AND `)
 	}
-	args = append(args, f.Limit)
-	query += fmt.Sprintf(` ORDER BY e.started_at DESC, e.id DESC LIMIT $%d`, len(args))
-	rows, err := s.pool.Query(ctx, query, args...)
+	if merged { // the whole rows are read of those alone that are shown; OFFSET 0 as in findSQL
+		from = `(SELECT e.started_at, e.id FROM ` + from + page + `) e` + page + `) newest
+			CROSS JOIN LATERAL (SELECT * FROM ciclo.executions WHERE id = newest.id OFFSET 0) e`
+		page = ` ORDER BY newest.started_at DESC, newest.id DESC`
+	}
+	rows, err := s.pool.Query(ctx, `SELECT `+strings.Replace(executionColumns, "e.result", "NULL::jsonb", 1)+` FROM `+from+page, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list executions: %w", err)
 	}
@@ -325,9 +364,13 @@ func (s *Store) Activity(ctx context.Context, agent string) (AgentActivity, erro
 	var waiting *time.Duration
 	err := s.pool.QueryRow(ctx, `
 		WITH recent AS (
-			SELECT status, extract(epoch FROM ended_at - started_at)::float8 AS seconds
-			FROM ciclo.executions WHERE agent = $1 AND ended_at IS NOT NULL
-			ORDER BY started_at DESC, id DESC LIMIT 100
+			SELECT e.status, extract(epoch FROM e.ended_at - e.started_at)::float8 AS seconds
+			FROM (
+				SELECT e.started_at, e.id FROM (VALUES ('completed'), ('failed'), ('cancelled')) statuses (status) CROSS JOIN LATERAL (
+					SELECT started_at, id FROM ciclo.executions WHERE agent = $1 AND status = statuses.status
+					ORDER BY started_at DESC, id DESC LIMIT 100) e
+				ORDER BY e.started_at DESC, e.id DESC LIMIT 100) newest
+			CROSS JOIN LATERAL (SELECT * FROM ciclo.executions WHERE id = newest.id OFFSET 0) e
 		)
 		SELECT
 			(SELECT count(*) FROM ciclo.executions WHERE agent = $1 AND status = 'started'),

@@ -52,6 +52,9 @@ func TestMigratingManyTimesAtOnce(t *testing.T) {
 	if err = postgres.CheckSchema(b.ctx, b.pool); !errors.As(err, &schema) || !strings.Contains(err.Error(), "ciclo migrate") {
 		t.Errorf("an older database: %v", err)
 	}
+	if pending, err := postgres.PendingMigrations(schema.Have); err != nil || len(pending) != 1 {
+		t.Errorf("behind by one, what is pending is %v, %v", pending, err)
+	}
 }
 
 // columnsOf are the columns that an execution of the status must have, so that
@@ -100,6 +103,7 @@ func TestTheDatabaseRefuses(t *testing.T) {
 	b.run(running, w)
 	b.must(b.complete(b.run(final, w), `{}`))
 	b.must(b.PauseAgent(b.ctx, "test-noop", "for its notice"))
+	b.cycle()
 	b.webhook([]string{}, execution.Started)
 	b.accept()
 	for name, sql := range map[string]string{
@@ -138,6 +142,22 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		"a notice that says nothing":         `UPDATE ciclo.notices SET text = ''`,
 		"a notice sent that still waits":     `UPDATE ciclo.notices SET sent_at = now()`,
 		"a notice given up without a reason": `UPDATE ciclo.notices SET due_at = NULL`,
+		"a schedule without a rule":          `INSERT INTO ciclo.schedules (name, created_by) VALUES ('x', 'test')`,
+		"a schedule with two rules":          `UPDATE ciclo.schedules SET cron = '@daily', zone = 'UTC'`,
+		"a cron expression without a zone":   `UPDATE ciclo.schedules SET cron = '@daily', interval_seconds = NULL, anchor_at = NULL`,
+		"a schedule with an unknown overlap": `UPDATE ciclo.schedules SET overlap = 'x'`,
+		"a pause without a reason":           `UPDATE ciclo.schedules SET paused_at = now()`,
+		"a next slot that is decided":        `UPDATE ciclo.schedules SET next_due_at = decided_until, next_fire_at = now()`,
+		"a slot fired without a cycle":       `INSERT INTO ciclo.slots (schedule, due_at, outcome, opened_by) VALUES ('nightly', now(), 'fired', 'slot')`,
+		"a slot skipped without a reason":    `INSERT INTO ciclo.slots (schedule, due_at, outcome, opened_by) VALUES ('nightly', now(), 'skipped', 'slot')`,
+		"a slot of no schedule":              `INSERT INTO ciclo.slots (schedule, due_at, outcome, reason, opened_by) VALUES ('nobody', now(), 'skipped', 'late', 'slot')`,
+		"a slot decided twice":               `INSERT INTO ciclo.slots (schedule, due_at, outcome, reason, opened_by) VALUES ('nightly', '2026-01-31', 'skipped', 'late', 'slot')`,
+		"a fired slot that is skipped":       `UPDATE ciclo.slots SET outcome = 'skipped', reason = 'late'`,
+		"two slots of one cycle":             `INSERT INTO ciclo.slots (schedule, due_at, outcome, cycle_id, opened_by) VALUES ('nightly', now(), 'fired', 'cycle_1', 'slot')`,
+		"a cycle that ends as nothing":       `UPDATE ciclo.cycles SET ended_at = now()`,
+		"a cycle of an unknown status":       `UPDATE ciclo.cycles SET status = 'x', ended_at = now()`,
+		"an agent twice in a cycle":          `INSERT INTO ciclo.cycle_agents (cycle_id, agent, position, decision, reason, detail) VALUES ('cycle_1', 'test-noop', 2, 'run', 'x', 'x')`,
+		"a skipped agent that runs":          `UPDATE ciclo.cycle_agents SET decision = 'skip'`,
 		"a webhook to nowhere":               `UPDATE ciclo.webhooks SET url = 'ftp://firm.example'`,
 		"a webhook of no status":             `UPDATE ciclo.webhooks SET statuses = '{}'`,
 		"a webhook of an unknown status":     `UPDATE ciclo.webhooks SET statuses = '{done}'`,
@@ -200,6 +220,8 @@ func TestListing(t *testing.T) {
 	}{
 		"by status":        {postgres.Filter{Statuses: []execution.Status{execution.Running}}, 1},
 		"by two statuses":  {postgres.Filter{Statuses: []execution.Status{execution.Running, execution.Completed}}, 2},
+		"by one twice":     {postgres.Filter{Statuses: []execution.Status{execution.Running, execution.Running}}, 1},
+		"by agent alone":   {postgres.Filter{Agent: "test-noop", Before: postgres.Position{StartedAt: b.get(ids[0]).StartedAt, ID: ids[0]}}, 6},
 		"by agent":         {postgres.Filter{Agent: "test-noop", Statuses: []execution.Status{execution.Completed}}, 1},
 		"by another agent": {postgres.Filter{Agent: "nobody"}, 0},
 		"until the second": {postgres.Filter{Until: b.get(ids[5]).StartedAt}, 1},

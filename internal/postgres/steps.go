@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -111,20 +113,43 @@ type Step struct {
 	CopiedFrom      *string   `json:"copied_from" jsonschema:"The execution that finished it, where a retry reuses it."`
 }
 
-// Steps lists an execution's finished steps in the order of their ends, without
-// the first few. What is finished is never before what was finished already.
-func (s *Store) Steps(ctx context.Context, id string, skip int) ([]Step, error) {
+// Steps lists an execution's finished steps in the order of their ends.
+func (s *Store) Steps(ctx context.Context, id string) ([]Step, error) {
+	all, err := s.StepsAfter(ctx, map[string]int{id: 0})
+	return append([]Step{}, all[id]...), err // none is an empty list
+}
+
+// StepsAfter lists several executions' finished steps in the order of their ends,
+// each without its first few. What is finished is never before what was finished
+// already. The executions come as one text, as in findSQL.
+func (s *Store) StepsAfter(ctx context.Context, skip map[string]int) (map[string][]Step, error) {
+	var asked []string
+	for id, n := range skip {
+		if execution.ValidID(id) {
+			asked = append(asked, id+":"+strconv.Itoa(n))
+		}
+	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT name, attempt, worker_id::text, started_at, ended_at, extract(epoch FROM ended_at - started_at)::float8, octet_length(output::text), copied_from
-		FROM (SELECT execution_id, name FROM ciclo.steps WHERE execution_id = $1 ORDER BY ended_at, name OFFSET $2) k
-		JOIN ciclo.steps USING (execution_id, name)
-		ORDER BY ended_at, name`, id, skip)
+		SELECT s.execution_id, s.name, s.attempt, s.worker_id::text, s.started_at, s.ended_at,
+		       extract(epoch FROM s.ended_at - s.started_at)::float8, octet_length(s.output::text), s.copied_from
+		FROM (SELECT split_part(text, ':', 1) AS id, split_part(text, ':', 2)::int AS skip FROM string_to_table($1, ' ') AS texts (text)) asked
+		CROSS JOIN LATERAL (SELECT execution_id, name FROM ciclo.steps WHERE execution_id = asked.id ORDER BY ended_at, name OFFSET asked.skip) k
+		CROSS JOIN LATERAL (SELECT * FROM ciclo.steps WHERE execution_id = k.execution_id AND name = k.name OFFSET 0) s
+		ORDER BY s.ended_at, s.name`, strings.Join(asked, " "))
 	if err != nil {
-		return nil, fmt.Errorf("list steps of %s: %w", id, err)
+		return nil, fmt.Errorf("list steps: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Step])
+	all := make(map[string][]Step, len(skip))
+	var id string
+	var step Step
+	_, err = pgx.ForEachRow(rows, []any{
+		&id, &step.Name, &step.Attempt, &step.Worker, &step.StartedAt, &step.EndedAt, &step.DurationSeconds, &step.OutputBytes, &step.CopiedFrom,
+	}, func() error {
+		all[id] = append(all[id], step)
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("list steps of %s: %w", id, err)
+		return nil, fmt.Errorf("list steps: %w", err)
 	}
-	return list, nil
+	return all, nil
 }

@@ -1,11 +1,46 @@
 package postgres_test
 
 import (
+	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
+
+func TestStepsAfter(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	w := b.worker()
+	skip, want := map[string]int{"nobody": 0}, map[string][]string{}
+	for i, known := range []int{0, 1, 2, 3, 9} {
+		a := b.run(b.accept().ID, w)
+		for _, name := range []string{"first", "then", "last"} {
+			b.must(b.RecordStep(b.ctx, a, name, time.Now(), false, func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`1`), nil }))
+		}
+		skip[a.Execution.ID] = known
+		if i < 3 {
+			want[a.Execution.ID] = []string{"first", "then", "last"}[known:]
+		}
+	}
+	all, err := b.StepsAfter(b.ctx, skip)
+	b.must(err)
+	got := map[string][]string{}
+	for id, steps := range all {
+		for _, s := range steps {
+			got[id] = append(got[id], s.Name)
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("steps %v, want %v", got, want)
+	}
+	if none, err := b.Steps(b.ctx, b.accept().ID); err != nil || none == nil || len(none) > 0 {
+		t.Errorf("of one without steps: %v, %v", none, err)
+	}
+}
 
 func TestStepDurations(t *testing.T) {
 	t.Parallel()
