@@ -82,6 +82,7 @@ func (g *generator) value(s schema, name string) (value any, sure bool) {
 		object := map[string]any{}
 		for _, name := range properties(s) {
 			if !requires(s, name) && g.chance(0.6) {
+				sure = sure && !inProse(of(s, "properties", name)) // prose may ask for it
 				continue
 			}
 			one, inner := g.value(of(s, "properties", name), name)
