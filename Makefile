@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test check lint format arch eval bench bench-quick bench-recovery bench-scale chaos chaos-unfenced fuzz images clean
+.PHONY: help build demo dev test check lint format arch eval bench bench-quick bench-recovery bench-scale chaos chaos-unfenced fuzz fuzz-decoders images clean
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOBIN := $(shell go env GOPATH)/bin
@@ -59,8 +59,17 @@ chaos: ## Break everything around the real services, then check what is left (DU
 chaos-unfenced: ## The same for 45 s without the fence, which the checker must find.
 	go run ./internal/chaos -duration 45s -rest 500ms -faults 'worker (frozen|cut off)' -unfenced $(if $(SEED),-seed $(SEED))
 
-fuzz: ## Send the API 100,000 hostile requests (N=requests).
-	go test ./orchestrator -run '^$$' -fuzz FuzzRequests -fuzztime $(or $(N),100000)x -fuzzminimizetime 10x
+fuzz: ## Send the running services 100,000 requests, right, nearly right and hostile (N=requests SEED=n).
+	go run ./internal/hostile -requests $(or $(N),100000) $(if $(SEED),-seed $(SEED))
+
+fuzz-decoders: ## Fuzz each decoder for a while (FUZZTIME=5s), and the whole API with 20,000 mutated requests.
+	@failed=0; for package in $$(grep -rl '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
+		for target in $$(go test -vet=off -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			time=$(or $(FUZZTIME),5s); if [ $$target = FuzzRequests ]; then time=20000x; fi; \
+			echo "$$package $$target"; \
+			go test $$package -vet=off -run '^$$' -fuzz "^$$target$$" -fuzztime $$time -fuzzminimizetime 10x || failed=1; \
+		done; \
+	done; exit $$failed
 
 images: ## Build the container image from local binaries, and check it with compose.
 	deploy/check-compose

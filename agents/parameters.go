@@ -111,7 +111,10 @@ func ReadParameters(text []byte) (map[string]any, error) {
 	}
 	var wrong []FieldError
 	for name, value := range values {
-		plain, err := plainNumbers(value)
+		plain, err := plainValue(value)
+		if strings.ContainsRune(name, 0) {
+			err = errNUL
+		}
 		if err != nil {
 			wrong = append(wrong, FieldError{name, err.Error()})
 		}
@@ -123,21 +126,31 @@ func ReadParameters(text []byte) (map[string]any, error) {
 	return values, nil
 }
 
-// plainNumbers writes the numbers in a value in one form, and refuses those that
-// no program could hold.
-func plainNumbers(value any) (any, error) {
+// errNUL is of the one character that Postgres keeps in no text.
+var errNUL = errors.New("must not contain the character U+0000")
+
+// plainValue writes the numbers in a value in one form, and refuses those that no
+// program could hold, and texts that the database couldn't.
+func plainValue(value any) (any, error) {
 	var errs []error
 	switch v := value.(type) {
+	case string:
+		if strings.ContainsRune(v, 0) {
+			return v, errNUL
+		}
 	case json.Number:
 		return plainNumber(v)
 	case []any:
 		for i := range v {
-			plain, err := plainNumbers(v[i])
+			plain, err := plainValue(v[i])
 			v[i], errs = plain, append(errs, err)
 		}
 	case map[string]any:
 		for name := range v {
-			plain, err := plainNumbers(v[name])
+			plain, err := plainValue(v[name])
+			if strings.ContainsRune(name, 0) {
+				err = errNUL
+			}
 			v[name], errs = plain, append(errs, err)
 		}
 	}
@@ -165,9 +178,6 @@ func (m *Manifest) CheckParameters(text []byte) (json.RawMessage, error) {
 	values, err := ReadParameters(text)
 	if err != nil {
 		return nil, err
-	}
-	if strings.Contains(string(text), `\u0000`) {
-		return nil, &ParametersError{Fields: []FieldError{{Detail: "must not contain the character U+0000"}}}
 	}
 	for name, value := range m.schema.defaults {
 		if _, given := values[name]; !given {

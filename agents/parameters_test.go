@@ -27,6 +27,7 @@ func TestParameters(t *testing.T) {
 		`{"n": 5e2}`:                   `{"n":500}`,
 		`{"n": 1, "x": 2.50}`:          `{"n":1,"x":2.5}`,
 		`{"x": 1e300}`:                 `{"n":7,"x":1e+300}`,
+		`{"list": ["\\u0000"]}`:        `{"list":["\\u0000"],"n":7}`, // six characters, not one
 		`{"list": [1.0, {"a": -0.0}]}`: `{"list":[1,{"a":0}],"n":7}`,
 	} {
 		got, err := m.CheckParameters([]byte(given))
@@ -36,7 +37,7 @@ func TestParameters(t *testing.T) {
 	}
 	for _, given := range []string{
 		`[]`, `null`, `{"n": 1.5}`, `{"n": -1}`, `{"x": 1e999}`, `{"n": 1e99999}`, `{"n": 99999999999999999999}`,
-		`{"list": [[1e999]]}`, `{"other": 1}`, `{"x": "\u0000"}`,
+		`{"list": [[1e999]]}`, `{"other": 1}`, `{"x": "\u0000"}`, `{"list": ["a\u0000"]}`, `{"list": [{"\u0000": 1}]}`,
 	} {
 		var refused *agents.ParametersError
 		if got, err := m.CheckParameters([]byte(given)); !errors.As(err, &refused) {

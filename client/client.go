@@ -316,6 +316,7 @@ func readProblem(resp *http.Response) error {
 	if json.Unmarshal(text, p) != nil {
 		p.Detail = "the answer is not one of Ciclo's: is this its address?"
 	}
+	p.Status = resp.StatusCode // also where somebody else's answer has another
 	return p
 }
 

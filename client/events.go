@@ -80,7 +80,11 @@ func (c *Client) stream(ctx context.Context, id string, last *string, tell func(
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 4<<20) // an event holds an error's text at most
 	for lines.Scan() {
-		field, value, _ := strings.Cut(lines.Text(), ": ")
+		line := lines.Text()
+		if strings.HasPrefix(line, ":") {
+			continue // a sign of life
+		}
+		field, value, _ := strings.Cut(line, ": ")
 		switch field {
 		case "id":
 			e.ID = value
@@ -90,7 +94,7 @@ func (c *Client) stream(ctx context.Context, id string, last *string, tell func(
 			e.Data = json.RawMessage(value)
 		case "":
 			if e.Kind == "" {
-				continue // a sign of life
+				continue // there was none
 			}
 			if err := tell(e); err != nil {
 				return false, &tellError{err}

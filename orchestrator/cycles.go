@@ -19,7 +19,7 @@ type cycleRequest struct {
 	Agents          []string        `json:"agents,omitempty" jsonschema:"None is every agent."`
 	Planned         bool            `json:"planned,omitempty" jsonschema:"Run only what is behind."`
 	Parameters      json.RawMessage `json:"parameters,omitempty" jsonschema:"Of the run; for one agent alone."`
-	MaxParallel     int             `json:"max_parallel,omitempty" jsonschema:"1 to 100; 3 where none is given."`
+	MaxParallel     int             `json:"max_parallel,omitempty" jsonschema:"3 where none is given."`
 	DeadlineSeconds int64           `json:"deadline_seconds,omitempty" jsonschema:"A day where none is given."`
 }
 

@@ -230,8 +230,11 @@ func (o *Orchestrator) readFilter(query url.Values) (postgres.Filter, error) {
 		wrong = append(wrong, err.(*problem).Fields...) //nolint:errorlint // onlyQuery returns nothing else
 	}
 	for name, values := range query {
-		if len(values) > 1 && name != "status" {
+		switch {
+		case len(values) > 1 && name != "status":
 			refuse(name, "is given more than once")
+		case values[0] == "" && name != "status": // a status that is empty is none
+			refuse(name, "is empty")
 		}
 	}
 	if len(wrong) > 0 {

@@ -252,6 +252,14 @@ func components() (map[string]*jsonschema.Schema, error) {
 	all["Status"].Enum = statuses
 	// An acceptance comes from nowhere.
 	all["Transition"].Properties["from"] = &jsonschema.Schema{Type: "string", Enum: append(slices.Clone(statuses), ""), Description: "Empty for the acceptance."}
+	for _, name := range []string{"ScheduleRequest", "CycleRequest"} {
+		for field, b := range scheduleBounds {
+			if property := all[name].Properties[field]; property != nil {
+				property.Minimum, property.Maximum = new(float64(b.least)), new(float64(b.most))
+			}
+		}
+	}
+	all["ScheduleRequest"].Properties["overlap"].Enum, all["ScheduleRequest"].Properties["catch_up"].Enum = overlaps, catchUps
 	delete(all["ExecutionBrief"].Properties, "result") // it only hides that of the whole
 	all["ExecutionBrief"].PropertyOrder = slices.DeleteFunc(all["ExecutionBrief"].PropertyOrder, func(name string) bool { return name == "result" })
 	return all, nil
@@ -374,7 +382,11 @@ func describeCall(tag string, op operation) (*documentCall, error) {
 		if err != nil {
 			return nil, err
 		}
-		call.Body = &documentBody{Content: map[string]documentMedia{echo.MIMEApplicationJSON: {s}}}
+		whole, err := schemaOf(reflect.TypeOf(op.body), true)
+		if err != nil {
+			return nil, err
+		}
+		call.Body = &documentBody{Required: len(whole.Required) > 0, Content: map[string]documentMedia{echo.MIMEApplicationJSON: {s}}}
 	}
 	s, err := schemaOf(op.does.answer, false)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -127,17 +128,55 @@ func decodeJSON(body []byte, request any) error {
 	case !json.Valid(body):
 		return errNotJSON
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(request)
+	if err := strictly(body, reflect.TypeOf(request).Elem()); err != nil {
+		return err
+	}
+	err := json.Unmarshal(body, request)
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &kind) && kind.Field != "":
 		return invalid(agents.FieldError{Field: kind.Field, Detail: fmt.Sprintf("is a %s, not a %s", kind.Value, kind.Type)})
-	case errors.As(err, &kind):
-		return invalid(agents.FieldError{Detail: "must be an object, not a " + kind.Value})
 	case err != nil:
 		return invalid(agents.FieldError{Detail: strings.TrimPrefix(err.Error(), "json: ")})
+	}
+	return nil
+}
+
+// strictly refuses what encoding/json would let pass: a name that is not there, or
+// in other letters, a member that is there twice, a null for what has none.
+func strictly(body []byte, request reflect.Type) error {
+	members := map[string]reflect.Type{}
+	for i := range request.NumField() {
+		name, _, _ := strings.Cut(request.Field(i).Tag.Get("json"), ",")
+		members[name] = request.Field(i).Type
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if first, err := decoder.Token(); err != nil || first != json.Delim('{') {
+		return invalid(agents.FieldError{Detail: "must be an object"})
+	}
+	var wrong []agents.FieldError
+	refuse := func(field, detail string) { wrong = append(wrong, agents.FieldError{Field: field, Detail: detail}) }
+	seen := map[string]bool{}
+	for decoder.More() {
+		token, err := decoder.Token()
+		name, _ := token.(string)
+		var value json.RawMessage
+		if err := errors.Join(err, decoder.Decode(&value)); err != nil {
+			return errNotJSON
+		}
+		of, known := members[name]
+		switch {
+		case !known:
+			refuse(name, fmt.Sprintf("unknown field %q", name))
+		case seen[name]:
+			refuse(name, "is given more than once")
+		case string(value) == "null" && of.Kind() != reflect.Pointer && of != reflect.TypeFor[json.RawMessage]():
+			refuse(name, "must not be null")
+		}
+		seen[name] = true
+	}
+	if len(wrong) > 0 {
+		return invalid(wrong...)
 	}
 	return nil
 }

@@ -29,15 +29,15 @@ type scheduleRequest struct {
 	Zone                 *string         `json:"zone,omitempty" jsonschema:"A name of the IANA database; the firm's where none is given."`
 	IntervalSeconds      *int64          `json:"interval_seconds,omitempty" jsonschema:"Instead of cron."`
 	AnchorAt             *time.Time      `json:"anchor_at,omitempty" jsonschema:"The first slot of an interval; now where none is given."`
-	JitterSeconds        int             `json:"jitter_seconds,omitempty" jsonschema:"0 to 3600."`
-	StartsAt             *time.Time      `json:"starts_at,omitempty"`
-	EndsAt               *time.Time      `json:"ends_at,omitempty"`
-	Overlap              string          `json:"overlap,omitempty" jsonschema:"skip, queue or cancel."`
-	CatchUp              string          `json:"catch_up,omitempty" jsonschema:"latest, all or none."`
-	CatchUpLimit         int             `json:"catch_up_limit,omitempty" jsonschema:"1 to 1000."`
+	JitterSeconds        int             `json:"jitter_seconds,omitempty"`
+	StartsAt             *time.Time      `json:"starts_at,omitempty" jsonschema:"There is no slot before it; in 1970 or later."`
+	EndsAt               *time.Time      `json:"ends_at,omitempty" jsonschema:"After starts_at; there is no slot after it."`
+	Overlap              string          `json:"overlap,omitempty"`
+	CatchUp              string          `json:"catch_up,omitempty"`
+	CatchUpLimit         int             `json:"catch_up_limit,omitempty"`
 	CatchUpWindowSeconds int64           `json:"catch_up_window_seconds,omitempty"`
 	CooldownSeconds      int             `json:"cooldown_seconds,omitempty"`
-	MaxParallel          int             `json:"max_parallel,omitempty" jsonschema:"1 to 100."`
+	MaxParallel          int             `json:"max_parallel,omitempty"`
 	DeadlineSeconds      int64           `json:"deadline_seconds,omitempty"`
 }
 
@@ -108,6 +108,14 @@ func show(n postgres.Schedule) shownSchedule {
 	return s
 }
 
+// scheduleBounds are of a schedule's numbers, and of a cycle's, also in the document.
+var scheduleBounds = map[string]struct{ least, most int64 }{
+	"jitter_seconds": {0, 3600}, "catch_up_limit": {1, 1000}, "catch_up_window_seconds": {1, maxSeconds},
+	"cooldown_seconds": {0, maxSeconds}, "max_parallel": {1, 100}, "deadline_seconds": {1, maxSeconds},
+}
+
+var overlaps, catchUps = []any{"skip", "queue", "cancel"}, []any{"latest", "all", "none"}
+
 var scheduleName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // checkSchedule collects all that is wrong with a schedule.
@@ -116,9 +124,9 @@ func (o *Orchestrator) checkSchedule(n postgres.Schedule) error {
 	refuse := func(field, format string, args ...any) {
 		wrong = append(wrong, agents.FieldError{Field: field, Detail: fmt.Sprintf(format, args...)})
 	}
-	within := func(field string, value, least, most int64) {
-		if value < least || value > most {
-			refuse(field, "%d is not in %d..%d", value, least, most)
+	within := func(field string, value int64) {
+		if b := scheduleBounds[field]; value < b.least || value > b.most {
+			refuse(field, "%d is not in %d..%d", value, b.least, b.most)
 		}
 	}
 	if !scheduleName.MatchString(n.Name) || len(n.Name) > 64 {
@@ -155,18 +163,18 @@ func (o *Orchestrator) checkSchedule(n postgres.Schedule) error {
 			refuse(field, "must be in the years 1970..9998")
 		}
 	}
-	if !slices.Contains([]string{"skip", "queue", "cancel"}, n.Overlap) {
+	if !slices.Contains(overlaps, any(n.Overlap)) {
 		refuse("overlap", "%q is not one of skip, queue and cancel", n.Overlap)
 	}
-	if !slices.Contains([]string{"latest", "all", "none"}, n.CatchUp) {
+	if !slices.Contains(catchUps, any(n.CatchUp)) {
 		refuse("catch_up", "%q is not one of latest, all and none", n.CatchUp)
 	}
-	within("jitter_seconds", int64(n.JitterSeconds), 0, 3600)
-	within("catch_up_limit", int64(n.CatchUpLimit), 1, 1000)
-	within("catch_up_window_seconds", n.CatchUpWindowSeconds, 1, maxSeconds)
-	within("cooldown_seconds", int64(n.CooldownSeconds), 0, maxSeconds)
-	within("max_parallel", int64(n.MaxParallel), 1, 100)
-	within("deadline_seconds", n.DeadlineSeconds, 1, maxSeconds)
+	within("jitter_seconds", int64(n.JitterSeconds))
+	within("catch_up_limit", int64(n.CatchUpLimit))
+	within("catch_up_window_seconds", n.CatchUpWindowSeconds)
+	within("cooldown_seconds", int64(n.CooldownSeconds))
+	within("max_parallel", int64(n.MaxParallel))
+	within("deadline_seconds", n.DeadlineSeconds)
 	if len(wrong) > 0 {
 		return invalid(wrong...)
 	}

@@ -58,6 +58,7 @@ var laws = map[string]law{
 	"internal/bench":                   {own: []string{"internal/process", "internal/localpostgres", "internal/postgres", "internal/queue", "internal/execution", "internal/testagents", "client"}},
 	"internal/process":                 {stdOnly: true},
 	"internal/chaos":                   {own: []string{"client", "internal/localpostgres", "internal/postgres", "internal/process"}},
+	"internal/hostile":                 {own: []string{"client", "internal/conformance", "internal/localpostgres", "internal/postgres", "internal/process"}},
 	"internal/testagents":              {own: []string{"agents"}},
 	"internal/testagents/orchestrator": {own: []string{"internal/testagents", "orchestrator", "internal/service"}},
 	"internal/testagents/worker":       {own: []string{"internal/testagents", "worker", "internal/service"}},
