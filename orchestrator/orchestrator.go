@@ -128,6 +128,9 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.deliverer = newDeliverer(store, cfg.Log.With("component", "deliverer"))
 	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, o.deliverer.wake, o.scheduler.wake, cfg.Log.With("component", "reaper"))
 	o.notifier = &notifier{store: store, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}
+	if _, err := o.scheduler.defaults(time.Now()); err != nil {
+		return nil, err
+	}
 	sections := o.sections()
 	o.echo = o.routes(sections)
 	described, err := o.describe(sections)

@@ -298,7 +298,8 @@ func TestSkipsSayWhy(t *testing.T) {
 func TestAPlannedCycleRunsWhatIsBehind(t *testing.T) {
 	t.Parallel()
 	s := newScheduling(t)
-	s.add("test-noop", time.Hour, 10*time.Second)
+	s.add("nightly", time.Hour, 10*time.Second)
+	s.add("slow-and-late", time.Hour, 110*time.Minute, func(n *postgres.Schedule) { n.Agents, n.CatchUp = []string{"test-slow"}, "none" }) // on purpose not made up for
 	s.must(s.tick(t.Context()))
 	s.finish("failed")
 	s.must(s.tick(t.Context()))

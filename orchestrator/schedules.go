@@ -435,6 +435,9 @@ func (o *Orchestrator) backfill(c echo.Context) (backfilled, error) {
 	case request.From.Year() < 1970 || request.To.Before(request.From) || request.To.After(now):
 		return backfilled{}, invalid(agents.FieldError{Field: "from", Detail: "must be in 1970 or later, at most to, which must not be in the future"})
 	}
+	if request.To.After(n.DecidedUntil) {
+		request.To = n.DecidedUntil // what comes after is decided in its turn
+	}
 	due, more := rule.Slots(request.From.Add(-time.Nanosecond), request.To, maxBackfill)
 	if more {
 		return backfilled{}, invalid(agents.FieldError{Field: "to", Detail: fmt.Sprintf("the window has more than %d slots: take it in parts", maxBackfill)})

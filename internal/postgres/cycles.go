@@ -85,7 +85,9 @@ type Seen struct {
 	LastStatus       *string
 	QueueAgeSeconds  *float64
 	FailuresOfTheDay int
-	LastSlotAt       *time.Time
+	// LastSlotAt is the last slot of a schedule that names it, unless that was skipped
+	// on purpose: paused, late, or too soon after another.
+	LastSlotAt *time.Time
 }
 
 // See looks at agents, in the order of the names.
@@ -98,7 +100,10 @@ func (o *Opening) See(ctx context.Context, agents []string) ([]Seen, error) {
 		       (SELECT extract(epoch FROM now() - min(e.started_at)) FROM ciclo.executions e WHERE e.agent = a.name AND e.status = 'started')::float8,
 		       (SELECT count(*) FROM (SELECT status FROM ciclo.executions e WHERE e.agent = a.name AND e.started_at > now() - interval '1 day'
 		        ORDER BY e.started_at DESC LIMIT 1000) day WHERE status = 'failed')::int,
-		       (SELECT max(due_at) FROM ciclo.slots WHERE schedule = a.name)
+		       (SELECT max(own.due_at) FROM ciclo.schedules n CROSS JOIN LATERAL (
+		            SELECT due_at FROM ciclo.slots s WHERE s.schedule = n.name AND (s.reason IS NULL AND s.outcome <> 'queued' OR s.reason IN ('breaker', 'dependency', 'budget', 'business_hours'))
+		            ORDER BY due_at DESC LIMIT 1) own
+		        WHERE a.name = ANY (n.agents) AND NOT n.planned)
 		FROM unnest($1::text[]) WITH ORDINALITY AS a (name, n)
 		LEFT JOIN LATERAL (SELECT started_at, status FROM ciclo.executions WHERE agent = a.name ORDER BY started_at DESC, id DESC LIMIT 1) last ON true
 		LEFT JOIN LATERAL (SELECT ended_at FROM ciclo.executions WHERE agent = a.name AND status = 'completed' ORDER BY ended_at DESC, id DESC LIMIT 1) done ON true
@@ -216,7 +221,7 @@ const moving = `c.ended_at IS NULL AND (c.deadline_at <= now() OR c.cancel_reque
 // AdvanceAll goes on with every cycle of which something may be next and that
 // nobody else is at. An error about one is no reason not to look at the others.
 func (s *Store) AdvanceAll(ctx context.Context, advance func(context.Context, *Opening, Cycle) error) error {
-	rows, err := s.pool.Query(ctx, `SELECT c.id FROM ciclo.cycles c WHERE `+moving+` ORDER BY c.id LIMIT 100`)
+	rows, err := s.pool.Query(ctx, `SELECT c.id FROM ciclo.cycles c WHERE `+moving+` ORDER BY c.id LIMIT 1000`)
 	if err != nil {
 		return fmt.Errorf("look for cycles: %w", err)
 	}
