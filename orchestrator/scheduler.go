@@ -332,7 +332,7 @@ func (s *scheduler) open(ctx context.Context, o *postgres.Opening, c postgres.Cy
 			names = append(names, m.Name)
 		}
 	}
-	situation, err := s.situation(ctx, o, names)
+	situation, err := s.situation(ctx, o, names, planned)
 	if err != nil {
 		return "", "", err
 	}
@@ -383,9 +383,9 @@ func (s *scheduler) decide(ctx context.Context, situation plan.Situation) (decis
 }
 
 // situation is what a planner sees.
-func (s *scheduler) situation(ctx context.Context, o *postgres.Opening, names []string) (plan.Situation, error) {
+func (s *scheduler) situation(ctx context.Context, o *postgres.Opening, names []string, planned bool) (plan.Situation, error) {
 	situation := plan.Situation{Now: o.Now.UTC(), LocalHour: o.Now.In(s.zone).Hour(), Agents: []plan.Candidate{}}
-	seen, err := o.See(ctx, names)
+	seen, err := o.See(ctx, names, planned)
 	if err != nil {
 		return situation, err
 	}

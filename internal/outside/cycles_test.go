@@ -145,3 +145,41 @@ func TestSchedulesByCommandLine(t *testing.T) {
 	ciclo(2, "schedules", "create", "both", "--cron", "@daily", "--every", "5s")
 	ciclo(1, "cycles", "show", "cycle_nobody")
 }
+
+// Three orchestrators race over ten thousand slots that are due at the same time,
+// and fire each once.
+func TestThreeOrchestratorsRace(t *testing.T) {
+	t.Parallel()
+	const slots = 10_000
+	url := testdatabase.New(t)
+	pool, err := postgres.Connect(t.Context(), postgres.PoolConfig{URL: url, Name: "test", MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	s := newSystem(t, url)
+	for range 2 {
+		start(t, "", "test/orchestrator", append(s.env[:len(s.env):len(s.env)], "CICLO_LISTEN="+freePort(t)))
+	}
+	if _, err := pool.Exec(t.Context(), `
+		INSERT INTO ciclo.schedules (name, agents, interval_seconds, anchor_at, cooldown_seconds, created_by, decided_until, next_due_at, next_fire_at)
+		SELECT 'race-' || n, '{test-noop}', 86400, due, 0, 'test', now(), due, due
+		FROM generate_series(1, $1) AS n, (SELECT date_trunc('second', now()) + interval '3 s' AS due) soon`, slots); err != nil {
+		t.Fatal(err)
+	}
+	const decided = `SELECT count(*) FROM ciclo.slots WHERE schedule LIKE 'race-%'`
+	eventually(t, 5*time.Minute, "every slot is decided", func() bool { return count(t, pool, decided) == slots })
+	for what, want := range map[string]int{
+		decided + ` AND outcome IN ('fired', 'caught_up')`:                                                                   slots,
+		`SELECT count(*) FROM ciclo.cycles WHERE schedule LIKE 'race-%'`:                                                     slots,
+		`SELECT count(*) FROM ciclo.executions`:                                                                              slots,
+		`SELECT count(DISTINCT cycle_id) FROM ciclo.executions`:                                                              slots,
+		`SELECT count(*) FROM ciclo.river_job`:                                                                               slots,
+		`SELECT count(DISTINCT schedule) FROM ciclo.slots WHERE schedule LIKE 'race-%'`:                                      slots,
+		`SELECT count(*) FROM ciclo.schedules WHERE name LIKE 'race-%' AND next_due_at = decided_until + interval '86400 s'`: slots,
+	} {
+		if got := count(t, pool, what); got != want {
+			t.Errorf("%s: %d, want %d", what, got, want)
+		}
+	}
+}

@@ -78,7 +78,7 @@ type Candidate struct {
 	LastStatus       *string    `json:"last_status"`
 	QueueAgeSeconds  *float64   `json:"queue_age_seconds"`
 	FailuresOfTheDay int        `json:"failures_of_the_day"`
-	LastSlotAt       *time.Time `json:"last_slot_at"` // of its own schedule
+	LastSlotAt       *time.Time `json:"last_slot_at"` // of a schedule that names it; of planned cycles alone
 }
 
 // Decision is what becomes of an agent in a cycle, and why.

@@ -90,24 +90,28 @@ type Seen struct {
 	LastSlotAt *time.Time
 }
 
-// See looks at agents, in the order of the names.
-func (o *Opening) See(ctx context.Context, agents []string) ([]Seen, error) {
+// See looks at agents, in the order of the names. What it counts is bounded, so that
+// a long queue costs no more than a short one. Only for a planned cycle does it look
+// for the agents' last slots.
+func (o *Opening) See(ctx context.Context, agents []string, planned bool) ([]Seen, error) {
 	rows, err := o.tx.Query(ctx, `
 		SELECT a.name,
 		       coalesce((SELECT min(p.kind) FROM ciclo.pauses p WHERE p.agent IN (a.name, '*')), ''),
-		       (SELECT count(*) FROM ciclo.executions e WHERE e.agent = a.name AND e.ended_at IS NULL AND e.status IN ('started', 'running'))::int,
+		       (SELECT count(*) FROM (SELECT FROM ciclo.executions e WHERE e.agent = a.name AND e.status IN ('started', 'running') LIMIT 100) alive)::int,
 		       last.started_at, done.ended_at, last.status,
-		       (SELECT extract(epoch FROM now() - min(e.started_at)) FROM ciclo.executions e WHERE e.agent = a.name AND e.status = 'started')::float8,
-		       (SELECT count(*) FROM (SELECT status FROM ciclo.executions e WHERE e.agent = a.name AND e.started_at > now() - interval '1 day'
-		        ORDER BY e.started_at DESC LIMIT 1000) day WHERE status = 'failed')::int,
-		       (SELECT max(own.due_at) FROM ciclo.schedules n CROSS JOIN LATERAL (
+		       (SELECT extract(epoch FROM now() - e.started_at) FROM ciclo.executions e WHERE e.agent = a.name AND e.status = 'started' ORDER BY e.started_at, e.id LIMIT 1)::float8,
+		       (SELECT count(*) FROM (SELECT FROM ciclo.executions e WHERE e.agent = a.name AND e.status = 'failed' AND e.started_at > now() - interval '1 day' LIMIT 1000) day)::int,
+		       CASE WHEN $2 THEN (SELECT max(own.due_at) FROM ciclo.schedules n CROSS JOIN LATERAL (
 		            SELECT due_at FROM ciclo.slots s WHERE s.schedule = n.name AND (s.reason IS NULL AND s.outcome <> 'queued' OR s.reason IN ('breaker', 'dependency', 'budget', 'business_hours'))
 		            ORDER BY due_at DESC LIMIT 1) own
-		        WHERE a.name = ANY (n.agents) AND NOT n.planned)
+		        WHERE a.name = ANY (n.agents) AND NOT n.planned) END
 		FROM unnest($1::text[]) WITH ORDINALITY AS a (name, n)
-		LEFT JOIN LATERAL (SELECT started_at, status FROM ciclo.executions WHERE agent = a.name ORDER BY started_at DESC, id DESC LIMIT 1) last ON true
+		LEFT JOIN LATERAL (
+			SELECT newest.started_at, newest.status FROM (VALUES ('started'), ('running'), ('completed'), ('failed'), ('cancelled')) statuses (status) CROSS JOIN LATERAL (
+				SELECT started_at, id, e.status FROM ciclo.executions e WHERE e.agent = a.name AND e.status = statuses.status ORDER BY started_at DESC, id DESC LIMIT 1) newest
+			ORDER BY newest.started_at DESC, newest.id DESC LIMIT 1) last ON true
 		LEFT JOIN LATERAL (SELECT ended_at FROM ciclo.executions WHERE agent = a.name AND status = 'completed' ORDER BY ended_at DESC, id DESC LIMIT 1) done ON true
-		ORDER BY a.n`, agents)
+		ORDER BY a.n`, agents, planned)
 	if err != nil {
 		return nil, fmt.Errorf("look at agents: %w", err)
 	}
