@@ -142,7 +142,7 @@ func (s *scheduler) tick(ctx context.Context) error {
 	for range firePasses {
 		fired, err := s.store.FireOne(ctx, s.fire)
 		var of *postgres.FiringError
-		if errors.As(err, &of) && postgres.Refused(err) { // the database will never take it
+		if errors.As(err, &of) && (postgres.Refused(err) || errors.Is(err, postgres.ErrSlotDecided)) { // that will never go well
 			s.log.Error("a schedule can't be fired: it fires no more", "schedule", of.Schedule, "error", err)
 			err = s.store.BreakSchedule(ctx, of.Schedule, err)
 		}

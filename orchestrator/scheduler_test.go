@@ -266,6 +266,23 @@ func TestAScheduleThatIsRefusedStopsNoOther(t *testing.T) {
 	}
 }
 
+// A slot that was decided is never fired again, whatever the schedule's row says.
+func TestADecidedSlotIsNotFiredAgain(t *testing.T) {
+	t.Parallel()
+	s := newScheduling(t)
+	s.add("again", time.Hour, 10*time.Second)
+	s.must(s.tick(t.Context()))
+	s.finish("completed")
+	_, err := s.pool.Exec(t.Context(), `UPDATE ciclo.schedules SET decided_until = anchor_at - interval '1 s', next_due_at = anchor_at, next_fire_at = anchor_at`)
+	s.must(err)
+	s.must(s.tick(t.Context()))
+	again, err := s.store.Schedule(t.Context(), "again")
+	s.must(err)
+	if n := s.count(`SELECT count(*) FROM ciclo.cycles`); n != 1 || again.Broken == nil {
+		t.Errorf("%d cycles, and it is broken: %v", n, again.Broken)
+	}
+}
+
 func TestSkipsSayWhy(t *testing.T) {
 	t.Parallel()
 	s := newScheduling(t)

@@ -62,6 +62,8 @@ type Slot struct {
 var (
 	// ErrNoSchedule says that there is no schedule of the name.
 	ErrNoSchedule = errors.New("no such schedule")
+	// ErrSlotDecided says that the slot was decided before.
+	ErrSlotDecided = errors.New("the slot is decided already")
 	// ErrScheduleKnown says that there is one already.
 	ErrScheduleKnown = errors.New("a schedule of this name exists")
 )
@@ -306,12 +308,16 @@ func (f *Firing) Alive(ctx context.Context) (cycle string, queued bool, err erro
 }
 
 // Decide writes what became of slots; a queued one that was there is overwritten.
+// ErrSlotDecided where another one is there: what was done for it must not be kept.
 func (f *Firing) Decide(ctx context.Context, slots ...Slot) error {
 	for _, slot := range slots {
-		_, err := f.tx.Exec(ctx, `
+		tag, err := f.tx.Exec(ctx, `
 			INSERT INTO ciclo.slots (schedule, due_at, outcome, reason, cycle_id, opened_by) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (schedule, due_at) DO UPDATE SET outcome = $3, reason = $4, cycle_id = $5, decided_at = now() WHERE slots.outcome = 'queued'`,
 			f.Schedule.Name, slot.DueAt, slot.Outcome, slot.Reason, slot.CycleID, slot.OpenedBy)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = ErrSlotDecided
+		}
 		if err != nil {
 			return fmt.Errorf("decide slot %s of %s: %w", slot.DueAt, f.Schedule.Name, err)
 		}
