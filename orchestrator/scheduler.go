@@ -389,9 +389,14 @@ func (s *scheduler) situation(ctx context.Context, o *postgres.Opening, names []
 	if err != nil {
 		return situation, err
 	}
-	if situation.NewClientsOfTheDay, err = o.NewClients(ctx); err != nil {
+	clients, why, err := o.NewClients(ctx)
+	if err != nil {
 		return situation, err
 	}
+	if why != nil {
+		s.log.Warn("the planner doesn't know of new clients", "error", why)
+	}
+	situation.NewClientsOfTheDay = clients
 	for _, one := range seen {
 		c := plan.Candidate{
 			Agent: one.Agent, Pause: one.Pause, Alive: one.Alive, LastStartedAt: one.LastStartedAt, LastCompletedAt: one.LastCompletedAt, LastStatus: one.LastStatus,

@@ -283,6 +283,21 @@ func TestADecidedSlotIsNotFiredAgain(t *testing.T) {
 	}
 }
 
+// The firm's views are its own: where they are broken, slots are fired all the same.
+func TestAFirmsBrokenViewStopsNoSlot(t *testing.T) {
+	t.Parallel()
+	s := newScheduling(t)
+	s.add("own", time.Hour, 10*time.Second)
+	_, err := s.pool.Exec(t.Context(), `DROP VIEW source.clients CASCADE; DROP TABLE crm.clients CASCADE`)
+	s.must(err)
+	s.must(s.tick(t.Context()))
+	var clients *int
+	s.must(s.pool.QueryRow(t.Context(), `SELECT (snapshot ->> 'new_clients_of_the_day')::int FROM ciclo.cycles`).Scan(&clients))
+	if s.slots("own") != "fired" || clients != nil {
+		t.Errorf("its slots are %s, new clients %v", s.slots("own"), clients)
+	}
+}
+
 func TestSkipsSayWhy(t *testing.T) {
 	t.Parallel()
 	s := newScheduling(t)

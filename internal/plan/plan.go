@@ -54,9 +54,10 @@ type Situation struct {
 	// that no cooldown and no hours hold them up; nor a slot that is made up for.
 	OpenedBy string `json:"opened_by"`
 	// Planned cycles run what is behind; others what they name.
-	Planned            bool        `json:"planned"`
-	CooldownSeconds    int         `json:"cooldown_seconds"`
-	NewClientsOfTheDay int         `json:"new_clients_of_the_day"`
+	Planned         bool `json:"planned"`
+	CooldownSeconds int  `json:"cooldown_seconds"`
+	// NewClientsOfTheDay is nil where the firm's view doesn't say.
+	NewClientsOfTheDay *int        `json:"new_clients_of_the_day"`
 	Agents             []Candidate `json:"agents"`
 }
 
