@@ -215,7 +215,7 @@ func benjaminiHochberg(p []float64) []float64 {
 const alike = .9
 
 // maxSame bounds how many others a pattern names.
-const maxSame = 20
+const maxSame = 8
 
 // distinct keeps of patterns that are alike the first.
 func distinct(found []Pattern, split int) []Pattern {

@@ -9,13 +9,15 @@ import (
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/agents/clientvalue"
+	"github.com/nuzantara/ciclo/agents/conversation"
 	"github.com/nuzantara/ciclo/internal/service"
 	"github.com/nuzantara/ciclo/worker"
 )
 
 // registry is the agents that this binary runs: one line each.
 var registry = map[string]agents.Agent{
-	clientvalue.Name: clientvalue.Agent{},
+	clientvalue.Name:  clientvalue.Agent{},
+	conversation.Name: conversation.Trainer{},
 }
 
 func main() {

@@ -33,6 +33,7 @@ var laws = map[string]law{
 	"internal/service":       {own: []string{"internal/postgres"}},
 	"agents":                 {own: []string{"internal/execution"}},
 	"agents/clientvalue":     {own: []string{"agents"}},
+	"agents/conversation":    {own: []string{"agents"}, libraries: []string{"github.com/jackc/pgx", "gonum.org/v1/gonum"}},
 	"internal/batch":         {stdOnly: true},
 	"internal/notice":        {own: []string{"internal/webhook"}, libraries: []string{"github.com/wneessen/go-mail"}},
 	"internal/schedule":      {libraries: []string{"github.com/robfig/cron"}},
@@ -47,14 +48,14 @@ var laws = map[string]law{
 	"internal/dev":           {own: []string{"client", "internal/localpostgres", "internal/postgres"}},
 	"internal/cli":           {own: []string{"client", "internal/dev", "internal/demo", "internal/imports", "internal/postgres", "internal/service"}},
 	"cmd/orchestrator":       {own: []string{"orchestrator", "agents", "internal/service"}},
-	"cmd/worker":             {own: []string{"worker", "agents", "agents/clientvalue", "internal/service"}},
+	"cmd/worker":             {own: []string{"worker", "agents", "agents/clientvalue", "agents/conversation", "internal/service"}},
 	"cmd/ciclo":              {own: []string{"internal/cli"}},
 
 	// Tests, benches and figures: in no shipped binary.
 	"internal/arch":                    {},
 	"internal/conformance":             {libraries: []string{"github.com/santhosh-tekuri/jsonschema"}},
 	"internal/outside":                 {},
-	"internal/eval":                    {own: []string{"agents/clientvalue/eval"}},
+	"internal/eval":                    {own: []string{"agents/clientvalue/eval", "agents/conversation/eval"}},
 	"internal/bench":                   {own: []string{"internal/process", "internal/localpostgres", "internal/postgres", "internal/queue", "internal/execution", "internal/testagents", "client"}},
 	"internal/process":                 {stdOnly: true},
 	"internal/chaos":                   {own: []string{"client", "internal/localpostgres", "internal/postgres", "internal/process"}},
@@ -63,6 +64,7 @@ var laws = map[string]law{
 	"internal/testagents/orchestrator": {own: []string{"internal/testagents", "orchestrator", "internal/service"}},
 	"internal/testagents/worker":       {own: []string{"internal/testagents", "worker", "internal/service"}},
 	"agents/clientvalue/eval":          {own: []string{"agents/clientvalue"}},
+	"agents/conversation/eval":         {own: []string{"agents/conversation"}, stdOnly: true},
 }
 
 // neverInAgents are what no agent may see, by whatever way.

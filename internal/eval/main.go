@@ -9,7 +9,8 @@ import (
 	"os"
 	"text/tabwriter"
 
-	"github.com/nuzantara/ciclo/agents/clientvalue/eval"
+	clientvalue "github.com/nuzantara/ciclo/agents/clientvalue/eval"
+	conversation "github.com/nuzantara/ciclo/agents/conversation/eval"
 )
 
 func main() {
@@ -27,10 +28,25 @@ func main() {
 }
 
 func run(data string) (missed int, err error) {
-	var figures []eval.Figure
-	for _, measure := range []func() ([]eval.Figure, error){
-		func() ([]eval.Figure, error) { return eval.CDNOW(data) },
-		eval.FitTimes,
+	var figures []conversation.Figure
+	for _, measure := range []func() ([]clientvalue.Figure, error){
+		func() ([]clientvalue.Figure, error) { return clientvalue.CDNOW(data) },
+		clientvalue.FitTimes,
+	} {
+		some, err := measure()
+		if err != nil {
+			return 0, err
+		}
+		for _, f := range some {
+			figures = append(figures, conversation.Figure(f))
+		}
+	}
+	for _, measure := range []func() ([]conversation.Figure, error){
+		func() ([]conversation.Figure, error) { return conversation.Ranking(data) },
+		func() ([]conversation.Figure, error) { return conversation.Planted(25) },
+		func() ([]conversation.Figure, error) { return conversation.Shuffled(data, 200) },
+		func() ([]conversation.Figure, error) { return conversation.Confounded(20) },
+		func() ([]conversation.Figure, error) { return conversation.Leakage(data) },
 	} {
 		some, err := measure()
 		if err != nil {
