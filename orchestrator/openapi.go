@@ -187,6 +187,14 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[postgres.CycleAgent]():      "CycleAgent",
 	reflect.TypeFor[shownCycle]():               "Cycle",
 	reflect.TypeFor[cycles]():                   "CyclePage",
+	reflect.TypeFor[postgres.Estimate]():        "Estimate",
+	reflect.TypeFor[postgres.PatternCounts]():   "PatternCounts",
+	reflect.TypeFor[postgres.Pattern]():         "Pattern",
+	reflect.TypeFor[postgres.PatternRun]():      "PatternRun",
+	reflect.TypeFor[patterns]():                 "PatternPage",
+	reflect.TypeFor[patternHistory]():           "PatternHistory",
+	reflect.TypeFor[ratingRequest]():            "RatingRequest",
+	reflect.TypeFor[postgres.Rating]():          "Rating",
 	reflect.TypeFor[problem]():                  "Problem",
 	reflect.TypeFor[agents.FieldError]():        "FieldError",
 }
@@ -259,6 +267,8 @@ func components() (map[string]*jsonschema.Schema, error) {
 			}
 		}
 	}
+	rating := all["RatingRequest"].Properties["rating"]
+	rating.Minimum, rating.Maximum = new(float64(lowestRating)), new(float64(highestRating))
 	all["ScheduleRequest"].Properties["overlap"].Enum, all["ScheduleRequest"].Properties["catch_up"].Enum = overlaps, catchUps
 	delete(all["ExecutionBrief"].Properties, "result") // it only hides that of the whole
 	all["ExecutionBrief"].PropertyOrder = slices.DeleteFunc(all["ExecutionBrief"].PropertyOrder, func(name string) bool { return name == "result" })

@@ -37,23 +37,24 @@ func newProblem(status int, name, title, detail string) *problem {
 }
 
 var (
-	errNoToken           = newProblem(http.StatusUnauthorized, "token-missing", "A bearer token is needed", "send the header Authorization: Bearer TOKEN")
-	errWrongToken        = newProblem(http.StatusUnauthorized, "token-wrong", "The token is not known", "")
-	errUnknownAgent      = newProblem(http.StatusNotFound, "agent-unknown", "No such agent", "GET status lists the agents")
-	errUnknownWorker     = newProblem(http.StatusNotFound, "worker-unknown", "No such worker", "GET workers lists those that are alive")
-	errUnknownWebhook    = newProblem(http.StatusNotFound, "webhook-unknown", "No such webhook", "GET webhooks lists them; one that has ended stays so")
-	errUnknownDelivery   = newProblem(http.StatusNotFound, "delivery-unknown", "No such delivery can be sent again", "GET webhooks/{id}/deliveries lists them; what was delivered is not sent again")
-	errTooMany           = newProblem(http.StatusTooManyRequests, "too-many-requests", "The token asks too often", "Retry-After says when it may ask again")
-	errScheduleNotPaused = newProblem(http.StatusConflict, "schedule-not-paused", "The schedule is not paused", "")
-	errCycleEnded        = newProblem(http.StatusConflict, "cycle-ended", "The cycle has already ended", "")
-	errAlive             = newProblem(http.StatusConflict, "execution-alive", "The execution has not ended", "cancel it first, or wait")
-	errNotPaused         = newProblem(http.StatusConflict, "agent-not-paused", "The agent is not paused", "")
-	errNotJSON           = newProblem(http.StatusBadRequest, "not-json", "The body is not JSON", "")
-	errBadBody           = newProblem(http.StatusBadRequest, "bad-body", "The body can't be read", "it broke off, or its chunks are malformed")
-	errSlowBody          = newProblem(http.StatusRequestTimeout, "slow-body", "The body did not arrive in time", "")
-	errTooLarge          = newProblem(http.StatusRequestEntityTooLarge, "too-large", "The body is too large", "at most 1 MiB is read")
-	errUnavailable       = newProblem(http.StatusServiceUnavailable, "unavailable", "The database does not answer", "try again in a few seconds")
-	errInternal          = newProblem(http.StatusInternalServerError, "internal", "Something broke here", "the orchestrator's log says what")
+	errUnknownConversation = newProblem(http.StatusNotFound, "conversation-unknown", "No such conversation", "source.conversations has none of this id")
+	errNoToken             = newProblem(http.StatusUnauthorized, "token-missing", "A bearer token is needed", "send the header Authorization: Bearer TOKEN")
+	errWrongToken          = newProblem(http.StatusUnauthorized, "token-wrong", "The token is not known", "")
+	errUnknownAgent        = newProblem(http.StatusNotFound, "agent-unknown", "No such agent", "GET status lists the agents")
+	errUnknownWorker       = newProblem(http.StatusNotFound, "worker-unknown", "No such worker", "GET workers lists those that are alive")
+	errUnknownWebhook      = newProblem(http.StatusNotFound, "webhook-unknown", "No such webhook", "GET webhooks lists them; one that has ended stays so")
+	errUnknownDelivery     = newProblem(http.StatusNotFound, "delivery-unknown", "No such delivery can be sent again", "GET webhooks/{id}/deliveries lists them; what was delivered is not sent again")
+	errTooMany             = newProblem(http.StatusTooManyRequests, "too-many-requests", "The token asks too often", "Retry-After says when it may ask again")
+	errScheduleNotPaused   = newProblem(http.StatusConflict, "schedule-not-paused", "The schedule is not paused", "")
+	errCycleEnded          = newProblem(http.StatusConflict, "cycle-ended", "The cycle has already ended", "")
+	errAlive               = newProblem(http.StatusConflict, "execution-alive", "The execution has not ended", "cancel it first, or wait")
+	errNotPaused           = newProblem(http.StatusConflict, "agent-not-paused", "The agent is not paused", "")
+	errNotJSON             = newProblem(http.StatusBadRequest, "not-json", "The body is not JSON", "")
+	errBadBody             = newProblem(http.StatusBadRequest, "bad-body", "The body can't be read", "it broke off, or its chunks are malformed")
+	errSlowBody            = newProblem(http.StatusRequestTimeout, "slow-body", "The body did not arrive in time", "")
+	errTooLarge            = newProblem(http.StatusRequestEntityTooLarge, "too-large", "The body is too large", "at most 1 MiB is read")
+	errUnavailable         = newProblem(http.StatusServiceUnavailable, "unavailable", "The database does not answer", "try again in a few seconds")
+	errInternal            = newProblem(http.StatusInternalServerError, "internal", "Something broke here", "the orchestrator's log says what")
 )
 
 // invalid is the answer to what is JSON, or a query, but not allowed.
@@ -91,6 +92,10 @@ func problemOf(err error) *problem {
 		return errUnknownWebhook
 	case errors.Is(err, postgres.ErrNoDelivery):
 		return errUnknownDelivery
+	case errors.Is(err, postgres.ErrNoConversation):
+		return errUnknownConversation
+	case errors.Is(err, postgres.ErrRatedElsewhere):
+		return newProblem(http.StatusConflict, "conversation-elsewhere", "The conversation lies in the firm's own tables", "its rating is kept there too: source.conversations shows it")
 	case errors.Is(err, execution.ErrFinal):
 		return newProblem(http.StatusConflict, "execution-final", "The execution has already ended", "")
 	case errors.Is(err, execution.ErrKeyReused):

@@ -185,6 +185,23 @@ func (o *Orchestrator) sections() []section {
 				refuses: map[int]string{http.StatusNotFound: "There is no such cycle.", http.StatusConflict: "It has ended otherwise."}, does: answers(http.StatusAccepted, o.cancelCycle),
 			},
 		}},
+		{"conversations", "Who calls: analysts, and who collects ratings.", []operation{
+			{
+				id: "listPatterns", method: http.MethodGet, path: Prefix + "/patterns", needs: Read,
+				summary: "What won conversations had more often than lost ones, or less often, in one run of the trainer, the strongest first. Association, not cause.",
+				query:   patternParameters, refuses: map[int]string{http.StatusNotFound: "There is no such run of the trainer."}, does: answers(http.StatusOK, o.listPatterns),
+			},
+			{
+				id: "getPatternHistory", method: http.MethodGet, path: Prefix + "/patterns/history", needs: Read,
+				summary: "Whether a pattern persists: the trainer's complete runs, the last one first, and what each found of it.",
+				query:   append([]parameter{{"feature", "The feature as patterns show it; it is needed.", text}}, pageParameters...), does: answers(http.StatusOK, o.getPatternHistory),
+			},
+			{
+				id: "rateConversation", method: http.MethodPost, path: Prefix + "/conversations/:id/rating", needs: Run, logged: true,
+				summary: "Rate a conversation; the last rating counts.", body: ratingRequest{}, does: answers(http.StatusOK, o.rateConversation),
+				refuses: map[int]string{http.StatusNotFound: "There is no such conversation.", http.StatusConflict: "It lies in the firm's own tables, as its rating does."},
+			},
+		}},
 		{"webhooks", "Who calls: who wants to be told of executions' moves instead of polling. What is sent is under webhooks in openapi.json; it is signed as Standard Webhooks says (standardwebhooks.com).", []operation{
 			{
 				id: "createWebhook", method: http.MethodPost, path: Prefix + "/webhooks", needs: Admin, logged: true,

@@ -32,6 +32,7 @@ func TestDashboards(t *testing.T) {
 		"failures":  {`SELECT agent || ' ' || error_class || ' ' || error || ' ' || executions FROM dashboard.failures`, "test-noop permanent no 1"},
 		"workers":   {`SELECT string_agg(condition || ' ' || running, ', ' ORDER BY condition) FROM dashboard.workers`, "alive 1, lost 0"},
 		"list":      {`SELECT count(*) || ' ' || count(ended_at) FROM dashboard.executions`, "5 2"},
+		"patterns":  {`SELECT count(*)::text FROM dashboard.patterns`, "0"},
 		"values":    {`SELECT count(*)::text FROM dashboard.client_values`, "0"},
 	} {
 		var got string
@@ -55,7 +56,7 @@ func TestTheDashboardRoleReadsAndNoMore(t *testing.T) {
 	b.must(err)
 	views, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	b.must(err)
-	want := []string{"attempts", "client_values", "cycles", "durations", "effects", "executions", "executions_by_status", "executions_per_hour", "failures", "messages", "messages_by_status", "notices", "pauses", "queue", "slots", "webhook_deliveries", "workers"}
+	want := []string{"attempts", "client_values", "cycles", "durations", "effects", "executions", "executions_by_status", "executions_per_hour", "failures", "messages", "messages_by_status", "notices", "patterns", "pauses", "queue", "slots", "webhook_deliveries", "workers"}
 	if diff := cmp.Diff(want, views); diff != "" {
 		t.Errorf("the role sees %s", diff)
 	}
