@@ -184,13 +184,25 @@ func (c *Corpus) test(features []Feature, won []bool, split int, q float64) []Pa
 	}
 	slices.SortFunc(found, func(a, b Pattern) int {
 		return cmp.Or(cmp.Compare(a.P, b.P), cmp.Compare(math.Abs(b.RiskDifference.Estimate), math.Abs(a.RiskDifference.Estimate)),
-			cmp.Compare(len(b.Name), len(a.Name)), strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Name, b.Name))
+			order(b.Kind == Ngram, a.Kind == Ngram), cmp.Compare(len(b.Name), len(a.Name)), strings.Compare(a.Name, b.Name))
 	})
 	found = distinct(found, split)
 	for i := range found {
 		found[i].Examples = c.examples(found[i], won)
 	}
 	return found
+}
+
+// order puts true after false.
+func order(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	default:
+		return -1
+	}
 }
 
 // benjaminiHochberg are the q-values of p-values.
@@ -270,6 +282,10 @@ func (c *Corpus) examples(p Pattern, won []bool) []string {
 	return ids
 }
 
+// leastLater is how many of the later conversations must have a feature, and have it
+// not, for them to say anything: an interval of fewer is no interval.
+const leastLater = 5
+
 // Confirm asks patterns in the conversations from split on: confirmed are those whose
 // difference there has the same sign and an interval that excludes 0.
 func (c *Corpus) Confirm(patterns []Pattern, features []Feature, split int) {
@@ -291,7 +307,10 @@ func (c *Corpus) Confirm(patterns []Pattern, features []Feature, split int) {
 			continue // it is no feature any more
 		}
 		tables, counts := later.tables(f, scratch)
-		p.LaterCounts, p.Later = counts, riskDifference(tables)
+		p.LaterCounts = counts
+		if counts.With >= leastLater && counts.Without >= leastLater {
+			p.Later = riskDifference(tables)
+		}
 		p.Confirmed = p.Later != nil && (p.Later.Low > 0 && p.RiskDifference.Estimate > 0 || p.Later.High < 0 && p.RiskDifference.Estimate < 0)
 	}
 }

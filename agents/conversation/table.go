@@ -105,15 +105,20 @@ type Interval struct {
 const z95 = 1.959963984540054
 
 // riskDifference is the part that was won with the feature less that without, over
-// strata; nil where no stratum has both, or nothing varies.
+// strata; nil where no stratum has both, or nothing varies. Where the feature tells
+// won from lost without exception, the variance would be 0: it is taken with one
+// more of each outcome with the feature and without (Agresti & Caffo, The American
+// Statistician 54(4), 2000).
 func riskDifference(strata []table) *Interval {
 	var weight, sum, p, q float64
+	var all table
 	for _, s := range strata {
 		n1, n0, a, c := float64(s.with), float64(s.without), float64(s.withWon), float64(s.withoutWon)
 		n := n1 + n0
 		if n1 == 0 || n0 == 0 {
 			continue
 		}
+		all = table{all.with + s.with, all.withWon + s.withWon, all.without + s.without, all.withoutWon + s.withoutWon}
 		weight += n1 * n0 / n
 		sum += (a*n0 - c*n1) / n
 		p += (n1*n1*c - n0*n0*a + n1*n0*(n0-n1)/2) / (n * n)
@@ -124,11 +129,20 @@ func riskDifference(strata []table) *Interval {
 	}
 	d := sum / weight
 	variance := (d*p + q) / (weight * weight)
-	if !(variance > 0) {
-		return nil
+	if variance < 1e-12 {
+		if d == 0 {
+			return nil
+		}
+		variance = softened(all.with, all.withWon) + softened(all.without, all.withoutWon)
 	}
 	half := z95 * math.Sqrt(variance)
 	return &Interval{d, math.Max(-1, d-half), math.Min(1, d+half)}
+}
+
+// softened is the variance of a part with one more of each outcome.
+func softened(n, won int) float64 {
+	part := float64(won+1) / float64(n+2)
+	return part * (1 - part) / float64(n+2)
 }
 
 // oddsRatio is Mantel and Haenszel's with the variance of Robins, Breslow and

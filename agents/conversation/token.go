@@ -187,7 +187,7 @@ func (t *tokenizer) digits(chunk string, i int) int {
 	return i
 }
 
-func isEmoji(r rune) bool { return unicode.Is(unicode.So, r) }
+func isEmoji(r rune) bool { return r != utf8.RuneError && unicode.Is(unicode.So, r) }
 
 // emoji reads one emoji with what is joined to it: skin, sign of presentation,
 // further emoji behind a joiner.

@@ -23,7 +23,7 @@ import (
 func DataDir() (string, error) {
 	dir := os.Getenv("CICLO_DATA")
 	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
+		dir = filepath.Join("..", "..", "..", "..", "shared", "data")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "persuasionforgood")); err != nil {
 		return "", fmt.Errorf("the shared data sets are absent (set CICLO_DATA to their folder): %w", err)
