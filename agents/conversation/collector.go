@@ -16,8 +16,8 @@ import (
 // the turn counted.
 const MaxBody = 1 << 16
 
-// MaxTokens bounds what one run holds: 400 MB of tokens.
-const MaxTokens = 100_000_000
+// MaxTokens bounds what one run holds; with all that is made of them, some 3 GB.
+const MaxTokens = 40_000_000
 
 // ErrTooMuch says that there is more text than a run holds.
 var ErrTooMuch = errors.New("there is too much text for one run: look at fewer days")
