@@ -34,8 +34,10 @@ var laws = map[string]law{
 	"agents":                 {own: []string{"internal/execution"}},
 	"agents/clientvalue":     {own: []string{"agents"}},
 	"internal/batch":         {stdOnly: true},
-	"internal/notice":        {own: []string{"internal/webhook"}, libraries: []string{"github.com/wneessen/go-mail"}},
+	"internal/notice":        {own: []string{"internal/mailserver", "internal/webhook"}, libraries: []string{"github.com/wneessen/go-mail"}},
 	"internal/schedule":      {libraries: []string{"github.com/robfig/cron"}},
+	"internal/mailserver":    {libraries: []string{"github.com/wneessen/go-mail"}},
+	"internal/channel":       {own: []string{"internal/mailserver"}, libraries: []string{"github.com/nyaruka/phonenumbers", "github.com/wneessen/go-mail", "golang.org/x/text"}},
 	"internal/plan":          {stdOnly: true},
 	"internal/webhook":       {libraries: []string{"github.com/standard-webhooks"}},
 	"orchestrator":           {own: []string{"agents", "internal/batch", "internal/execution", "internal/notice", "internal/plan", "internal/postgres", "internal/schedule", "internal/service", "internal/webhook"}},
@@ -52,6 +54,7 @@ var laws = map[string]law{
 
 	// Tests, benches and figures: in no shipped binary.
 	"internal/arch":                    {},
+	"internal/channel/played":          {libraries: []string{"github.com/emersion/go-smtp"}},
 	"internal/conformance":             {libraries: []string{"github.com/santhosh-tekuri/jsonschema"}},
 	"internal/outside":                 {},
 	"internal/eval":                    {own: []string{"agents/clientvalue/eval"}},
