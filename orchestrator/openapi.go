@@ -368,7 +368,7 @@ const dryRunAbout = "Compute and show, but write and send nothing: what the agen
 var dryRunSchema = &jsonschema.Schema{Type: "boolean", Default: json.RawMessage("false")}
 
 // withDryRun is an agent's parameters with the one that every run has.
-func withDryRun(parameters json.RawMessage) (map[string]json.RawMessage, error) {
+func withDryRun(parameters json.RawMessage) (json.RawMessage, error) {
 	var schema, properties map[string]json.RawMessage
 	if err := json.Unmarshal(parameters, &schema); err != nil {
 		return nil, err
@@ -388,8 +388,10 @@ func withDryRun(parameters json.RawMessage) (map[string]json.RawMessage, error) 
 		properties = map[string]json.RawMessage{}
 	}
 	properties[agents.DryRunParameter] = one
-	schema["properties"], err = json.Marshal(properties)
-	return schema, err
+	if schema["properties"], err = json.Marshal(properties); err != nil {
+		return nil, err
+	}
+	return json.Marshal(schema)
 }
 
 // camel is an agent's name in one word, such as ClientValuePredictor.
