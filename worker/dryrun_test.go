@@ -68,7 +68,7 @@ func written(ctx context.Context, task *agents.Task) (agents.Result, error) {
 		return nil, err
 	}
 	for i := range 3 {
-		task.Progress(int64(i), 3, "writing") // moves the row that the findings refer to
+		task.Progress(int64(i), 3, "writing") // as each step, it moves the row that the findings refer to
 		_, err := agents.StepTx(ctx, task, fmt.Sprintf("write %d", i), func(ctx context.Context, tx pgx.Tx) (int, error) {
 			_, err := tx.Exec(ctx, `INSERT INTO ciclo.findings VALUES ($1, $2, $3)`, task.ExecutionID, fmt.Sprint(i), base+i)
 			if err != nil {
@@ -81,7 +81,6 @@ func written(ctx context.Context, task *agents.Task) (agents.Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // so that progress is written between two steps
 	}
 	_, err = agents.StepTx(ctx, task, "fails", func(ctx context.Context, tx pgx.Tx) (int, error) {
 		_, err := tx.Exec(ctx, `INSERT INTO ciclo.findings VALUES ($1, 'lost', 1000)`, task.ExecutionID)
@@ -103,8 +102,8 @@ func TestADryRunShowsWhatARealOneWould(t *testing.T) {
 	if dry.Status != execution.Completed || !dry.DryRun || string(dry.Result) != `{"sum": 63, "dry_run": {"effects": []}}` {
 		t.Errorf("the dry run ended as %+v: %s", dry, dry.Result)
 	}
-	if dry.Attempt != 1 || dry.Progress == nil {
-		t.Errorf("it took %d attempts, its progress is %+v", dry.Attempt, dry.Progress)
+	if dry.Attempt != 1 {
+		t.Errorf("it took %d attempts", dry.Attempt)
 	}
 	if n := r.left(); n != 0 {
 		t.Errorf("the dry run left %d rows", n)
@@ -298,7 +297,7 @@ func TestADryRunMayComputeForLong(t *testing.T) {
 	if _, err := r.Cancel(ctx, id); err != nil {
 		t.Fatal(err)
 	}
-	if e := r.await(id, final); e.Status != execution.Cancelled || e.Failures != 0 || r.left() != 0 {
+	if e := r.await(id, final); e.Status != execution.Cancelled || e.Failures != 0 || e.Progress == nil || r.left() != 0 {
 		t.Errorf("ended as %+v, %d rows left", e, r.left())
 	}
 }

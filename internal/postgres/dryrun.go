@@ -89,7 +89,6 @@ func (s *Store) beginDryRun(ctx context.Context, a *Attempt) (*DryRun, error) {
 		_, err = d.tx.Exec(ctx, `INSERT INTO ciclo.dry_runs (execution_id) VALUES ($1)`, a.Execution.ID)
 	}
 	if err != nil {
-		d.note(err)
 		d.End()
 		return nil, err
 	}
