@@ -103,6 +103,10 @@ func (c Catalogue) Find(name string) *Manifest {
 	return nil
 }
 
+// DryRunParameter is the parameter that every run takes beside its agent's own: true
+// has it write and send nothing.
+const DryRunParameter = "dry_run"
+
 // Embedded is the catalogue of the agents in this folder.
 func Embedded() (Catalogue, error) { return Load(embedded) }
 
@@ -223,6 +227,9 @@ func ParseManifest(text []byte) (*Manifest, error) {
 		wrong("parameters: %w", err)
 	}
 	m.schema = schema
+	if _, known := schema.types[DryRunParameter]; known {
+		wrong("parameters: %s is of every run, and not the agent's", DryRunParameter)
+	}
 	if _, known := schema.types[m.DueParameter]; m.DueParameter != "" && !known {
 		wrong("due_parameter %q is none of its parameters", m.DueParameter)
 	}

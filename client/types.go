@@ -33,6 +33,7 @@ type Execution struct {
 	RequestedBy       *string         `json:"requested_by"`
 	RetryOf           *string         `json:"retry_of"`
 	CycleID           *string         `json:"cycle_id"`
+	DryRun            bool            `json:"dry_run"`
 	Result            json.RawMessage `json:"result,omitempty"`
 	Error             *Error          `json:"error"`
 	Attempts          []Attempt       `json:"attempts,omitempty"`

@@ -102,6 +102,8 @@ func TestTheDatabaseRefuses(t *testing.T) {
 	w := b.worker()
 	b.run(running, w)
 	b.must(b.complete(b.run(final, w), `{}`))
+	dry := b.acceptDry().ID
+	b.run(dry, w)
 	b.must(b.PauseAgent(b.ctx, "test-noop", "for its notice"))
 	b.cycle()
 	b.webhook([]string{}, execution.Started)
@@ -133,6 +135,14 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		"a risk beyond one":                  score(final, `1`, `1.5`),
 		"a score of an unknown execution":    score("nobody", `1`, `.5`),
 		"a step output of nobody's attempt":  `INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at) VALUES ('` + running + `', 'x', 0, gen_random_uuid(), '1', now())`,
+		"a step of a dry run":                `INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at) VALUES ('` + dry + `', 'x', 1, gen_random_uuid(), '1', now())`,
+		"an effect of a dry run":             `INSERT INTO ciclo.effects (execution_id, name, attempt, worker_id, key, policy) VALUES ('` + dry + `', 'x', 1, gen_random_uuid(), 'x', 'once')`,
+		"a dry run that becomes real":        `UPDATE ciclo.executions SET dry_run = false WHERE id = '` + dry + `'`,
+		"a real run that becomes dry":        `UPDATE ciclo.executions SET dry_run = true WHERE id = '` + running + `'`,
+		"a dry run that is an only one":      `UPDATE ciclo.executions SET single_flight = true WHERE id = '` + dry + `'`,
+		"a dry run of a schedule":            `UPDATE ciclo.executions SET origin = 'schedule' WHERE id = '` + dry + `'`,
+		"a dry run of a cycle":               `UPDATE ciclo.executions SET cycle_id = 'cycle_1' WHERE id = '` + dry + `'`,
+		"a commit of a dry run":              `INSERT INTO ciclo.dry_runs VALUES ('` + dry + `')`,
 		"an origin of nowhere":               `UPDATE ciclo.executions SET origin = 'x' WHERE id = '` + running + `'`,
 		"a notice of an unknown kind":        `UPDATE ciclo.notices SET kind = 'x'`,
 		"a notice without a cause":           `UPDATE ciclo.notices SET pause_id = NULL`,
