@@ -67,10 +67,12 @@ type Orchestrator struct {
 	versions *batch.Batch[string, string]
 	watch    *watch
 	typical  *typical
-	stalls   *stalls
-	echo     *echo.Echo
-	tokens   *tokens
-	limits   *limits
+	// summaries keeps those of the latest runs.
+	summaries *summaries
+	stalls    *stalls
+	echo      *echo.Echo
+	tokens    *tokens
+	limits    *limits
 	// open are the paths that need no token.
 	open map[string]bool
 	// document is the API's, in OpenAPI, docs the page made of it.
@@ -120,6 +122,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	})
 	o.watch = newWatch(store, cfg.Log)
 	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
+	o.summaries = newSummaries(store.ValueSummary)
 	o.stalls = newStalls(store, cfg.Log)
 	o.scheduler = &scheduler{
 		store: store, catalogue: cfg.Catalogue, planner: plan.Rules{}, zone: cfg.Zone, log: cfg.Log.With("component", "scheduler"),

@@ -81,6 +81,8 @@ func problemOf(err error) *problem {
 		return errTooLarge
 	case errors.Is(err, execution.ErrNotFound):
 		return newProblem(http.StatusNotFound, "execution-unknown", "No such execution", "")
+	case errors.Is(err, postgres.ErrNoScores):
+		return errNoScores
 	case errors.Is(err, postgres.ErrNoSchedule):
 		return newProblem(http.StatusNotFound, "schedule-unknown", "No such schedule", "GET schedules lists them")
 	case errors.Is(err, postgres.ErrScheduleKnown):

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +78,7 @@ func (o *Orchestrator) sections() []section {
 	noWorker := map[int]string{http.StatusNotFound: "There is no such worker."}
 	noSchedule := map[int]string{http.StatusNotFound: "There is no such schedule."}
 	noCycle := map[int]string{http.StatusNotFound: "There is no such cycle."}
+	noScores := map[int]string{http.StatusNotFound: "There is no such complete run, or none yet."}
 	noWebhook := map[int]string{http.StatusNotFound: "There is no such webhook, or it has ended."}
 	return []section{
 		{"probes", "Who calls: supervisors and load balancers, without a token.", []operation{
@@ -185,6 +187,38 @@ func (o *Orchestrator) sections() []section {
 				refuses: map[int]string{http.StatusNotFound: "There is no such cycle.", http.StatusConflict: "It has ended otherwise."}, does: answers(http.StatusAccepted, o.cancelCycle),
 			},
 		}},
+		{"clients", "Who calls: analysts, dashboards, the firm's own systems, for what the Client Value Predictor found. " +
+			"Lists show the last complete run, or the one that execution names; while the next one is computed, that stays so. " +
+			"Before the first complete run scores are 404, and there are no changes of segment.", []operation{
+			{
+				id: "listClientValues", method: http.MethodGet, path: Prefix + "/clients/values", needs: Read,
+				summary: "A run's scores, a page at a time: segment, value, churn risk, with their intervals and the facts behind them. The cursor stays with its run, also when another one completes.",
+				query:   append(slices.Clone(valueParameters), pageParameters...), refuses: noScores, does: answers(http.StatusOK, o.listClientValues),
+			},
+			{
+				id: "exportClientValues", method: http.MethodGet, path: Prefix + exportPath, needs: Read,
+				summary: "All of a run's scores as CSV: RFC 4180, UTF-8, with a header. A text that a spreadsheet would compute has an apostrophe before it. " +
+					"Names are empty where the firm's view did not answer. A browser may give the token as the password.",
+				query: valueParameters, refuses: noScores,
+				says: map[string]string{"Content-Disposition": "The name of the file.", "X-Ciclo-Execution": "The run."},
+				does: handling{handle: o.exportClientValues, status: http.StatusOK, answer: reflect.TypeFor[string](), media: "text/csv"},
+			},
+			{
+				id: "getValueSummary", method: http.MethodGet, path: Prefix + "/clients/values/summary", needs: Read,
+				summary: "A run's scores taken together: by segment, how value and churn risk are spread, and what both models would have promised of the last part of history beside what was bought.",
+				query:   []parameter{valueParameters[0]}, refuses: noScores, does: answers(http.StatusOK, o.getValueSummary),
+			},
+			{
+				id: "listSegmentChanges", method: http.MethodGet, path: Prefix + "/clients/segment-changes", needs: Read,
+				summary: "Clients that a complete run put into another segment than the run before it: the newest run first, or with after the oldest first, for whoever wants each change once.",
+				query:   changeParameters, does: answers(http.StatusOK, o.listSegmentChanges),
+			},
+			{
+				id: "listClientHistory", method: http.MethodGet, path: Prefix + "/clients/:id/values", needs: Read,
+				summary: "What each complete run found of one client, the newest first, a page at a time. The id is the firm's own, percent-encoded.",
+				query:   pageParameters, refuses: map[int]string{http.StatusNotFound: "No complete run has scored such a client."}, does: answers(http.StatusOK, o.listClientHistory),
+			},
+		}},
 		{"webhooks", "Who calls: who wants to be told of executions' moves instead of polling. What is sent is under webhooks in openapi.json; it is signed as Standard Webhooks says (standardwebhooks.com).", []operation{
 			{
 				id: "createWebhook", method: http.MethodPost, path: Prefix + "/webhooks", needs: Admin, logged: true,
@@ -248,7 +282,7 @@ const eventsPath = "/executions/:id/events"
 // bounded gives each request its time limit, beside what it wants to wait.
 func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Path() == Prefix+eventsPath {
+		if c.Path() == Prefix+eventsPath || c.Path() == Prefix+exportPath {
 			return next(c) // bounded in its parts
 		}
 		whole := c.Request()
@@ -270,7 +304,9 @@ func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 func (o *Orchestrator) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
-			if v := recover(); v != nil {
+			if v := recover(); v == http.ErrAbortHandler { //nolint:errorlint // it is panicked as it is
+				panic(v) // an answer that is cut off on purpose
+			} else if v != nil {
 				err = fmt.Errorf("panic in %s %s: %v", c.Request().Method, c.Path(), v)
 			}
 		}()
