@@ -125,14 +125,20 @@ var pageParameters = []parameter{
 	{"cursor", "The next_cursor of the page before.", text},
 }
 
-// cycleStatusSchema is of cycles' statuses, in a query.
-var cycleStatusSchema = func() *jsonschema.Schema {
+// cycleStatusSchema and messageStatusSchema are of statuses in a query.
+var (
+	cycleStatusSchema   = someOf(cycleStatuses)
+	messageStatusSchema = someOf(messageStatuses)
+)
+
+// someOf is a list of some of these texts.
+func someOf(texts []string) *jsonschema.Schema {
 	all := []any{}
-	for _, s := range cycleStatuses {
+	for _, s := range texts {
 		all = append(all, s)
 	}
 	return &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "string", Enum: all}}
-}()
+}
 
 // schemaNames are the types that the document names; others are written where
 // they are used.
@@ -200,6 +206,20 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[postgres.ValueSummary]():    "ValueSummary",
 	reflect.TypeFor[postgres.SegmentChange]():   "SegmentChange",
 	reflect.TypeFor[segmentChanges]():           "SegmentChangePage",
+	reflect.TypeFor[postgres.Message]():         "Message",
+	reflect.TypeFor[messages]():                 "MessagePage",
+	reflect.TypeFor[approveRequest]():           "ApproveRequest",
+	reflect.TypeFor[rejectRequest]():            "RejectRequest",
+	reflect.TypeFor[resolveRequest]():           "ResolveRequest",
+	reflect.TypeFor[postgres.ContactPolicy]():   "ContactPolicy",
+	reflect.TypeFor[policyRequest]():            "ContactPolicyRequest",
+	reflect.TypeFor[postgres.MessageTemplate](): "MessageTemplate",
+	reflect.TypeFor[messageTemplates]():         "MessageTemplateList",
+	reflect.TypeFor[templateRequest]():          "MessageTemplateRequest",
+	reflect.TypeFor[postgres.OptOut]():          "OptOut",
+	reflect.TypeFor[optOuts]():                  "OptOutPage",
+	reflect.TypeFor[optOutRequest]():            "OptOutRequest",
+	reflect.TypeFor[optOutWritten]():            "OptOutWritten",
 	reflect.TypeFor[problem]():                  "Problem",
 	reflect.TypeFor[agents.FieldError]():        "FieldError",
 }

@@ -42,6 +42,9 @@ type Config struct {
 	Zone *time.Location
 	// NoScheduling leaves slots and cycles to other orchestrators.
 	NoScheduling bool
+	// TwilioToken proves that an inbound message comes from Twilio, at PublicURL,
+	// where clients of the outside world reach this service; empty takes none.
+	TwilioToken, PublicURL string
 	// Notices are the ways to the operator; none is the log.
 	Notices []notice.Channel
 	Version string
@@ -56,12 +59,13 @@ const (
 
 // Orchestrator is one process of the service.
 type Orchestrator struct {
-	cfg       Config
-	store     *postgres.Store
-	reaper    *reaper
-	notifier  *notifier
-	deliverer *deliverer
-	scheduler *scheduler
+	cfg        Config
+	store      *postgres.Store
+	reaper     *reaper
+	notifier   *notifier
+	deliverer  *deliverer
+	scheduler  *scheduler
+	dispatcher *dispatcher
 	// reads answers pollers together where they ask together.
 	reads    *batch.Batch[string, *postgres.Found]
 	versions *batch.Batch[string, string]
@@ -128,6 +132,10 @@ func New(cfg Config) (*Orchestrator, error) {
 		store: store, catalogue: cfg.Catalogue, planner: plan.Rules{}, zone: cfg.Zone, log: cfg.Log.With("component", "scheduler"),
 		accept: o.acceptance, off: cfg.NoScheduling, due: make(chan struct{}, 1),
 	}
+	o.dispatcher = &dispatcher{
+		store: store, sender: cfg.Catalogue.Find(postgres.MessageSender), accept: o.acceptance,
+		log: cfg.Log.With("component", "dispatcher"), due: make(chan struct{}, 1),
+	}
 	o.deliverer = newDeliverer(store, cfg.Log.With("component", "deliverer"))
 	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, o.deliverer.wake, o.scheduler.wake, cfg.Log.With("component", "reaper"))
 	o.notifier = &notifier{store: store, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}
@@ -187,6 +195,7 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	loops.Go(func() { o.notifier.run(loopCtx) })
 	loops.Go(func() { o.deliverer.run(loopCtx) })
 	loops.Go(func() { o.scheduler.run(loopCtx) })
+	loops.Go(func() { o.dispatcher.run(loopCtx) })
 
 	readCtx, stopReading := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopReading()

@@ -79,6 +79,7 @@ func (o *Orchestrator) sections() []section {
 	noSchedule := map[int]string{http.StatusNotFound: "There is no such schedule."}
 	noCycle := map[int]string{http.StatusNotFound: "There is no such cycle."}
 	noScores := map[int]string{http.StatusNotFound: "There is no such complete run, or none yet."}
+	noMessage := map[int]string{http.StatusNotFound: "There is no such message.", http.StatusConflict: "It is not where this can be done."}
 	noWebhook := map[int]string{http.StatusNotFound: "There is no such webhook, or it has ended."}
 	return []section{
 		{"probes", "Who calls: supervisors and load balancers, without a token.", []operation{
@@ -217,6 +218,58 @@ func (o *Orchestrator) sections() []section {
 				id: "listClientHistory", method: http.MethodGet, path: Prefix + "/clients/:id/values", needs: Read,
 				summary: "What each complete run found of one client, the newest first, a page at a time. The id is the firm's own, percent-encoded.",
 				query:   pageParameters, refuses: map[int]string{http.StatusNotFound: "No complete run has scored such a client."}, does: answers(http.StatusOK, o.listClientHistory),
+			},
+		}},
+		{"messages", "Who calls: who reads what agents drafted for clients and lets it out. Who may be written to, and when, is kept by the database.", []operation{
+			{
+				id: "listMessages", method: http.MethodGet, path: Prefix + "/messages", needs: Read, summary: "The messages and their fate, newest first, a page at a time.",
+				query: append([]parameter{
+					{"status", "Those with one of these statuses.", messageStatusSchema}, {"client_id", "Those to one client.", text},
+				}, pageParameters...),
+				does: answers(http.StatusOK, o.listMessages),
+			},
+			{
+				id: "getMessage", method: http.MethodGet, path: Prefix + "/messages/:id", needs: Read, summary: "One message.",
+				refuses: map[int]string{http.StatusNotFound: "There is no such message."}, does: answers(http.StatusOK, o.getMessage),
+			},
+			{
+				id: "approveMessage", method: http.MethodPost, path: Prefix + "/messages/:id/approve", needs: Approve, logged: true,
+				summary: "Let a draft go out, as it is or with another text. It leaves as soon as the contact policy allows.",
+				body:    approveRequest{}, refuses: noMessage, does: answers(http.StatusOK, o.approveMessage),
+			},
+			{
+				id: "rejectMessage", method: http.MethodPost, path: Prefix + "/messages/:id/reject", needs: Approve, logged: true,
+				summary: "Drop a message that has not begun to leave.", body: rejectRequest{}, refuses: noMessage, does: answers(http.StatusOK, o.rejectMessage),
+			},
+			{
+				id: "resolveMessage", method: http.MethodPost, path: Prefix + "/messages/:id/resolve", needs: Approve, logged: true,
+				summary: "Say of a message whose fate is unknown what a person found: nothing else sends it again.",
+				body:    resolveRequest{}, refuses: noMessage, does: answers(http.StatusOK, o.resolveMessage),
+			},
+			{id: "getContactPolicy", method: http.MethodGet, path: Prefix + "/messages/policy", needs: Read, summary: "The firm's rules of writing to clients.", does: answers(http.StatusOK, o.getPolicy)},
+			{
+				id: "changeContactPolicy", method: http.MethodPatch, path: Prefix + "/messages/policy", needs: Admin, logged: true,
+				summary: "Change what is given of the rules. Channels are off until they are turned on here.", body: policyRequest{}, does: answers(http.StatusOK, o.changePolicy),
+			},
+			{id: "listMessageTemplates", method: http.MethodGet, path: Prefix + "/messages/templates", needs: Read, summary: "The texts that messages are drafted from.", does: answers(http.StatusOK, o.listTemplates)},
+			{
+				id: "setMessageTemplate", method: http.MethodPut, path: Prefix + "/messages/templates/:name/:language", needs: Admin, logged: true,
+				summary: "Make a text in a language, or replace it.", body: templateRequest{}, does: answers(http.StatusOK, o.setTemplate),
+			},
+			{id: "listOptOuts", method: http.MethodGet, path: Prefix + "/messages/opt-outs", needs: Read, summary: "Who wants to hear no more, newest first, a page at a time.", query: pageParameters, does: answers(http.StatusOK, o.listOptOuts)},
+			{
+				id: "addOptOut", method: http.MethodPost, path: Prefix + "/messages/opt-outs", needs: Approve, logged: true,
+				summary: "Write down that an address or a client wants to hear no more. What waits for them is rejected.", body: optOutRequest{}, does: answers(http.StatusCreated, o.addOptOut),
+			},
+			{
+				id: "endOptOut", method: http.MethodDelete, path: Prefix + "/messages/opt-outs/:id", needs: Admin, logged: true,
+				summary: "End an opt-out, since they asked to be written to again.", refuses: map[int]string{http.StatusNotFound: "There is no such opt-out, or it has ended."}, does: answers(http.StatusOK, o.endOptOut),
+			},
+			{
+				id: "receiveTwilio", method: http.MethodPost, path: Prefix + "/messages/inbound/twilio",
+				summary: "What a client wrote back, by Twilio's webhook, whose signature is who may call: STOP is an opt-out, START ends it.",
+				refuses: map[int]string{http.StatusForbidden: "The signature is not Twilio's.", http.StatusNotFound: "The channel is not set up."},
+				does:    handling{handle: o.receiveTwilio, status: http.StatusOK, answer: reflect.TypeFor[string](), media: "text/xml"},
 			},
 		}},
 		{"webhooks", "Who calls: who wants to be told of executions' moves instead of polling. What is sent is under webhooks in openapi.json; it is signed as Standard Webhooks says (standardwebhooks.com).", []operation{

@@ -32,7 +32,9 @@ var laws = map[string]law{
 	"internal/postgres":      {own: []string{"internal/execution", "internal/queue", "migrations"}},
 	"internal/service":       {own: []string{"internal/postgres"}},
 	"agents":                 {own: []string{"internal/execution"}},
-	"agents/clientvalue":     {own: []string{"agents"}},
+	"agents/clientvalue":     {own: []string{"agents", "internal/phone"}},
+	"agents/messagesender":   {own: []string{"agents", "internal/channel"}},
+	"internal/phone":         {libraries: []string{"github.com/nyaruka/phonenumbers"}},
 	"internal/batch":         {stdOnly: true},
 	"internal/notice":        {own: []string{"internal/mailserver", "internal/webhook"}, libraries: []string{"github.com/wneessen/go-mail"}},
 	"internal/schedule":      {libraries: []string{"github.com/robfig/cron"}},
@@ -40,7 +42,7 @@ var laws = map[string]law{
 	"internal/channel":       {own: []string{"internal/mailserver"}, libraries: []string{"github.com/nyaruka/phonenumbers", "github.com/wneessen/go-mail", "golang.org/x/text"}},
 	"internal/plan":          {stdOnly: true},
 	"internal/webhook":       {libraries: []string{"github.com/standard-webhooks"}},
-	"orchestrator":           {own: []string{"agents", "internal/batch", "internal/execution", "internal/notice", "internal/plan", "internal/postgres", "internal/schedule", "internal/service", "internal/webhook"}},
+	"orchestrator":           {own: []string{"agents", "internal/batch", "internal/channel", "internal/execution", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/schedule", "internal/service", "internal/webhook"}},
 	"worker":                 {own: []string{"agents", "internal/batch", "internal/execution", "internal/postgres", "internal/queue", "internal/service"}},
 	"internal/localpostgres": {},
 	"internal/testdatabase":  {own: []string{"internal/localpostgres"}},
@@ -49,7 +51,7 @@ var laws = map[string]law{
 	"internal/dev":           {own: []string{"client", "internal/localpostgres", "internal/postgres"}},
 	"internal/cli":           {own: []string{"client", "internal/dev", "internal/demo", "internal/imports", "internal/postgres", "internal/service"}},
 	"cmd/orchestrator":       {own: []string{"orchestrator", "agents", "internal/service"}},
-	"cmd/worker":             {own: []string{"worker", "agents", "agents/clientvalue", "internal/service"}},
+	"cmd/worker":             {own: []string{"worker", "agents", "agents/clientvalue", "agents/messagesender", "internal/channel", "internal/service"}},
 	"cmd/ciclo":              {own: []string{"internal/cli"}},
 
 	// Tests, benches and figures: in no shipped binary.

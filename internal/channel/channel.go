@@ -27,7 +27,7 @@ type Message struct {
 	Body string
 	// Template names one of the configured WhatsApp templates; Variables are its
 	// values, by placeholder. Outside the 24 hours after a client's last message,
-	// WhatsApp takes nothing else.
+	// WhatsApp takes nothing else. One that isn't configured is sent as its Body.
 	Template  string
 	Variables map[string]string
 }
@@ -43,7 +43,7 @@ type Receipt struct {
 // Channel is a way out. Where Send's error is a *Refusal the message surely did
 // not leave; any other error leaves that open.
 type Channel interface {
-	// Name is whatsapp or mail.
+	// Name is whatsapp or email.
 	Name() string
 	Send(ctx context.Context, m Message) (Receipt, error)
 }

@@ -65,8 +65,8 @@ func NewMail(cfg MailConfig) (*Mail, error) {
 	return m, nil
 }
 
-// Name is mail.
-func (*Mail) Name() string { return "mail" }
+// Name is email.
+func (*Mail) Name() string { return "email" }
 
 // Send hands a mail to the server. Its Message-ID is made of Key alone, so that a
 // repetition has the same. What the server says before it has the mail, and its

@@ -131,12 +131,9 @@ func (w *WhatsApp) Send(ctx context.Context, m Message) (Receipt, error) {
 	} else {
 		form.Set("From", "whatsapp:"+w.from)
 	}
+	sid, registered := w.templates[m.Template]
 	switch {
-	case m.Template != "":
-		sid, known := w.templates[m.Template]
-		if !known {
-			return Receipt{}, invalid("the template is not in CICLO_TWILIO_TEMPLATES")
-		}
+	case registered:
 		form.Set("ContentSid", sid)
 		if len(m.Variables) > 0 {
 			variables, err := json.Marshal(m.Variables)
@@ -294,7 +291,7 @@ func (w *WhatsApp) Find(ctx context.Context, m Message, since time.Time) (Receip
 		}
 		others = others || other
 	}
-	if m.Template != "" && others {
+	if _, registered := w.templates[m.Template]; registered && others {
 		return Receipt{}, false, errors.New("look for the message at Twilio: there is one to this receiver with other words than the template's: whether it is ours is open")
 	}
 	return Receipt{}, false, nil
