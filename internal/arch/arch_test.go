@@ -39,7 +39,7 @@ var laws = map[string]law{
 	"internal/notice":        {own: []string{"internal/mailserver", "internal/webhook"}, libraries: []string{"github.com/wneessen/go-mail"}},
 	"internal/schedule":      {libraries: []string{"github.com/robfig/cron"}},
 	"internal/mailserver":    {libraries: []string{"github.com/wneessen/go-mail"}},
-	"internal/channel":       {own: []string{"internal/mailserver"}, libraries: []string{"github.com/nyaruka/phonenumbers", "github.com/wneessen/go-mail", "golang.org/x/text"}},
+	"internal/channel":       {own: []string{"internal/mailserver", "internal/phone"}, libraries: []string{"github.com/wneessen/go-mail", "golang.org/x/text"}},
 	"internal/plan":          {stdOnly: true},
 	"internal/webhook":       {libraries: []string{"github.com/standard-webhooks"}},
 	"orchestrator":           {own: []string{"agents", "internal/batch", "internal/channel", "internal/execution", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/schedule", "internal/service", "internal/webhook"}},

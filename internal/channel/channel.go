@@ -2,7 +2,7 @@
 // one interface, and reads what comes back by Twilio's webhook. It knows nothing
 // of executions, consent or the database.
 //
-// Imports: phonenumbers, go-mail and internal/mailserver, which notices share.
+// Imports: go-mail, internal/phone, and internal/mailserver, which notices share.
 // Never another package of Ciclo.
 package channel
 

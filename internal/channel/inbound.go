@@ -14,6 +14,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/nuzantara/ciclo/internal/phone"
 )
 
 // ErrSignature says that a webhook is not signed by Twilio with our token.
@@ -78,7 +80,7 @@ func ParseInbound(r *http.Request, publicURL, authToken string) (Inbound, error)
 	if whatsapp {
 		in.Channel = "whatsapp"
 	}
-	if in.From, err = E164(number, ""); err != nil {
+	if in.From, err = phone.E164(number, ""); err != nil {
 		// Twilio vouches for it; a number newer than our tables may say STOP too.
 		if !digits.MatchString(number) {
 			return Inbound{}, errors.New("the webhook's From is no phone number")

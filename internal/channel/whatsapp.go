@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/nuzantara/ciclo/internal/phone"
 )
 
 const (
@@ -73,7 +75,7 @@ func NewWhatsApp(cfg WhatsAppConfig) (*WhatsApp, error) {
 	w := &WhatsApp{account: cfg.AccountSID, token: token, templates: cfg.Templates}
 	if serviceSID.MatchString(cfg.From) {
 		w.service = cfg.From
-	} else if w.from, err = E164(strings.TrimPrefix(cfg.From, "whatsapp:"), ""); err != nil {
+	} else if w.from, err = phone.E164(strings.TrimPrefix(cfg.From, "whatsapp:"), ""); err != nil {
 		return nil, fmt.Errorf("CICLO_TWILIO_FROM must be an international number or a messaging service (MG…): %w", err)
 	}
 	for name, sid := range cfg.Templates {
@@ -121,7 +123,7 @@ type message struct {
 // Send asks Twilio to send a message. Twilio knows no idempotency key for this:
 // after an error that isn't a *Refusal, Find tells whether it has the message.
 func (w *WhatsApp) Send(ctx context.Context, m Message) (Receipt, error) {
-	to, err := E164(m.To, "")
+	to, err := phone.E164(m.To, "")
 	if err != nil {
 		return Receipt{}, invalid(err.Error())
 	}
@@ -268,7 +270,7 @@ func retryAfter(header http.Header) time.Duration {
 // otherwise than Body nothing is known, which is an error and not a no. A message
 // found may have failed since: Receipt.State says so.
 func (w *WhatsApp) Find(ctx context.Context, m Message, since time.Time) (Receipt, bool, error) {
-	to, err := E164(m.To, "")
+	to, err := phone.E164(m.To, "")
 	if err != nil {
 		return Receipt{}, false, fmt.Errorf("look for the message at Twilio: %w", err)
 	}

@@ -1,87 +1,116 @@
 // Package phone knows phone numbers: how they are written for the world, and
-// where they ring. Imports: nyaruka/phonenumbers, which carries libphonenumber's
-// tables.
+// where they are at home. Imports: nyaruka/phonenumbers, which carries
+// libphonenumber's tables.
 package phone
 
 import (
 	"errors"
-	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // images have no zones of their own
+	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
 )
 
-// ErrInvalid says that a text is no phone number that could ring.
-var ErrInvalid = errors.New("is not a phone number")
-
-// maxNumber bounds what is looked at, in bytes.
-const maxNumber = 64
-
-// E164 returns a number in E.164, such as +390612345678. region is the country of
-// numbers that name none, as two capitals; where it is empty each must begin with
-// + or 00. ErrInvalid for what no plan of numbers has.
+// E164 is a phone number as +, country code and digits, such as +393331234567.
+// Region is the two letters of the country that national numbers are of; without
+// it only international ones are taken. Refused: numbers that no country gives
+// out, letters, extensions. The error doesn't show the number.
 func E164(number, region string) (string, error) {
 	number = strings.TrimSpace(number)
 	if rest, found := strings.CutPrefix(number, "00"); found {
-		number = "+" + rest
+		number = "+" + rest // as most of the world dials it
 	}
-	if number == "" || len(number) > maxNumber || strings.ContainsFunc(number, func(r rune) bool { return !strings.ContainsRune("+0123456789 ()-./", r) && r != '\u00a0' }) {
-		return "", fmt.Errorf("%.40q %w", number, ErrInvalid)
+	switch {
+	case number == "":
+		return "", errors.New("the phone number is empty")
+	case len(number) > 100:
+		return "", errors.New("the phone number is too long")
+	case strings.ContainsFunc(number, noPart):
+		return "", errors.New("the phone number holds more than digits, +, spaces and - . / ( )")
 	}
-	if region == "" && !strings.HasPrefix(number, "+") {
-		return "", fmt.Errorf("%q %w of the world: it names no country, such as +62", number, ErrInvalid)
+	region = strings.ToUpper(strings.TrimSpace(region))
+	if region != "" && !phonenumbers.GetSupportedRegions()[region] {
+		return "", errors.New("the region of phone numbers must be two letters such as IT")
 	}
 	parsed, err := phonenumbers.Parse(number, region)
-	if err != nil {
-		return "", fmt.Errorf("%q %w: %s", number, ErrInvalid, err)
+	switch {
+	case errors.Is(err, phonenumbers.ErrInvalidCountryCode):
+		return "", errors.New("the phone number has no country code that exists (+39 …), and no region says whose national number it is")
+	case err != nil:
+		return "", errors.New("the phone number is none: " + err.Error())
 	}
-	if !phonenumbers.IsValidNumber(parsed) {
-		return "", fmt.Errorf("%q %w: no plan of numbers has it", number, ErrInvalid)
+	switch reason := phonenumbers.IsPossibleNumberWithReason(parsed); {
+	case reason == phonenumbers.TOO_SHORT:
+		return "", errors.New("the phone number is too short")
+	case reason == phonenumbers.TOO_LONG:
+		return "", errors.New("the phone number is too long")
+	case !phonenumbers.IsValidNumber(parsed):
+		return "", errors.New("the phone number is none that its country gives out")
 	}
 	return phonenumbers.Format(parsed, phonenumbers.E164), nil
 }
 
-// Zone returns the time zone of a number in E.164. Unknown where the number is, or
-// where it may ring in zones that keep different time, as a mobile of a country
-// with several: then the caller's own rule is better than a guess.
-func Zone(e164 string) (zone string, known bool) {
-	parsed, err := phonenumbers.Parse(e164, "")
-	if err != nil {
-		return "", false
-	}
-	names, err := phonenumbers.GetTimezonesForNumber(parsed)
-	if phonenumbers.GetNumberType(parsed) == phonenumbers.MOBILE {
-		// The tables give a mobile its country's main zone; it rings in any of them.
-		names, err = phonenumbers.GetTimezonesForPrefix(strconv.Itoa(int(parsed.GetCountryCode())))
-	}
-	if err != nil || len(names) == 0 {
-		return "", false
-	}
-	var first *time.Location
-	for _, name := range names {
-		at, err := time.LoadLocation(name)
-		if err != nil || name == "Etc/Unknown" {
-			return "", false
-		}
-		if first == nil {
-			first = at
-		} else if !sameClock(first, at) {
-			return "", false
-		}
-	}
-	return names[0], true
+// noPart reports whether a character belongs to no phone number.
+func noPart(r rune) bool {
+	return !unicode.IsDigit(r) && !unicode.Is(unicode.Zs, r) && !unicode.Is(unicode.Pd, r) && !strings.ContainsRune("+＋./()", r)
 }
 
-// sameClock reports whether two zones show the same time in winter and in summer.
-func sameClock(a, b *time.Location) bool {
-	for _, month := range []time.Month{time.January, time.July} {
-		at := time.Date(2026, month, 1, 0, 0, 0, 0, time.UTC)
-		_, x := at.In(a).Zone()
-		_, y := at.In(b).Zone()
-		if x != y {
+// Zone is the IANA zone where a number in E.164 is at home. A landline's area code
+// says it, and a North American number's, though people move with theirs. Mobile
+// numbers of other countries say the country alone, so that all of its zones come
+// into question: +62 812 … is false, since Indonesia has three, and so are Spain's
+// mobiles, for the Canaries. Of zones whose clocks agree for the next year, such
+// as Rome and the Vatican, it is the country's own.
+func Zone(number string) (string, bool) {
+	parsed, err := phonenumbers.Parse(number, "")
+	if err != nil || !phonenumbers.IsValidNumber(parsed) {
+		return "", false
+	}
+	var zones []string
+	e164 := strings.TrimPrefix(phonenumbers.Format(parsed, phonenumbers.E164), "+")
+	switch phonenumbers.GetNumberType(parsed) {
+	case phonenumbers.FIXED_LINE, phonenumbers.FIXED_LINE_OR_MOBILE:
+		zones, err = phonenumbers.GetTimezonesForPrefix(e164)
+	case phonenumbers.MOBILE:
+		country := strings.TrimSuffix(e164, phonenumbers.GetNationalSignificantNumber(parsed))
+		zones, err = phonenumbers.GetTimezonesForPrefix(country)
+	default: // freephone, satellites …: at home nowhere
+		return "", false
+	}
+	if err != nil || len(zones) == 0 || !agree(zones) {
+		return "", false
+	}
+	if example := phonenumbers.GetExampleNumber(phonenumbers.GetRegionCodeForCountryCode(int(parsed.GetCountryCode()))); example != nil {
+		own, err := phonenumbers.GetTimezonesForNumber(example)
+		if err == nil && len(own) == 1 && slices.Contains(zones, own[0]) {
+			return own[0], true
+		}
+	}
+	return zones[0], true
+}
+
+// agree reports whether the zones exist and their clocks show the same on each of
+// the next 366 days.
+func agree(zones []string) bool {
+	now := time.Now()
+	var first *time.Location
+	for _, name := range zones {
+		zone, err := time.LoadLocation(name)
+		if err != nil { // also Etc/Unknown
 			return false
+		}
+		if first == nil {
+			first = zone
+		}
+		for day := range 366 {
+			at := now.AddDate(0, 0, day)
+			_, a := at.In(first).Zone()
+			if _, b := at.In(zone).Zone(); a != b {
+				return false
+			}
 		}
 	}
 	return true
