@@ -65,11 +65,11 @@ func (a *api) manyScores(run string, n int) {
 }
 
 // ids are the clients of a page.
-func (r answer) ids(t testing.TB) (ids []string) {
+func (r answer) ids(tb testing.TB) (ids []string) {
 	t.Helper()
-	list, ok := r.field(t, "values").([]any)
+	list, ok := r.field(tb, "values").([]any)
 	if !ok {
-		t.Fatalf("%d %s", r.status, r.body)
+		tb.Fatalf("%d %s", r.status, r.body)
 	}
 	for _, v := range list {
 		ids = append(ids, v.(map[string]any)["client_id"].(string))
@@ -415,11 +415,11 @@ func (a *api) change(run, before, client, to string) (id int64) {
 }
 
 // changed are the ids of a page of changes.
-func (r answer) changed(t testing.TB) (ids []int64) {
+func (r answer) changed(tb testing.TB) (ids []int64) {
 	t.Helper()
-	list, ok := r.field(t, "changes").([]any)
+	list, ok := r.field(tb, "changes").([]any)
 	if !ok {
-		t.Fatalf("%d %s", r.status, r.body)
+		tb.Fatalf("%d %s", r.status, r.body)
 	}
 	for _, v := range list {
 		ids = append(ids, int64(v.(map[string]any)["id"].(float64)))
