@@ -61,10 +61,10 @@ type Value struct {
 // ValuePage is one page of a run's scores; NextCursor is nil on the last one.
 // NamesError says why names are missing.
 type ValuePage struct {
-	Run        ValueRun      `json:"run"`
-	Values     []Value `json:"values"`
-	NamesError *string       `json:"names_error"`
-	NextCursor *string       `json:"next_cursor"`
+	Run        ValueRun `json:"run"`
+	Values     []Value  `json:"values"`
+	NamesError *string  `json:"names_error"`
+	NextCursor *string  `json:"next_cursor"`
 }
 
 // PastScore is a client's score of one run, with what the run was for.

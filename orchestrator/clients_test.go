@@ -66,7 +66,7 @@ func (a *api) manyScores(run string, n int) {
 
 // ids are the clients of a page.
 func (r answer) ids(tb testing.TB) (ids []string) {
-	t.Helper()
+	tb.Helper()
 	list, ok := r.field(tb, "values").([]any)
 	if !ok {
 		tb.Fatalf("%d %s", r.status, r.body)
@@ -416,7 +416,7 @@ func (a *api) change(run, before, client, to string) (id int64) {
 
 // changed are the ids of a page of changes.
 func (r answer) changed(tb testing.TB) (ids []int64) {
-	t.Helper()
+	tb.Helper()
 	list, ok := r.field(tb, "changes").([]any)
 	if !ok {
 		tb.Fatalf("%d %s", r.status, r.body)
