@@ -84,7 +84,7 @@ func (o *Orchestrator) exportClientValues(c echo.Context) error {
 		}
 		if err != nil {
 			o.cfg.Log.Warn("an export of client values was cut off", "execution_id", run.ExecutionID, "error", err)
-			panic(http.ErrAbortHandler) // the one way to end an answer so that its reader sees it
+			panic(http.ErrAbortHandler) //nolint:forbidigo // the one way to end an answer so that its reader sees it
 		}
 	}
 }

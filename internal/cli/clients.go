@@ -78,7 +78,7 @@ func (c clientsValues) Run(ctx context.Context, g *Globals) error {
 	table(g.out, func(row func(...any)) {
 		row("CLIENT", "NAME", "SEGMENT", "VALUE", "90 % INTERVAL", "CHURN RISK 90 D", "PURCHASES", "90 % INTERVAL", "BOUGHT", "LAST", "SPENT")
 		for _, v := range page.Values {
-			row(v.ClientID, text(v.Name), segmentText(v.ClientScore), money(v.CLV), interval(v.CLVLow, v.CLVHigh, money), share(v.ChurnRisk90),
+			row(v.ClientID, text(v.Name), segmentText(v.Score), money(v.CLV), interval(v.CLVLow, v.CLVHigh, money), share(v.ChurnRisk90),
 				purchases(v.ExpectedPurchases), interval(v.ExpectedPurchasesLow, v.ExpectedPurchasesHigh, purchases), v.RepeatPurchases+1, text(v.LastPurchaseOn), maybe(v.TotalSpend, money))
 		}
 	})
@@ -204,7 +204,7 @@ func (c clientsHistory) Run(ctx context.Context, g *Globals) error {
 			if v.HorizonDays != nil {
 				horizon = fmt.Sprintf("%d days, %s", *v.HorizonDays, cmp.Or(text(v.Currency), "?"))
 			}
-			row(v.AsOf, segmentText(v.ClientScore), money(v.CLV), interval(v.CLVLow, v.CLVHigh, money), horizon, share(v.ChurnRisk90),
+			row(v.AsOf, segmentText(v.Score), money(v.CLV), interval(v.CLVLow, v.CLVHigh, money), horizon, share(v.ChurnRisk90),
 				purchases(v.ExpectedPurchases), v.RepeatPurchases+1, text(v.LastPurchaseOn), v.ExecutionID)
 		}
 	})

@@ -81,7 +81,7 @@ func number(n *int) string {
 }
 
 // segmentText is a client's segment, with the one that it came from.
-func segmentText(s client.ClientScore) string {
+func segmentText(s client.Score) string {
 	if s.PreviousSegment == nil || *s.PreviousSegment == s.Segment {
 		return s.Segment
 	}
