@@ -192,7 +192,7 @@ func summarise(ctx context.Context, task *agents.Task, kept frozen, t Training, 
 		Payments: t.Payments, Omitted: kept.Omitted, Clients: t.Clients, RepeatBuyers: t.RepeatBuyers,
 		Model: t.Chosen.String(), Fits: t.Fits, Spend: t.Spend, BackTest: t.BackTest, Promise: t.BackTest.String(),
 		Purchases: here.Purchases,
-		Segments: map[string]int{}, LowConfidence: t.LowConfidence, Notes: t.Notes,
+		Segments:  map[string]int{}, LowConfidence: t.LowConfidence, Notes: t.Notes,
 	}
 	err := task.Read(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
