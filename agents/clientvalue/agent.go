@@ -38,6 +38,7 @@ type Result struct {
 	Currency     string         `json:"currency"`
 	Payments     int            `json:"payments"`
 	Omitted      []Omission     `json:"payments_omitted"`
+	Conversions  []Conversion   `json:"conversions"`
 	Clients      int            `json:"clients"`
 	RepeatBuyers int            `json:"repeat_buyers"`
 	Model        string         `json:"model"`
@@ -126,7 +127,7 @@ func hopeless(err error) error {
 }
 
 func (p parameters) window(accepted time.Time) (window, error) {
-	w := window{daysBack: p.DaysBack, currency: p.Currency}
+	w := window{today: dayOf(accepted), daysBack: p.DaysBack, currency: p.Currency}
 	switch {
 	case p.AsOf == nil:
 		today := dayOf(accepted)
@@ -200,7 +201,7 @@ func money(v float64) float64 {
 func summarise(ctx context.Context, task *agents.Task, read payments, t Training) (Result, error) {
 	r := Result{
 		AsOf: date(read.asOf), HorizonDays: t.Options.HorizonDays, Currency: read.currency,
-		Payments: t.Payments, Omitted: read.omissions(), Clients: t.Clients, RepeatBuyers: t.RepeatBuyers,
+		Payments: t.Payments, Omitted: read.omissions(), Conversions: read.conversions, Clients: t.Clients, RepeatBuyers: t.RepeatBuyers,
 		Model: t.Chosen.String(), Fits: t.Fits, Spend: t.Spend, BackTest: t.BackTest,
 		Segments: map[string]int{}, LowConfidence: t.LowConfidence, Notes: t.Notes,
 	}
