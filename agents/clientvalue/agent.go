@@ -39,6 +39,7 @@ type Result struct {
 	Currency     string         `json:"currency"`
 	Payments     int            `json:"payments"`
 	Omitted      []Omission     `json:"payments_omitted"`
+	Conversions  []Conversion   `json:"conversions"`
 	Clients      int            `json:"clients"`
 	RepeatBuyers int            `json:"repeat_buyers"`
 	Model        string         `json:"model"`
@@ -166,7 +167,7 @@ func hopeless(err error) error {
 }
 
 func (p parameters) window(accepted time.Time) (window, error) {
-	w := window{daysBack: p.DaysBack, currency: p.Currency}
+	w := window{today: dayOf(accepted), daysBack: p.DaysBack, currency: p.Currency}
 	switch {
 	case p.AsOf == nil:
 		today := dayOf(accepted)
@@ -189,7 +190,7 @@ func summarise(ctx context.Context, task *agents.Task, kept frozen, t Training, 
 	}
 	r := Result{
 		AsOf: date(kept.AsOf), HorizonDays: t.Options.HorizonDays, Currency: kept.Currency,
-		Payments: t.Payments, Omitted: kept.Omitted, Clients: t.Clients, RepeatBuyers: t.RepeatBuyers,
+		Payments: t.Payments, Omitted: kept.Omitted, Conversions: kept.Conversions, Clients: t.Clients, RepeatBuyers: t.RepeatBuyers,
 		Model: t.Chosen.String(), Fits: t.Fits, Spend: t.Spend, BackTest: t.BackTest, Promise: t.BackTest.String(),
 		Purchases: here.Purchases,
 		Segments:  map[string]int{}, LowConfidence: t.LowConfidence, Notes: t.Notes,

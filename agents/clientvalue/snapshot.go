@@ -24,7 +24,9 @@ type frozen struct {
 	AsOf     int32      `json:"as_of"`
 	Currency string     `json:"currency"`
 	Omitted  []Omission `json:"omitted"`
-	Payments int        `json:"payments"`
+	// Conversions are of payments in other currencies.
+	Conversions []Conversion `json:"conversions"`
+	Payments    int          `json:"payments"`
 	// Digest is of the payments, as they are kept.
 	Digest string `json:"digest"`
 }
@@ -58,7 +60,7 @@ func freeze(ctx context.Context, task *agents.Task, w window) (frozen, []Purchas
 		for _, part := range parts {
 			digest.Write(part)
 		}
-		f := frozen{read.asOf, read.currency, read.omissions(), len(read.purchases), hex.EncodeToString(digest.Sum(nil))}
+		f := frozen{read.asOf, read.currency, read.omissions(), read.conversions, len(read.purchases), hex.EncodeToString(digest.Sum(nil))}
 		_, err := tx.CopyFrom(ctx, pgx.Identifier{"ciclo", "value_payments"}, []string{"execution_id", "part", "payments"},
 			pgx.CopyFromSlice(len(parts)+1, func(i int) ([]any, error) {
 				if i == 0 {
