@@ -30,6 +30,8 @@ type parameters struct {
 	Margin       float64 `json:"margin"`
 	DiscountRate float64 `json:"discount_rate"`
 	Currency     string  `json:"currency"`
+	SlippingRisk float64 `json:"slipping_risk"`
+	MaxDrafts    int     `json:"max_drafts"`
 }
 
 // Result is what a completed execution shows.
@@ -57,6 +59,8 @@ type Result struct {
 	Segments          map[string]int `json:"segments"`
 	TotalCLV          float64        `json:"total_clv"`
 	Top               []TopClient    `json:"top_clients"`
+	// Drafts are the messages that were drafted to clients who are slipping.
+	Drafts Drafts `json:"drafts"`
 	// LowConfidence says that the numbers rest on too few clients.
 	LowConfidence bool     `json:"low_confidence"`
 	Notes         []string `json:"notes"`
@@ -113,13 +117,17 @@ func (a Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error
 			return nil, hopeless(err)
 		}
 	}
+	drafts, err := draftMessages(ctx, task, p.SlippingRisk, p.MaxDrafts)
+	if err != nil {
+		return nil, err
+	}
 	here, err = agents.StepTx(ctx, task, "forget payments", func(ctx context.Context, tx pgx.Tx) (standing, error) {
 		return here, forget(ctx, tx, task.ExecutionID)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return summarise(ctx, task, kept, training, here)
+	return summarise(ctx, task, kept, training, here, drafts)
 }
 
 // fitOf is a training and the payments that it is of. A retry is given the
@@ -184,7 +192,10 @@ func (p parameters) window(accepted time.Time) (window, error) {
 }
 
 // summarise reads back what was written and makes the result of it.
-func summarise(ctx context.Context, task *agents.Task, kept frozen, t Training, here standing) (Result, error) {
+func summarise(ctx context.Context, task *agents.Task, kept frozen, t Training, here standing, drafts Drafts) (Result, error) {
+	if drafts.Error != "" {
+		t.note("no messages were drafted: %s", drafts.Error)
+	}
 	if here.Worthless {
 		t.note("nothing is expected to be spent: segments follow client ids alone")
 	}
@@ -192,8 +203,8 @@ func summarise(ctx context.Context, task *agents.Task, kept frozen, t Training, 
 		AsOf: date(kept.AsOf), HorizonDays: t.Options.HorizonDays, Currency: kept.Currency,
 		Payments: t.Payments, Omitted: kept.Omitted, Conversions: kept.Conversions, Clients: t.Clients, RepeatBuyers: t.RepeatBuyers,
 		Model: t.Chosen.String(), Fits: t.Fits, Spend: t.Spend, BackTest: t.BackTest, Promise: t.BackTest.String(),
-		Purchases: here.Purchases,
-		Segments:  map[string]int{}, LowConfidence: t.LowConfidence, Notes: t.Notes,
+		Purchases: here.Purchases, Drafts: drafts,
+		Segments: map[string]int{}, LowConfidence: t.LowConfidence, Notes: t.Notes,
 	}
 	err := task.Read(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
