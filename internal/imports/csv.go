@@ -2,6 +2,7 @@ package imports
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -27,7 +28,11 @@ func newCSVReader(w *window, kind *Kind, o Options) (*csvReader, error) {
 	if strings.IndexByte("\"\r\n", r.separator) >= 0 || r.separator >= utf8.RuneSelf {
 		return nil, fmt.Errorf("separator %q can't separate fields", r.separator)
 	}
+	looksLikeJSON := len(w.rest()) > 0 && (w.rest()[0] == '{' || w.rest()[0] == '[')
 	bad, err := r.record()
+	if looksLikeJSON {
+		return nil, errors.New("line 1: this looks like JSON: name the format with --format jsonl")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("there is no line that names the columns: the file is empty or %w", err)
 	}
@@ -72,8 +77,6 @@ func (r *csvReader) setColumns(kind *Kind, o Options) error {
 // hint says what a first line looks like that names no column we know.
 func (r *csvReader) hint(field []byte) string {
 	switch {
-	case bytes.HasPrefix(bytes.TrimSpace(field), []byte("{")) || bytes.HasPrefix(bytes.TrimSpace(field), []byte("[")):
-		return "; this looks like JSON: name the format with --format jsonl"
 	case bytes.IndexByte(field, 0) >= 0:
 		return "; is the file UTF-16? Save it as UTF-8"
 	case !utf8.Valid(field):
