@@ -130,20 +130,24 @@ type Bin struct {
 // BackTest is a model of a run, and what it would have promised of the last part
 // of history.
 type BackTest struct {
-	Model         string          `json:"model"`
-	Chosen        bool            `json:"chosen"`
-	LowConfidence bool            `json:"low_confidence"`
-	Fit           json.RawMessage `json:"fit"`
-	CutOn         *string         `json:"cut_on"`
-	EndOn         *string         `json:"end_on"`
-	Clients       *int            `json:"clients"`
-	Predicted     *float64        `json:"predicted"`
-	Bought        *int            `json:"bought"`
-	OffPercent    *float64        `json:"off_percent"`
-	MAE           *float64        `json:"mae"`
-	RMSE          *float64        `json:"rmse"`
-	Correlation   *float64        `json:"correlation"`
-	Reason        *string         `json:"reason"`
+	Model          string          `json:"model"`
+	Chosen         bool            `json:"chosen"`
+	LowConfidence  bool            `json:"low_confidence"`
+	Fit            json.RawMessage `json:"fit"`
+	CutOn          *string         `json:"cut_on"`
+	EndOn          *string         `json:"end_on"`
+	Clients        *int            `json:"clients"`
+	Predicted      *float64        `json:"predicted"`
+	PredictedLow   *float64        `json:"predicted_low"`
+	PredictedHigh  *float64        `json:"predicted_high"`
+	SimpleForecast *float64        `json:"simple_predicted"`
+	SimpleMAE      *float64        `json:"simple_mae"`
+	Bought         *int            `json:"bought"`
+	OffPercent     *float64        `json:"off_percent"`
+	MAE            *float64        `json:"mae"`
+	RMSE           *float64        `json:"rmse"`
+	Correlation    *float64        `json:"correlation"`
+	Reason         *string         `json:"reason"`
 }
 
 // SegmentChange is a client that a run put into another segment than the run before.

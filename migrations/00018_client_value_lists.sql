@@ -36,7 +36,8 @@ COMMENT ON VIEW dashboard.segment_changes IS 'Each client that a complete run pu
 CREATE VIEW dashboard.value_back_tests AS
     SELECT m.execution_id, e.ended_at, m.as_of, m.model, m.chosen, m.predicted, m.bought,
            100 * (m.predicted / nullif(m.bought, 0) - 1) AS off_percent,
-           m.mae, m.rmse, m.correlation, m.clients, m.cut_on, m.end_on, m.low_confidence, m.reason
+           m.mae, m.rmse, m.correlation, m.clients, m.cut_on, m.end_on, m.low_confidence, m.reason,
+           m.predicted_low, m.predicted_high, m.simple_predicted, m.simple_mae
     FROM ciclo.value_models m JOIN ciclo.executions e ON e.id = m.execution_id
     WHERE e.status = 'completed' AND NOT e.dry_run;
 COMMENT ON VIEW dashboard.value_back_tests IS 'One row a complete run and model: the purchases it predicted for the last part of history, and those that were made.';

@@ -345,9 +345,9 @@ func TestTheSummaryOfARun(t *testing.T) {
 	for i, segment := range []string{"VIP", "HIGH", "LOW", "LOW"} {
 		a.score(run, fmt.Sprint("c", i), segment, []float64{900, 90, 9, 1}[i], []float64{.05, .5, .95, 1}[i], false)
 	}
-	a.exec(`INSERT INTO ciclo.value_models (execution_id, model, chosen, as_of, fit, low_confidence, cut_on, end_on, clients, predicted, bought, mae, rmse, correlation, reason) VALUES
-		($1, 'BG/NBD', false, '2026-01-31', '{"r": 1}', false, '2025-06-01', '2026-01-31', 4, 110, 100, .5, .6, .7, NULL),
-		($1, 'MBG/NBD', true, '2026-01-31', '{"r": 2}', false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'too short')`, run)
+	a.exec(`INSERT INTO ciclo.value_models (execution_id, model, chosen, as_of, fit, low_confidence, cut_on, end_on, clients, predicted, bought, mae, rmse, correlation, predicted_low, predicted_high, log_score, simple_predicted, simple_mae, simple_rmse, reason) VALUES
+		($1, 'BG/NBD', false, '2026-01-31', '{"r": 1}', false, '2025-06-01', '2026-01-31', 4, 110, 100, .5, .6, .7, 90, 130, 1.5, 200, .9, 1.1, NULL),
+		($1, 'MBG/NBD', true, '2026-01-31', '{"r": 2}', false, NULL, NULL, 4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'too short')`, run)
 	r := a.send("GET", clients+"/values/summary", "")
 	var sum struct {
 		Clients  int

@@ -138,7 +138,7 @@ func (c clientsSummary) Run(ctx context.Context, g *Globals) error {
 	}
 	fmt.Fprintln(g.out)
 	table(g.out, func(row func(...any)) {
-		row("MODEL", "CHOSEN", "PREDICTED", "BOUGHT", "OFF BY", "FROM", "TO", "CLIENTS")
+		row("MODEL", "CHOSEN", "PREDICTED", "BOUGHT", "OFF BY", "WITHOUT A MODEL", "FROM", "TO", "CLIENTS")
 		for _, m := range s.Models {
 			chosen := ""
 			if m.Chosen {
@@ -148,8 +148,12 @@ func (c clientsSummary) Run(ctx context.Context, g *Globals) error {
 				row(m.Model, chosen, "-", "-", text(m.Reason))
 				continue
 			}
-			row(m.Model, chosen, purchases(*m.Predicted), grouped(number(m.Bought)), maybe(m.OffPercent, func(f float64) string { return fmt.Sprintf("%+.1f %%", f) }),
-				text(m.CutOn), text(m.EndOn), grouped(number(m.Clients)))
+			predicted := purchases(*m.Predicted)
+			if m.PredictedLow != nil && m.PredictedHigh != nil {
+				predicted += " (" + purchases(*m.PredictedLow) + " to " + purchases(*m.PredictedHigh) + ")"
+			}
+			row(m.Model, chosen, predicted, grouped(number(m.Bought)), maybe(m.OffPercent, func(f float64) string { return fmt.Sprintf("%+.1f %%", f) }),
+				maybe(m.SimpleForecast, purchases), text(m.CutOn), text(m.EndOn), grouped(number(m.Clients)))
 		}
 	})
 	return nil
