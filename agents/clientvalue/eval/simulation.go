@@ -201,6 +201,22 @@ func Coverage(clients, draws int, planted Population) ([]Figure, error) {
 	return figures, nil
 }
 
+// Coverages are those of small, middling and large populations of both kinds: the
+// small ones lean on priors.
+func Coverages() ([]Figure, error) {
+	var all []Figure
+	for _, clients := range []int{5, 20, 50, 100, 1000} {
+		for _, planted := range Planted {
+			figures, err := Coverage(clients, 100, planted)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, figures...)
+		}
+	}
+	return all, nil
+}
+
 // Choice is how a rule that chooses the model by the back-test fares over planted
 // populations of both kinds.
 type Choice struct {
@@ -212,7 +228,7 @@ type Choice struct {
 	TotalError, LogScore float64
 }
 
-// rules are smaller for the better forecast.
+// rules are what choices are compared by: smaller is the better forecast.
 var rules = []struct {
 	name string
 	loss func(clientvalue.Accuracy) float64
@@ -270,7 +286,7 @@ func Choices(clients, draws int) ([]Choice, error) {
 			}
 			note(i, rule.name, m)
 		}
-		note(4, "the rule in use", report.Chosen)
+		note(4, "the rule in use, log score", report.Chosen)
 		note(5, "the planted kind", p.Model)
 		return nil
 	})
