@@ -157,7 +157,7 @@ func TestCDNOWRanking(t *testing.T) {
 // firms too; make eval does so with more draws.
 func TestIntervalsCover(t *testing.T) {
 	t.Parallel()
-	for _, clients := range []int{5, 50, 300} {
+	for _, clients := range []int{5, 50, 200} {
 		for _, planted := range eval.Planted {
 			figures, err := eval.Coverage(clients, 60, planted)
 			if err != nil {
@@ -168,19 +168,6 @@ func TestIntervalsCover(t *testing.T) {
 					t.Errorf("%s: %s, want %s", f.Name, f.Measured, f.Target)
 				}
 			}
-		}
-	}
-}
-
-func TestParametersAreWithinTheirErrors(t *testing.T) {
-	t.Parallel()
-	figures, err := eval.Recovery()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range figures {
-		if !f.Pass {
-			t.Errorf("%s: %s, want %s", f.Name, f.Measured, f.Target)
 		}
 	}
 }
