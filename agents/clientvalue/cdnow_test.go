@@ -154,10 +154,10 @@ func TestCDNOWRanking(t *testing.T) {
 }
 
 // TestIntervalsCover holds the intervals against planted truths, those of small
-// firms too; make eval does so with more draws.
+// firms too; make eval does so for larger ones, with more draws.
 func TestIntervalsCover(t *testing.T) {
 	t.Parallel()
-	for _, clients := range []int{5, 50, 200} {
+	for _, clients := range []int{5, 50} {
 		for _, planted := range eval.Planted {
 			figures, err := eval.Coverage(clients, 60, planted)
 			if err != nil {
