@@ -73,6 +73,7 @@ func problemOf(err error) *problem {
 	var routing *echo.HTTPError
 	var schema *postgres.SchemaError
 	var inFlight *postgres.InFlightError
+	var message *postgres.MessageStatusError
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -82,6 +83,8 @@ func problemOf(err error) *problem {
 		return errTooLarge
 	case errors.Is(err, execution.ErrNotFound):
 		return newProblem(http.StatusNotFound, "execution-unknown", "No such execution", "")
+	case errors.Is(err, postgres.ErrNoScores):
+		return errNoScores
 	case errors.Is(err, postgres.ErrNoSchedule):
 		return newProblem(http.StatusNotFound, "schedule-unknown", "No such schedule", "GET schedules lists them")
 	case errors.Is(err, postgres.ErrScheduleKnown):
@@ -92,6 +95,12 @@ func problemOf(err error) *problem {
 		return errUnknownWebhook
 	case errors.Is(err, postgres.ErrNoDelivery):
 		return errUnknownDelivery
+	case errors.Is(err, postgres.ErrNoMessage):
+		return newProblem(http.StatusNotFound, "message-unknown", "No such message", "GET messages lists them")
+	case errors.Is(err, postgres.ErrNoOptOut):
+		return newProblem(http.StatusNotFound, "opt-out-unknown", "No such opt-out", "GET messages/opt-outs lists them; one that has ended stays so")
+	case errors.As(err, &message):
+		return newProblem(http.StatusConflict, "message-status", "The message is not where this can be done", message.Error())
 	case errors.Is(err, postgres.ErrNoConversation):
 		return errUnknownConversation
 	case errors.Is(err, postgres.ErrRatedElsewhere):

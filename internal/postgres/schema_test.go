@@ -102,6 +102,8 @@ func TestTheDatabaseRefuses(t *testing.T) {
 	w := b.worker()
 	b.run(running, w)
 	b.must(b.complete(b.run(final, w), `{}`))
+	dry := b.acceptDry().ID
+	b.run(dry, w)
 	b.must(b.PauseAgent(b.ctx, "test-noop", "for its notice"))
 	b.cycle()
 	b.webhook([]string{}, execution.Started)
@@ -123,22 +125,46 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		"parameters that are no object":       `UPDATE ciclo.executions SET parameters = '[]' WHERE id = '` + started + `'`,
 		"a transition that is changed":        `UPDATE ciclo.transitions SET reason = 'x'`,
 		"a transition of nothing":             `INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, reason) VALUES ('x', 'started', 'running', 1, '')`,
+		"a back-test without its figures":     `INSERT INTO ciclo.value_models (execution_id, model, chosen, as_of, fit, low_confidence) VALUES ('` + final + `', 'BG/NBD', true, now(), '{}', false)`,
+		"a back-test and why there is none":   valueModel(final, "true", "1", "'none'"),
+		"a total outside its interval":        valueModel(final, "true", "9", "NULL"),
+		"two chosen models":                   valueModel(final, "true", "1", "NULL") + `; ` + strings.Replace(valueModel(final, "true", "1", "NULL"), "'BG/NBD'", "'MBG/NBD'", 1),
+		"a change to the same segment":        `INSERT INTO ciclo.segment_changes (execution_id, previous_execution_id, client_id, from_segment, to_segment) VALUES ('` + final + `', '` + final + `', 'c', 'LOW', 'LOW')`,
+		"an interval the wrong way round":     strings.Replace(score(final, "1", ".5"), "ciclo.client_scores VALUES (", "ciclo.client_scores (purchases_low, purchases_high, execution_id, client_id, as_of, segment, repeat_purchases, recency_weeks, age_weeks, mean_spend, p_alive, churn_risk_30, churn_risk_90, expected_purchases, expected_spend, expected_value, clv, clv_12_months, low_confidence) VALUES (2, 1, ", 1),
+		"a last purchase before the first":    strings.Replace(score(final, "1", ".5"), "ciclo.client_scores VALUES (", "ciclo.client_scores (first_purchase_on, last_purchase_on, execution_id, client_id, as_of, segment, repeat_purchases, recency_weeks, age_weeks, mean_spend, p_alive, churn_risk_30, churn_risk_90, expected_purchases, expected_spend, expected_value, clv, clv_12_months, low_confidence) VALUES ('2020-01-02', '2020-01-01', ", 1),
 		"a payment of NaN":                    `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('c', now(), 'NaN', 'USD')`,
 		"an endless payment":                  `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('c', now(), 'Infinity', 'USD')`,
 		"a payment at no time":                `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('c', 'infinity', 1, 'USD')`,
 		"a payment in no currency":            `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('c', now(), 1, 'usd')`,
 		"a payment of nobody":                 `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('nobody', now(), 1, 'USD')`,
+		"a rate of NaN":                       `INSERT INTO crm.rates VALUES ('USD', 'EUR', now(), 'NaN')`,
+		"a rate of nothing":                   `INSERT INTO crm.rates VALUES ('USD', 'EUR', now(), 0)`,
+		"an endless rate":                     `INSERT INTO crm.rates VALUES ('USD', 'EUR', now(), 'Infinity')`,
+		"a rate of no day":                    `INSERT INTO crm.rates VALUES ('USD', 'EUR', 'infinity', 1)`,
+		"a rate into itself":                  `INSERT INTO crm.rates VALUES ('USD', 'USD', now(), 1)`,
+		"a rate in small letters":             `INSERT INTO crm.rates VALUES ('usd', 'EUR', now(), 1)`,
+		"a payment of an empty reference":     `INSERT INTO crm.payments (client_id, paid_at, amount, currency, reference) VALUES ('c', now(), 1, 'USD', '')`,
+		"a reference of two payments":         `INSERT INTO crm.payments (client_id, paid_at, amount, currency, reference) VALUES ('c', now(), 1, 'USD', 'P1'), ('c', now(), 1, 'USD', 'P1')`,
+		"a reference of two interactions":     `INSERT INTO crm.interactions (client_id, channel, direction, kind, occurred_at, reference) VALUES ('c', 'x', 'inbound', 'x', now(), 'I1'), ('c', 'x', 'inbound', 'x', now(), 'I1')`,
 		"a client without an id":              `INSERT INTO crm.clients (id) VALUES ('')`,
 		"a score that is no number":           score(final, `'NaN'`, `.5`),
 		"a risk beyond one":                   score(final, `1`, `1.5`),
 		"a score of an unknown execution":     score("nobody", `1`, `.5`),
 		"a pattern of an unknown kind":        pattern(final, `x`, `5`, `.2`, `true`, `.1`),
-		"a pattern that won more than it has": pattern(final, `ngram`, `11`, `.2`, `true`, `.1`),
+		"a pattern won more than it is there": pattern(final, `ngram`, `11`, `.2`, `true`, `.1`),
 		"a difference outside its interval":   pattern(final, `ngram`, `5`, `.9`, `true`, `.1`),
 		"a confirmation across 0":             pattern(final, `ngram`, `5`, `.2`, `true`, `-.1`),
 		"a confirmation by nothing":           pattern(final, `ngram`, `5`, `.2`, `true`, `NULL`),
 		"a pattern of an unknown execution":   pattern("nobody", `ngram`, `5`, `.2`, `true`, `.1`),
 		"a step output of nobody's attempt":   `INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at) VALUES ('` + running + `', 'x', 0, gen_random_uuid(), '1', now())`,
+		"a step of a dry run":                 `INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at) VALUES ('` + dry + `', 'x', 1, gen_random_uuid(), '1', now())`,
+		"an effect of a dry run":              `INSERT INTO ciclo.effects (execution_id, name, attempt, worker_id, key, policy) VALUES ('` + dry + `', 'x', 1, gen_random_uuid(), 'x', 'once')`,
+		"a dry run that becomes real":         `UPDATE ciclo.executions SET dry_run = false WHERE id = '` + dry + `'`,
+		"a real run that becomes dry":         `UPDATE ciclo.executions SET dry_run = true WHERE id = '` + running + `'`,
+		"a dry run that is an only one":       `UPDATE ciclo.executions SET single_flight = true WHERE id = '` + dry + `'`,
+		"a dry run of a schedule":             `UPDATE ciclo.executions SET origin = 'schedule' WHERE id = '` + dry + `'`,
+		"a dry run of a cycle":                `UPDATE ciclo.executions SET cycle_id = 'cycle_1' WHERE id = '` + dry + `'`,
+		"a commit of a dry run":               `INSERT INTO ciclo.dry_runs VALUES ('` + dry + `')`,
 		"an origin of nowhere":                `UPDATE ciclo.executions SET origin = 'x' WHERE id = '` + running + `'`,
 		"a notice of an unknown kind":         `UPDATE ciclo.notices SET kind = 'x'`,
 		"a notice without a cause":            `UPDATE ciclo.notices SET pause_id = NULL`,
@@ -183,6 +209,13 @@ func TestTheDatabaseRefuses(t *testing.T) {
 			t.Errorf("%s: the database says %v", name, err)
 		}
 	}
+}
+
+// valueModel is a back-test of which the interval of the total is 0 to 2.
+func valueModel(execution, chosen, predicted, reason string) string {
+	return `INSERT INTO ciclo.value_models (execution_id, model, chosen, as_of, fit, low_confidence, cut_on, end_on, clients, predicted, bought, mae, rmse,
+		correlation, predicted_low, predicted_high, log_score, simple_predicted, simple_mae, simple_rmse, reason)
+		VALUES ('` + execution + `', 'BG/NBD', ` + chosen + `, now(), '{}', false, now(), now(), 1, ` + predicted + `, 1, 1, 1, 0, 0, 2, 1, 1, 1, 1, ` + reason + `)`
 }
 
 func pattern(execution, kind, won, difference, confirmed, laterLow string) string {
