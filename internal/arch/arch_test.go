@@ -69,6 +69,7 @@ var laws = map[string]law{
 	"internal/testagents/orchestrator": {own: []string{"internal/testagents", "orchestrator", "internal/service"}},
 	"internal/testagents/worker":       {own: []string{"internal/testagents", "worker", "internal/service"}},
 	"agents/conversation/eval":         {own: []string{"agents/conversation"}, stdOnly: true},
+	"internal/persuasion":              {own: []string{"agents/conversation", "agents/conversation/eval"}, stdOnly: true},
 	"agents/clientvalue/eval":          {own: []string{"agents/clientvalue"}},
 }
 

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -233,3 +236,32 @@ func (s *shipped) hard(pool *pgxpool.Pool, name, sql string, want ...string) {
 		}
 	}
 }
+
+// The conversion is docs/persuasionforgood.md's.
+func TestPersuasionForGood(t *testing.T) {
+	t.Parallel()
+	folder := os.Getenv("CICLO_DATA_SETS")
+	if folder == "" {
+		folder = "../../../shared/data"
+	}
+	if _, err := os.Stat(filepath.Join(folder, "persuasionforgood")); err != nil {
+		t.Skipf("PersuasionForGood is not here (CICLO_DATA_SETS names its folder): %v", err)
+	}
+	s := newShipped(t)
+	if text, err := exec.Command("go", "run", "github.com/nuzantara/ciclo/internal/persuasion", "-data", folder, "-out", s.dir).CombinedOutput(); err != nil {
+		t.Fatalf("convert: %v: %s", err, text)
+	}
+	for _, kind := range []string{"conversations", "messages"} {
+		out, said, code := s.ciclo("import", kind, filepath.Join(s.dir, kind+".jsonl"), "--json")
+		var report struct{ Rows, Bad int }
+		if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || report.Bad != 0 || report.Rows != map[string]int{"conversations": 1017, "messages": persuasionSentences}[kind] {
+			t.Fatalf("import %s: %d %s%s", kind, code, out, said)
+		}
+	}
+	e, r := s.train("--as-of", "last_conversation", "--days-back", "365")
+	if r.Conversations != 1017 || r.Won != 545 || r.Lost != 472 || r.Found != 7 || r.Confirmed != 0 || len(r.Notes) == 0 || !strings.Contains(r.Notes[0], "nothing to act on") {
+		t.Errorf("%s", e.Result)
+	}
+}
+
+const persuasionSentences = 20_932
