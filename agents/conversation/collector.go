@@ -2,6 +2,9 @@ package conversation
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
@@ -275,6 +278,37 @@ func (c *Collector) Corpus() *Corpus {
 		}
 	}
 	return corpus
+}
+
+// Fingerprint is 16 hexadecimal digits of all that features and tests are made of.
+func (c *Corpus) Fingerprint() string {
+	sum := sha256.New()
+	write := func(v any) {
+		// Writing fixed-size values into a hash doesn't fail.
+		_ = binary.Write(sum, binary.LittleEndian, v)
+	}
+	text := func(s string) {
+		write(int64(len(s)))
+		sum.Write([]byte(s))
+	}
+	for _, one := range c.Conversations {
+		text(one.ID)
+		text(one.Channel)
+		text(one.Segment)
+		write([]int64{one.StartedAt, one.OutcomeAt})
+		write(one.Won)
+	}
+	for i, f := range c.facts {
+		write([]int64{int64(c.offsets[i]), int64(f.turns), int64(f.words), int64(f.asking), f.response, int64(f.marks)})
+		write(f.money)
+	}
+	for _, word := range c.words {
+		text(word)
+	}
+	for tokens := range slices.Chunk(c.tokens, 1<<16) {
+		write(tokens)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
 // assembled is a turn with its tokens and what they are in the corpus.
