@@ -36,6 +36,7 @@ type Mail struct {
 
 	user, password string
 	smtp           *smtp.Server
+	listener       net.Listener
 	http           *http.Server
 	served         chan struct{} // twice
 	sent           []Mailed      // under mu
@@ -69,7 +70,7 @@ func newMail(settings *tls.Config, user, password string) (*Mail, error) {
 	}
 	m := &Mail{
 		control: &control{closed: make(chan struct{})}, Address: mails.Addr().String(), Control: "http://" + commands.Addr().String(),
-		user: user, password: password, served: make(chan struct{}, 2),
+		user: user, password: password, served: make(chan struct{}, 2), listener: mails,
 	}
 	m.smtp = smtp.NewServer(smtp.BackendFunc(m.session))
 	m.smtp.ErrorLog = log.New(io.Discard, "", 0)
@@ -86,6 +87,7 @@ func newMail(settings *tls.Config, user, password string) (*Mail, error) {
 func (m *Mail) Close() {
 	close(m.closed)
 	m.smtp.Close()
+	m.listener.Close() // where it had not begun to serve
 	m.http.Close()
 	<-m.served
 	<-m.served
