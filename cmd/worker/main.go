@@ -17,18 +17,19 @@ import (
 )
 
 // registry is the agents that this binary runs: one line each.
-func registry(channels []channel.Channel) map[string]agents.Agent {
+func registry(sender messagesender.Agent) map[string]agents.Agent {
 	return map[string]agents.Agent{
 		clientvalue.Name:   clientvalue.Agent{},
 		conversation.Name:  conversation.Trainer{},
-		messagesender.Name: messagesender.Agent{Channels: channels},
+		messagesender.Name: sender,
 	}
 }
 
 func main() {
 	var command struct {
 		worker.Command
-		channel.Config
+		Channel channel.Config       `embed:""`
+		Sender  messagesender.Config `embed:""`
 	}
 	kong.Parse(&command, kong.Name("worker"), kong.Description("Takes executions from the queue and runs their agents."))
 	service.Main("worker", func(ctx context.Context, log *slog.Logger) error {
@@ -36,10 +37,14 @@ func main() {
 		if err != nil {
 			return err
 		}
-		channels, err := command.Channels()
+		channels, err := command.Channel.Channels()
 		if err != nil {
 			return err
 		}
-		return command.Work(ctx, log, catalogue, registry(channels))
+		sender, err := command.Sender.New(channels)
+		if err != nil {
+			return err
+		}
+		return command.Work(ctx, log, catalogue, registry(sender))
 	})
 }
