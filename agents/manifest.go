@@ -77,6 +77,10 @@ type Need struct {
 	IfFailed string `json:"if_failed"`
 }
 
+// RunsByItself reports whether it can run without being given anything; others are
+// run by who knows what for, never by a cycle of all agents.
+func (m *Manifest) RunsByItself() bool { return len(m.schema.needed) == 0 }
+
 // Timeout bounds one attempt.
 func (m *Manifest) Timeout() time.Duration { return time.Duration(m.TimeoutSeconds) * time.Second }
 
@@ -227,6 +231,9 @@ func ParseManifest(text []byte) (*Manifest, error) {
 		wrong("parameters: %w", err)
 	}
 	m.schema = schema
+	if m.Schedule != "" && len(schema.needed) > 0 {
+		wrong("schedule: nobody is there to give the parameters %q, which have no default", schema.needed)
+	}
 	if _, known := schema.types[DryRunParameter]; known {
 		wrong("parameters: %s is of every run, and not the agent's", DryRunParameter)
 	}

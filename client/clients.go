@@ -21,9 +21,9 @@ type ValueRun struct {
 	LowConfidence *bool     `json:"low_confidence"`
 }
 
-// ClientScore is what a run found of a client. Intervals are of 90 %; what the run
+// Score is what a run found of a client. Intervals are of 90 %; what the run
 // did not write is nil.
-type ClientScore struct {
+type Score struct {
 	ExecutionID           string   `json:"execution_id"`
 	ClientID              string   `json:"client_id"`
 	AsOf                  string   `json:"as_of"`
@@ -40,6 +40,8 @@ type ClientScore struct {
 	ExpectedPurchases     float64  `json:"expected_purchases"`
 	ExpectedPurchasesLow  *float64 `json:"expected_purchases_low"`
 	ExpectedPurchasesHigh *float64 `json:"expected_purchases_high"`
+	PurchasesLow          *int     `json:"purchases_low"`
+	PurchasesHigh         *int     `json:"purchases_high"`
 	ExpectedSpend         float64  `json:"expected_spend"`
 	ExpectedValue         float64  `json:"expected_value"`
 	RepeatPurchases       int      `json:"repeat_purchases"`
@@ -52,32 +54,32 @@ type ClientScore struct {
 	LowConfidence         bool     `json:"low_confidence"`
 }
 
-// ClientValue is a score with the client's name.
-type ClientValue struct {
+// Value is a score with the client's name.
+type Value struct {
 	Name *string `json:"name"`
-	ClientScore
+	Score
 }
 
-// ClientValuePage is one page of a run's scores; NextCursor is nil on the last one.
+// ValuePage is one page of a run's scores; NextCursor is nil on the last one.
 // NamesError says why names are missing.
-type ClientValuePage struct {
-	Run        ValueRun      `json:"run"`
-	Values     []ClientValue `json:"values"`
-	NamesError *string       `json:"names_error"`
-	NextCursor *string       `json:"next_cursor"`
+type ValuePage struct {
+	Run        ValueRun `json:"run"`
+	Values     []Value  `json:"values"`
+	NamesError *string  `json:"names_error"`
+	NextCursor *string  `json:"next_cursor"`
 }
 
 // PastScore is a client's score of one run, with what the run was for.
 type PastScore struct {
-	ClientScore
+	Score
 	EndedAt     time.Time `json:"ended_at"`
 	Currency    *string   `json:"currency"`
 	HorizonDays *int      `json:"horizon_days"`
 }
 
-// ClientHistory is one page of a client's scores, the newest first; NextCursor is
+// History is one page of a client's scores, the newest first; NextCursor is
 // nil on the last one.
-type ClientHistory struct {
+type History struct {
 	ClientID   string      `json:"client_id"`
 	Name       *string     `json:"name"`
 	NamesError *string     `json:"names_error"`
@@ -130,20 +132,24 @@ type Bin struct {
 // BackTest is a model of a run, and what it would have promised of the last part
 // of history.
 type BackTest struct {
-	Model         string          `json:"model"`
-	Chosen        bool            `json:"chosen"`
-	LowConfidence bool            `json:"low_confidence"`
-	Fit           json.RawMessage `json:"fit"`
-	CutOn         *string         `json:"cut_on"`
-	EndOn         *string         `json:"end_on"`
-	Clients       *int            `json:"clients"`
-	Predicted     *float64        `json:"predicted"`
-	Bought        *int            `json:"bought"`
-	OffPercent    *float64        `json:"off_percent"`
-	MAE           *float64        `json:"mae"`
-	RMSE          *float64        `json:"rmse"`
-	Correlation   *float64        `json:"correlation"`
-	Reason        *string         `json:"reason"`
+	Model          string          `json:"model"`
+	Chosen         bool            `json:"chosen"`
+	LowConfidence  bool            `json:"low_confidence"`
+	Fit            json.RawMessage `json:"fit"`
+	CutOn          *string         `json:"cut_on"`
+	EndOn          *string         `json:"end_on"`
+	Clients        *int            `json:"clients"`
+	Predicted      *float64        `json:"predicted"`
+	PredictedLow   *float64        `json:"predicted_low"`
+	PredictedHigh  *float64        `json:"predicted_high"`
+	SimpleForecast *float64        `json:"simple_predicted"`
+	SimpleMAE      *float64        `json:"simple_mae"`
+	Bought         *int            `json:"bought"`
+	OffPercent     *float64        `json:"off_percent"`
+	MAE            *float64        `json:"mae"`
+	RMSE           *float64        `json:"rmse"`
+	Correlation    *float64        `json:"correlation"`
+	Reason         *string         `json:"reason"`
 }
 
 // SegmentChange is a client that a run put into another segment than the run before.
@@ -167,8 +173,8 @@ type SegmentChangePage struct {
 
 // ClientValues returns a page of a run's scores. The query is the API's: execution,
 // segment, min_churn_risk, low_confidence, sort, cursor, limit.
-func (c *Client) ClientValues(ctx context.Context, query url.Values) (ClientValuePage, error) {
-	return answer[ClientValuePage](ctx, c, http.MethodGet, "/clients/values", query, nil)
+func (c *Client) ClientValues(ctx context.Context, query url.Values) (ValuePage, error) {
+	return answer[ValuePage](ctx, c, http.MethodGet, "/clients/values", query, nil)
 }
 
 // ValueSummary summarises the scores of a run, or of the last one where it is empty.
@@ -181,8 +187,8 @@ func (c *Client) ValueSummary(ctx context.Context, execution string) (ValueSumma
 }
 
 // ClientHistory returns a page of a client's scores. The query is the API's: cursor, limit.
-func (c *Client) ClientHistory(ctx context.Context, id string, query url.Values) (ClientHistory, error) {
-	return answer[ClientHistory](ctx, c, http.MethodGet, "/clients/"+url.PathEscape(id)+"/values", query, nil)
+func (c *Client) ClientHistory(ctx context.Context, id string, query url.Values) (History, error) {
+	return answer[History](ctx, c, http.MethodGet, "/clients/"+url.PathEscape(id)+"/values", query, nil)
 }
 
 // SegmentChanges returns a page of changes. The query is the API's: client, to,

@@ -186,6 +186,7 @@ type Agent struct {
 	LastRunAt              *time.Time      `json:"last_run_at"`
 	LastStatus             *string         `json:"last_status"`
 	SuccessRate            *float64        `json:"success_rate"`
+	RunsByItself           bool            `json:"runs_by_itself"`
 	TypicalDurationSeconds *float64        `json:"typical_duration_seconds"`
 }
 

@@ -15,7 +15,7 @@ CREATE OR REPLACE VIEW dashboard.client_values AS
            v.churn_risk_90, v.p_alive, v.repeat_purchases, v.recency_weeks, v.age_weeks, v.mean_spend, v.low_confidence,
            v.as_of, v.execution_id,
            v.first_purchase_on, v.last_purchase_on, v.total_spend, v.clv_low, v.clv_high, v.clv_36_months,
-           v.expected_purchases_low, v.expected_purchases_high, v.expected_value, v.previous_segment
+           v.expected_purchases_low, v.expected_purchases_high, v.expected_value, v.previous_segment, v.purchases_low, v.purchases_high
     FROM ciclo.client_values v LEFT JOIN source.clients c ON c.id = v.client_id;
 
 CREATE VIEW dashboard.segments AS
@@ -36,7 +36,8 @@ COMMENT ON VIEW dashboard.segment_changes IS 'Each client that a complete run pu
 CREATE VIEW dashboard.value_back_tests AS
     SELECT m.execution_id, e.ended_at, m.as_of, m.model, m.chosen, m.predicted, m.bought,
            100 * (m.predicted / nullif(m.bought, 0) - 1) AS off_percent,
-           m.mae, m.rmse, m.correlation, m.clients, m.cut_on, m.end_on, m.low_confidence, m.reason
+           m.mae, m.rmse, m.correlation, m.clients, m.cut_on, m.end_on, m.low_confidence, m.reason,
+           m.predicted_low, m.predicted_high, m.simple_predicted, m.simple_mae
     FROM ciclo.value_models m JOIN ciclo.executions e ON e.id = m.execution_id
     WHERE e.status = 'completed' AND NOT e.dry_run;
 COMMENT ON VIEW dashboard.value_back_tests IS 'One row a complete run and model: the purchases it predicted for the last part of history, and those that were made.';

@@ -34,9 +34,12 @@ func (a *api) valueRun(status string, daysAgo int, dry bool) (id string) {
 	a.t.Helper()
 	id = "client_predictor_" + uuid.Must(uuid.NewV7()).String()
 	a.exec(`
-		INSERT INTO ciclo.executions (id, agent, status, parameters, attempt, failures, tries, timeout_seconds, started_at, running_at, ended_at, status_at, result, dry_run)
-		SELECT $1, 'client-value-predictor', $2, '{}', 1, 0, 3, 60, at, at, at + interval '1 min', at,
-		       '{"as_of": "2026-01-31", "currency": "EUR", "horizon_days": 365, "model": "BG/NBD", "low_confidence": false}', $4
+		INSERT INTO ciclo.executions (id, agent, status, parameters, attempt, failures, tries, timeout_seconds, started_at, running_at, ended_at, status_at,
+			result, error_class, error_text, worker_id, river_job_id, dry_run)
+		SELECT $1, 'client-value-predictor', $2, '{}', 1, 0, 3, 60, at, at, CASE WHEN $2 <> 'running' THEN at + interval '1 min' END, at,
+		       CASE WHEN $2 = 'completed' THEN '{"as_of": "2026-01-31", "currency": "EUR", "horizon_days": 365, "model": "BG/NBD", "low_confidence": false}'::jsonb END,
+		       CASE WHEN $2 = 'failed' THEN 'permanent' END, CASE WHEN $2 = 'failed' THEN 'no' END,
+		       CASE WHEN $2 = 'running' THEN gen_random_uuid() END, CASE WHEN $2 = 'running' THEN 1 END, $4
 		FROM (SELECT now() - $3::int * interval '1 day' AS at) t`, id, status, daysAgo, dry)
 	return id
 }
@@ -62,11 +65,11 @@ func (a *api) manyScores(run string, n int) {
 }
 
 // ids are the clients of a page.
-func (r answer) ids(t testing.TB) (ids []string) {
-	t.Helper()
-	list, ok := r.field(t, "values").([]any)
+func (r answer) ids(tb testing.TB) (ids []string) {
+	tb.Helper()
+	list, ok := r.field(tb, "values").([]any)
 	if !ok {
-		t.Fatalf("%d %s", r.status, r.body)
+		tb.Fatalf("%d %s", r.status, r.body)
 	}
 	for _, v := range list {
 		ids = append(ids, v.(map[string]any)["client_id"].(string))
@@ -342,9 +345,9 @@ func TestTheSummaryOfARun(t *testing.T) {
 	for i, segment := range []string{"VIP", "HIGH", "LOW", "LOW"} {
 		a.score(run, fmt.Sprint("c", i), segment, []float64{900, 90, 9, 1}[i], []float64{.05, .5, .95, 1}[i], false)
 	}
-	a.exec(`INSERT INTO ciclo.value_models (execution_id, model, chosen, as_of, fit, low_confidence, cut_on, end_on, clients, predicted, bought, mae, rmse, correlation, reason) VALUES
-		($1, 'BG/NBD', false, '2026-01-31', '{"r": 1}', false, '2025-06-01', '2026-01-31', 4, 110, 100, .5, .6, .7, NULL),
-		($1, 'MBG/NBD', true, '2026-01-31', '{"r": 2}', false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'too short')`, run)
+	a.exec(`INSERT INTO ciclo.value_models (execution_id, model, chosen, as_of, fit, low_confidence, cut_on, end_on, clients, predicted, bought, mae, rmse, correlation, predicted_low, predicted_high, log_score, simple_predicted, simple_mae, simple_rmse, reason) VALUES
+		($1, 'BG/NBD', false, '2026-01-31', '{"r": 1}', false, '2025-06-01', '2026-01-31', 4, 110, 100, .5, .6, .7, 90, 130, 1.5, 200, .9, 1.1, NULL),
+		($1, 'MBG/NBD', true, '2026-01-31', '{"r": 2}', false, NULL, NULL, 4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'too short')`, run)
 	r := a.send("GET", clients+"/values/summary", "")
 	var sum struct {
 		Clients  int
@@ -412,11 +415,11 @@ func (a *api) change(run, before, client, to string) (id int64) {
 }
 
 // changed are the ids of a page of changes.
-func (r answer) changed(t testing.TB) (ids []int64) {
-	t.Helper()
-	list, ok := r.field(t, "changes").([]any)
+func (r answer) changed(tb testing.TB) (ids []int64) {
+	tb.Helper()
+	list, ok := r.field(tb, "changes").([]any)
 	if !ok {
-		t.Fatalf("%d %s", r.status, r.body)
+		tb.Fatalf("%d %s", r.status, r.body)
 	}
 	for _, v := range list {
 		ids = append(ids, int64(v.(map[string]any)["id"].(float64)))
@@ -484,7 +487,7 @@ func TestChangesOfSegment(t *testing.T) {
 		t.Error("a run that has just ended did not wait for the one that is running")
 	}
 	before := a.change(running, late, "d", "HIGH")
-	a.exec(`UPDATE ciclo.executions SET status = 'completed', ended_at = now() - interval '1 second' WHERE id = $1`, running)
+	a.exec(`UPDATE ciclo.executions SET status = 'completed', ended_at = now() - interval '1 second', result = '{}', worker_id = NULL WHERE id = $1`, running)
 	poll()
 	poll()
 	if want := []int64{e2, e1, l1, l2, before, later}; !slices.Equal(followed, want) {

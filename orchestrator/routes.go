@@ -358,7 +358,7 @@ func (o *Orchestrator) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
 			if v := recover(); v == http.ErrAbortHandler { //nolint:errorlint // it is panicked as it is
-				panic(v) // an answer that is cut off on purpose
+				panic(v) //nolint:forbidigo // an answer that is cut off on purpose
 			} else if v != nil {
 				err = fmt.Errorf("panic in %s %s: %v", c.Request().Method, c.Path(), v)
 			}

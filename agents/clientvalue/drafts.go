@@ -90,52 +90,59 @@ type template struct{ subject, body string }
 // slipping, those first of whom most is at stake, in one transaction.
 func draftMessages(ctx context.Context, task *agents.Task, risk float64, most int) (Drafts, error) {
 	return agents.StepTx(ctx, task, "draft messages", func(ctx context.Context, tx pgx.Tx) (Drafts, error) {
-		d := Drafts{Skipped: []SkippedClients{}}
-		p, err := readContactPolicy(ctx, tx)
-		if err != nil {
-			return d, err
-		}
-		var clients []slipping
-		err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) (err error) {
-			clients, err = readSlipping(ctx, savepoint, task.ExecutionID, risk)
-			return err
-		})
-		if broken := brokenView(err); broken != "" {
-			d.Error = broken
-			return d, nil
-		}
-		if err != nil {
-			return d, err
-		}
-		skipped, seen := map[string]int{}, map[string]bool{}
-		for _, c := range clients {
-			if seen[c.id] { // a firm's view may have a client twice
-				continue
-			}
-			seen[c.id] = true
-			d.Slipping++
-			m, why := p.draft(c)
-			if why == "" && d.Drafted == most {
-				why = "more than max_drafts"
-			}
-			if why != "" {
-				skipped[why]++
-				continue
-			}
-			if err := m.insert(ctx, tx, task.ExecutionID, p.auto); err != nil {
-				return d, fmt.Errorf("draft a message to client %q: %w", c.id, err)
-			}
-			d.Drafted++
-			if p.auto {
-				d.Approved++
-			}
-		}
-		for reason, n := range skipped {
-			d.Skipped = append(d.Skipped, SkippedClients{reason, n})
-		}
-		slices.SortFunc(d.Skipped, func(a, b SkippedClients) int { return strings.Compare(a.Reason, b.Reason) })
-		return d, nil
+		return draft(ctx, tx, task.ExecutionID, risk, most)
 	})
+}
+
+func draft(ctx context.Context, tx pgx.Tx, execution string, risk float64, most int) (Drafts, error) {
+	d := Drafts{Skipped: []SkippedClients{}}
+	if most == 0 {
+		return d, nil
+	}
+	p, err := readContactPolicy(ctx, tx)
+	if err != nil {
+		return d, err
+	}
+	var clients []slipping
+	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) (err error) {
+		clients, err = readSlipping(ctx, savepoint, execution, risk)
+		return err
+	})
+	if broken := brokenView(err); broken != "" {
+		d.Error = broken
+		return d, nil
+	}
+	if err != nil {
+		return d, err
+	}
+	skipped, seen := map[string]int{}, map[string]bool{}
+	for _, c := range clients {
+		if seen[c.id] { // a firm's view may have a client twice
+			continue
+		}
+		seen[c.id] = true
+		d.Slipping++
+		m, why := p.draft(c)
+		if why == "" && d.Drafted == most {
+			why = "more than max_drafts"
+		}
+		if why != "" {
+			skipped[why]++
+			continue
+		}
+		if err := m.insert(ctx, tx, execution, p.auto); err != nil {
+			return d, fmt.Errorf("draft a message to client %q: %w", c.id, err)
+		}
+		d.Drafted++
+		if p.auto {
+			d.Approved++
+		}
+	}
+	for reason, n := range skipped {
+		d.Skipped = append(d.Skipped, SkippedClients{reason, n})
+	}
+	slices.SortFunc(d.Skipped, func(a, b SkippedClients) int { return strings.Compare(a.Reason, b.Reason) })
+	return d, nil
 }
 
 // brokenView says what is wrong with a view of the firm's, where that is the error:

@@ -43,9 +43,7 @@ func Merge(purchases []Purchase) ([]Purchase, error) {
 	}
 	// The amount is part of the order, so that sums do not depend on the
 	// order in which the payments of a day came.
-	if !slices.IsSortedFunc(sorted, comparePurchases) {
-		slices.SortFunc(sorted, comparePurchases)
-	}
+	sortPurchases(sorted)
 	merged := sorted[:0]
 	start := 0 // of the client's purchases in merged
 	for i := 0; i < len(sorted); {
@@ -89,6 +87,13 @@ func takeOff(purchases []Purchase, start int, refund float64) []Purchase {
 	return purchases
 }
 
+// sortPurchases sorts by client, day and amount.
+func sortPurchases(purchases []Purchase) {
+	if !slices.IsSortedFunc(purchases, comparePurchases) {
+		slices.SortFunc(purchases, comparePurchases)
+	}
+}
+
 func comparePurchases(a, b Purchase) int {
 	if c := strings.Compare(a.ClientID, b.ClientID); c != 0 {
 		return c
@@ -121,8 +126,12 @@ func Days(purchases []Purchase) (first, last int32) {
 	return first, last
 }
 
-// upTo returns the purchases of which the day is at most cut.
+// upTo returns the purchases of which the day is at most cut: the same slice
+// where that is all of them, which is not to be written to.
 func upTo(purchases []Purchase, cut int32) []Purchase {
+	if !slices.ContainsFunc(purchases, func(p Purchase) bool { return p.Day > cut }) {
+		return purchases
+	}
 	kept := make([]Purchase, 0, len(purchases))
 	for _, p := range purchases {
 		if p.Day <= cut {

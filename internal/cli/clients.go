@@ -76,10 +76,10 @@ func (c clientsValues) Run(ctx context.Context, g *Globals) error {
 	}
 	printRun(g.out, page.Run)
 	table(g.out, func(row func(...any)) {
-		row("CLIENT", "NAME", "SEGMENT", "VALUE", "90 % INTERVAL", "CHURN RISK 90 D", "PURCHASES", "90 % INTERVAL", "BOUGHT", "LAST", "SPENT")
+		row("CLIENT", "NAME", "SEGMENT", "VALUE", "OF THE MEAN", "CHURN RISK 90 D", "PURCHASES", "9 OF 10", "BOUGHT", "LAST", "SPENT")
 		for _, v := range page.Values {
-			row(v.ClientID, text(v.Name), segmentText(v.ClientScore), money(v.CLV), interval(v.CLVLow, v.CLVHigh, money), share(v.ChurnRisk90),
-				purchases(v.ExpectedPurchases), interval(v.ExpectedPurchasesLow, v.ExpectedPurchasesHigh, purchases), v.RepeatPurchases+1, text(v.LastPurchaseOn), maybe(v.TotalSpend, money))
+			row(v.ClientID, text(v.Name), segmentText(v.Score), money(v.CLV), interval(v.CLVLow, v.CLVHigh, money), share(v.ChurnRisk90),
+				purchases(v.ExpectedPurchases), between(v.PurchasesLow, v.PurchasesHigh), v.RepeatPurchases+1, text(v.LastPurchaseOn), maybe(v.TotalSpend, money))
 		}
 	})
 	if page.NamesError != nil {
@@ -138,7 +138,7 @@ func (c clientsSummary) Run(ctx context.Context, g *Globals) error {
 	}
 	fmt.Fprintln(g.out)
 	table(g.out, func(row func(...any)) {
-		row("MODEL", "CHOSEN", "PREDICTED", "BOUGHT", "OFF BY", "FROM", "TO", "CLIENTS")
+		row("MODEL", "CHOSEN", "PREDICTED", "BOUGHT", "OFF BY", "WITHOUT A MODEL", "FROM", "TO", "CLIENTS")
 		for _, m := range s.Models {
 			chosen := ""
 			if m.Chosen {
@@ -148,8 +148,12 @@ func (c clientsSummary) Run(ctx context.Context, g *Globals) error {
 				row(m.Model, chosen, "-", "-", text(m.Reason))
 				continue
 			}
-			row(m.Model, chosen, purchases(*m.Predicted), grouped(number(m.Bought)), maybe(m.OffPercent, func(f float64) string { return fmt.Sprintf("%+.1f %%", f) }),
-				text(m.CutOn), text(m.EndOn), grouped(number(m.Clients)))
+			predicted := purchases(*m.Predicted)
+			if m.PredictedLow != nil && m.PredictedHigh != nil {
+				predicted += " (" + purchases(*m.PredictedLow) + " to " + purchases(*m.PredictedHigh) + ")"
+			}
+			row(m.Model, chosen, predicted, grouped(number(m.Bought)), maybe(m.OffPercent, func(f float64) string { return fmt.Sprintf("%+.1f %%", f) }),
+				maybe(m.SimpleForecast, purchases), text(m.CutOn), text(m.EndOn), grouped(number(m.Clients)))
 		}
 	})
 	return nil
@@ -198,13 +202,13 @@ func (c clientsHistory) Run(ctx context.Context, g *Globals) error {
 	}
 	fmt.Fprintln(g.out, strings.TrimSpace(h.ClientID+" "+text(h.Name)))
 	table(g.out, func(row func(...any)) {
-		row("AS OF", "SEGMENT", "VALUE", "90 % INTERVAL", "OVER", "CHURN RISK 90 D", "PURCHASES", "BOUGHT", "LAST", "EXECUTION")
+		row("AS OF", "SEGMENT", "VALUE", "OF THE MEAN", "OVER", "CHURN RISK 90 D", "PURCHASES", "BOUGHT", "LAST", "EXECUTION")
 		for _, v := range h.Values {
 			horizon := ""
 			if v.HorizonDays != nil {
 				horizon = fmt.Sprintf("%d days, %s", *v.HorizonDays, cmp.Or(text(v.Currency), "?"))
 			}
-			row(v.AsOf, segmentText(v.ClientScore), money(v.CLV), interval(v.CLVLow, v.CLVHigh, money), horizon, share(v.ChurnRisk90),
+			row(v.AsOf, segmentText(v.Score), money(v.CLV), interval(v.CLVLow, v.CLVHigh, money), horizon, share(v.ChurnRisk90),
 				purchases(v.ExpectedPurchases), v.RepeatPurchases+1, text(v.LastPurchaseOn), v.ExecutionID)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -75,9 +76,28 @@ type messagesApprove struct {
 }
 
 func (c messagesApprove) Run(ctx context.Context, g *Globals) error {
-	return g.onMessages(c.IDs, func(api *client.Client, id string) (client.Message, error) {
-		return api.ApproveMessage(ctx, id, c.Subject, c.Body)
+	waits := map[string]bool{}
+	err := g.onMessages(c.IDs, func(api *client.Client, id string) (client.Message, error) {
+		m, err := api.ApproveMessage(ctx, id, c.Subject, c.Body)
+		if err == nil {
+			waits[m.Channel] = true
+		}
+		return m, err
 	})
+	if len(waits) == 0 || g.JSON {
+		return err
+	}
+	api, failed := g.client()
+	if failed != nil {
+		return errors.Join(err, failed)
+	}
+	policy, failed := api.ContactPolicy(ctx)
+	for _, channel := range slices.Sorted(maps.Keys(waits)) {
+		if failed == nil && !slices.Contains(policy.Channels, channel) {
+			g.say("They wait: the channel %s is off. `ciclo messages policy --channels %s` turns it on.", channel, strings.Join(append(slices.Clone(policy.Channels), channel), ","))
+		}
+	}
+	return errors.Join(err, failed)
 }
 
 type messagesReject struct {

@@ -73,6 +73,14 @@ func interval(low, high *float64, write func(float64) string) string {
 	return write(*low) + " – " + write(*high)
 }
 
+// between is how many of nine in ten such clients.
+func between(low, high *int) string {
+	if low == nil || high == nil {
+		return "-"
+	}
+	return strconv.Itoa(*low) + " – " + strconv.Itoa(*high)
+}
+
 func number(n *int) string {
 	if n == nil {
 		return "-"
@@ -81,7 +89,7 @@ func number(n *int) string {
 }
 
 // segmentText is a client's segment, with the one that it came from.
-func segmentText(s client.ClientScore) string {
+func segmentText(s client.Score) string {
 	if s.PreviousSegment == nil || *s.PreviousSegment == s.Segment {
 		return s.Segment
 	}

@@ -64,6 +64,7 @@ func printResult(w io.Writer, e client.Execution) {
 		TotalCLV    float64        `json:"total_clv"`
 		Segments    map[string]int `json:"segments"`
 		Notes       []string       `json:"notes"`
+		Drafts      struct{ Slipping, Drafted, Approved int }
 		BackTest    struct {
 			Chosen    string `json:"chosen"`
 			Forecasts []struct {
@@ -101,6 +102,9 @@ func printResult(w io.Writer, e client.Execution) {
 	}
 	fmt.Fprintf(w, "Segments: VIP %d, HIGH %d, MEDIUM %d, LOW %d\n",
 		value.Segments["VIP"], value.Segments["HIGH"], value.Segments["MEDIUM"], value.Segments["LOW"])
+	if d := value.Drafts; d.Slipping > 0 {
+		fmt.Fprintf(w, "Messages: %d clients worth keeping are slipping, %d were drafted a message: ciclo messages\n", d.Slipping, d.Drafted)
+	}
 	for _, n := range value.Notes {
 		fmt.Fprintln(w, "Note:", n)
 	}

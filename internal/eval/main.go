@@ -28,8 +28,15 @@ func main() {
 
 func run(data string) (missed int, err error) {
 	var figures []eval.Figure
+	var deciles []eval.Decile
 	for _, measure := range []func() ([]eval.Figure, error){
 		func() ([]eval.Figure, error) { return eval.CDNOW(data) },
+		func() (figures []eval.Figure, err error) {
+			figures, deciles, err = eval.Ranking(data)
+			return figures, err
+		},
+		eval.Recovery,
+		eval.Coverages,
 		eval.FitTimes,
 	} {
 		some, err := measure()
@@ -47,6 +54,20 @@ func run(data string) (missed int, err error) {
 			missed++
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Name, f.Target, f.Measured, verdict)
+	}
+	fmt.Fprintln(w, "\nCDNOW CUSTOMERS BY PREDICTED PURCHASES\tPREDICTED\tBOUGHT\t")
+	for i, d := range deciles {
+		fmt.Fprintf(w, "decile %d, %d customers\t%.0f\t%d\t\n", i+1, d.Customers, d.Predicted, d.Bought)
+	}
+	fmt.Fprintln(w, "\nCHOICE OF THE MODEL, PLANTED POPULATIONS OF BOTH KINDS\tPLANTED KIND CHOSEN, %\tLATER ERROR OF TOTAL, %\tLATER LOG SCORE")
+	for _, clients := range []int{300, 2000} {
+		choices, err := eval.Choices(clients, 60)
+		if err != nil {
+			return missed, err
+		}
+		for _, c := range choices {
+			fmt.Fprintf(w, "%d clients, %s\t%.0f\t%.2f\t%.5f\n", clients, c.Rule, 100*c.Right, 100*c.TotalError, c.LogScore)
+		}
 	}
 	return missed, w.Flush()
 }

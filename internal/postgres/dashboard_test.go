@@ -57,7 +57,7 @@ func TestTheDashboardRoleReadsAndNoMore(t *testing.T) {
 	b.must(err)
 	views, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	b.must(err)
-	want := []string{"attempts", "client_values", "cycles", "durations", "effects", "executions", "executions_by_status", "executions_per_hour", "failures", "messages", "messages_by_status", "notices", "pauses", "queue", "slots", "webhook_deliveries", "workers"}
+	want := []string{"attempts", "client_values", "cycles", "durations", "effects", "executions", "executions_by_status", "executions_per_hour", "failures", "messages", "messages_by_status", "notices", "pauses", "queue", "segment_changes", "segments", "slots", "value_back_tests", "webhook_deliveries", "workers"}
 	if diff := cmp.Diff(want, views); diff != "" {
 		t.Errorf("the role sees %s", diff)
 	}

@@ -58,20 +58,24 @@ type Bin struct {
 // BackTest is a model of a run: how it was fitted, and what it would have promised
 // of the last part of history. Its columns are those of ciclo.value_models.
 type BackTest struct {
-	Model         string          `json:"model"`
-	Chosen        bool            `json:"chosen"`
-	LowConfidence bool            `json:"low_confidence"`
-	Fit           json.RawMessage `json:"fit" jsonschema:"The parameters with their standard errors, log-likelihood and method."`
-	CutOn         *string         `json:"cut_on" jsonschema:"Fitted to purchases up to then."`
-	EndOn         *string         `json:"end_on" jsonschema:"And held against those from then on up to this day."`
-	Clients       *int            `json:"clients"`
-	Predicted     *float64        `json:"predicted" jsonschema:"Purchases; null where the history is too short, as reason says."`
-	Bought        *int            `json:"bought"`
-	OffPercent    *float64        `json:"off_percent" jsonschema:"By how much more, or less where it is negative, was predicted than was bought; null where nothing was."`
-	MAE           *float64        `json:"mae" jsonschema:"The mean absolute error a client, in purchases."`
-	RMSE          *float64        `json:"rmse"`
-	Correlation   *float64        `json:"correlation"`
-	Reason        *string         `json:"reason"`
+	Model          string          `json:"model"`
+	Chosen         bool            `json:"chosen"`
+	LowConfidence  bool            `json:"low_confidence"`
+	Fit            json.RawMessage `json:"fit" jsonschema:"The parameters with their standard errors, log-likelihood and method."`
+	CutOn          *string         `json:"cut_on" jsonschema:"Fitted to purchases up to then."`
+	EndOn          *string         `json:"end_on" jsonschema:"And held against those from then on up to this day."`
+	Clients        *int            `json:"clients"`
+	Predicted      *float64        `json:"predicted" jsonschema:"Purchases; null where the history is too short, as reason says."`
+	Bought         *int            `json:"bought"`
+	OffPercent     *float64        `json:"off_percent" jsonschema:"By how much more, or less where it is negative, was predicted than was bought; null where nothing was."`
+	PredictedLow   *float64        `json:"predicted_low" jsonschema:"An interval of 90 % of what was to be bought."`
+	PredictedHigh  *float64        `json:"predicted_high"`
+	SimpleForecast *float64        `json:"simple_predicted" jsonschema:"What the simplest forecast says: everybody goes on at the rate of their repeat purchases."`
+	SimpleMAE      *float64        `json:"simple_mae"`
+	MAE            *float64        `json:"mae" jsonschema:"The mean absolute error a client, in purchases."`
+	RMSE           *float64        `json:"rmse"`
+	Correlation    *float64        `json:"correlation"`
+	Reason         *string         `json:"reason"`
 }
 
 // summaryQuantiles are those that a summary shows; the first is the least, the
@@ -201,7 +205,7 @@ func moneyBounds(quantiles []Quantile) []float64 {
 func (s *Store) BackTests(ctx context.Context, run string) ([]BackTest, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT model, chosen, low_confidence, fit, to_char(cut_on, 'YYYY-MM-DD'), to_char(end_on, 'YYYY-MM-DD'), clients, predicted, bought,
-		       100 * (predicted / nullif(bought, 0) - 1), mae, rmse, correlation, reason
+		       100 * (predicted / nullif(bought, 0) - 1), predicted_low, predicted_high, simple_predicted, simple_mae, mae, rmse, correlation, reason
 		FROM ciclo.value_models WHERE execution_id = $1 ORDER BY chosen DESC, model`, run)
 	if err != nil {
 		return nil, err
