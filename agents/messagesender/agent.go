@@ -190,6 +190,11 @@ func reserve(ctx context.Context, tx pgx.Tx, execution, id string) (reservation,
 		return r, agents.Permanent(fmt.Errorf("there is no message %s", id))
 	case err != nil:
 		return r, fmt.Errorf("read message %s: %w", id, err)
+	case status != "approved" && by != nil && *by == execution:
+		// Somebody rejected it, or the client opted out, while it waited for a worker:
+		// nothing that an operator must see, so no failure.
+		r.Refused = &refusal{Reason: "the message is " + status, Status: status}
+		return r, nil
 	case status != "approved":
 		return r, agents.Permanent(fmt.Errorf("message %s is %s: only an approved one is sent", id, status))
 	case by != nil && *by != execution:
