@@ -37,7 +37,6 @@ func TestMain(m *testing.M) {
 type rig struct {
 	*postgres.Store
 	t         *testing.T
-	ctx       context.Context
 	pool      *pgxpool.Pool
 	catalogue agents.Catalogue
 	twilio    *played.Twilio
@@ -47,14 +46,14 @@ type rig struct {
 // newRig runs a worker with the agent, or what change makes of it.
 func newRig(t *testing.T, change func(agents.Agent) agents.Agent) *rig {
 	t.Helper()
-	r := &rig{t: t, ctx: context.Background()}
+	r := &rig{t: t}
 	account := "AC" + strings.Repeat("0", 32)
 	var err error
 	if r.twilio, err = played.NewTwilio(account, "token"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.twilio.Close)
-	r.pool, err = postgres.Connect(r.ctx, postgres.PoolConfig{URL: testdatabase.New(t), Name: t.Name(), MaxConns: 8, Stall: 5 * time.Second})
+	r.pool, err = postgres.Connect(r.t.Context(), postgres.PoolConfig{URL: testdatabase.New(t), Name: t.Name(), MaxConns: 8, Stall: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +78,7 @@ func newRig(t *testing.T, change func(agents.Agent) agents.Agent) *rig {
 	}
 	r.exec(`UPDATE ciclo.contact_policy SET channels = '{whatsapp,email}', quiet_from = '00:00', quiet_until = '00:00'`)
 	r.drafter = r.accept("message_none")
-	if _, err := r.Cancel(r.ctx, r.drafter); err != nil {
+	if _, err := r.Cancel(r.t.Context(), r.drafter); err != nil {
 		t.Fatal(err)
 	}
 	w, err := worker.New(worker.Config{
@@ -89,7 +88,7 @@ func newRig(t *testing.T, change func(agents.Agent) agents.Agent) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(r.ctx)
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
 	t.Cleanup(func() {
@@ -103,14 +102,14 @@ func newRig(t *testing.T, change func(agents.Agent) agents.Agent) *rig {
 
 func (r *rig) exec(sql string, args ...any) {
 	r.t.Helper()
-	if _, err := r.pool.Exec(r.ctx, sql, args...); err != nil {
+	if _, err := r.pool.Exec(r.t.Context(), sql, args...); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 func (r *rig) holds(sql string, args ...any) (yes bool) {
 	r.t.Helper()
-	if err := r.pool.QueryRow(r.ctx, sql, args...).Scan(&yes); err != nil {
+	if err := r.pool.QueryRow(r.t.Context(), sql, args...).Scan(&yes); err != nil {
 		r.t.Fatal(err)
 	}
 	return yes
@@ -130,7 +129,7 @@ func (r *rig) acceptance(message string) postgres.Acceptance {
 
 func (r *rig) accept(message string) string {
 	r.t.Helper()
-	e, err := r.Accept(r.ctx, r.acceptance(message))
+	e, err := r.Accept(r.t.Context(), r.acceptance(message))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -152,7 +151,7 @@ func (r *rig) draft(client, address string) string {
 func (r *rig) approved(client, address string) string {
 	r.t.Helper()
 	id := r.draft(client, address)
-	if _, err := r.ApproveMessage(r.ctx, id, "somebody", nil, nil); err != nil {
+	if _, err := r.ApproveMessage(r.t.Context(), id, "somebody", nil, nil); err != nil {
 		r.t.Fatal(err)
 	}
 	return id
@@ -160,7 +159,7 @@ func (r *rig) approved(client, address string) string {
 
 func (r *rig) message(id string) postgres.Message {
 	r.t.Helper()
-	m, err := r.Message(r.ctx, id)
+	m, err := r.Message(r.t.Context(), id)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -176,7 +175,7 @@ func (r *rig) send(message string) execution.Execution {
 
 func (r *rig) await(id string) execution.Execution {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 30*time.Second)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -306,7 +305,7 @@ func TestAnOptOutRejects(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	client := "C-1"
-	if err := r.AddOptOut(r.ctx, postgres.OptOut{ClientID: &client, Source: "hand"}); err != nil {
+	if err := r.AddOptOut(r.t.Context(), postgres.OptOut{ClientID: &client, Source: "hand"}); err != nil {
 		t.Fatal(err)
 	}
 	id := r.approved(client, "+6281234567801")

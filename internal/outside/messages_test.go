@@ -438,6 +438,32 @@ func TestAMailThatMayHaveLeftIsForAPerson(t *testing.T) {
 	}
 }
 
+// A server that greylists one receiver is no sign of illness: the mail waits, and
+// the others leave.
+func TestAReceiverWhoIsGreylistedHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	m := newMessaging(t)
+	m.worker()
+	m.mails.Misbehave(played.Command{At: "rcpt", Do: "status", Status: 450})
+	id := m.approved("C-1", "c1@elsewhere.example")
+	got := m.awaitPutOff(id)
+	if wait := time.Until(got.NotBefore); wait < 13*time.Minute || wait > 16*time.Minute || !strings.Contains(reason(got), "smtp 450") {
+		t.Errorf("put off for %s: %q", wait, reason(got))
+	}
+	m.awaitStatus(m.approved("C-2", "c2@elsewhere.example"), "sent")
+	m.expectLeft("c1@elsewhere.example", 0)
+	m.again(id)
+	m.awaitStatus(id, "sent")
+	m.expectLeft("c1@elsewhere.example", 1)
+	// For good, it is no use.
+	m.mails.Misbehave(played.Command{At: "rcpt", Do: "status", Status: 550})
+	gone := m.awaitStatus(m.approved("C-3", "c3@elsewhere.example"), "failed")
+	if !strings.Contains(reason(gone), "refused the receiver (smtp 550") {
+		t.Errorf("the reason is %q", reason(gone))
+	}
+	m.expectLeft("c3@elsewhere.example", 0)
+}
+
 func TestTwoWorkersRaceForOneAddressAndForTheDaysLast(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -465,11 +491,12 @@ func TestTwoWorkersRaceForOneAddressAndForTheDaysLast(t *testing.T) {
 				got := m.awaitMessage(id, 30*time.Second, "it is sent or put off", func(message client.Message) bool {
 					return message.Status == "sent" || message.Status == "approved" && message.Reason != nil
 				})
-				if got.Status == "sent" {
+				switch {
+				case got.Status == "sent":
 					sent++
-				} else if reason(got) == c.reason && time.Until(got.NotBefore) > 0 && got.ExecutionID == nil {
+				case reason(got) == c.reason && time.Until(got.NotBefore) > 0 && got.ExecutionID == nil:
 					waits++
-				} else {
+				default:
 					t.Errorf("it is %+v", got)
 				}
 			}
