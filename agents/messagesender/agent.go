@@ -190,6 +190,11 @@ func reserve(ctx context.Context, tx pgx.Tx, execution, id string) (reservation,
 		return r, agents.Permanent(fmt.Errorf("there is no message %s", id))
 	case err != nil:
 		return r, fmt.Errorf("read message %s: %w", id, err)
+	case status != "approved" && by != nil && *by == execution:
+		// Somebody rejected it, or the client opted out, while it waited for a worker:
+		// nothing that an operator must see, so no failure.
+		r.Refused = &refusal{Reason: "the message is " + status, Status: status}
+		return r, nil
 	case status != "approved":
 		return r, agents.Permanent(fmt.Errorf("message %s is %s: only an approved one is sent", id, status))
 	case by != nil && *by != execution:
@@ -238,14 +243,14 @@ func explain(ctx context.Context, tx pgx.Tx, id string, err error) (*refusal, er
 			SELECT ciclo.quiet_ends(now(), m.zone, p.quiet_until) FROM ciclo.messages m CROSS JOIN ciclo.contact_policy p WHERE m.id = $1`)
 	case "contacts_daily_cap":
 		return until("the day's messages are used up", `
-			SELECT ((now() AT TIME ZONE p.zone)::date + 1) AT TIME ZONE p.zone FROM ciclo.contact_policy p WHERE $1 <> ''`)
+			SELECT ((now() AT TIME ZONE p.zone)::date + 1)::timestamp AT TIME ZONE p.zone FROM ciclo.contact_policy p WHERE $1 <> ''`)
 	}
 	return nil, err
 }
 
 // putOff is a refusal for a while, of at least a minute.
 func putOff(reason string, wait time.Duration) refusal {
-	at := time.Now().Add(max(wait, time.Minute)).UTC()
+	at := time.Now().Add(max(wait, time.Minute)).UTC().Truncate(time.Microsecond) // as the database keeps it
 	return refusal{Reason: reason, NotBefore: &at, Status: "approved"}
 }
 
