@@ -248,14 +248,18 @@ func explain(ctx context.Context, tx pgx.Tx, id string, err error) (*refusal, er
 	return nil, err
 }
 
-// putOff is a refusal for a while, of at least a minute.
+// putOff is a refusal for a while.
 func putOff(reason string, wait time.Duration) refusal {
-	at := time.Now().Add(max(wait, time.Minute)).UTC().Truncate(time.Microsecond) // as the database keeps it
+	at := time.Now().Add(wait).UTC().Truncate(time.Microsecond) // as the database keeps it
 	return refusal{Reason: reason, NotBefore: &at, Status: "approved"}
 }
 
 // maxPutOff is how often a provider may put a message off; then it has failed.
 const maxPutOff = 10
+
+// putOffStep is what each time adds to the shortest wait, so that ten take nearly
+// four hours.
+const putOffStep = 5 * time.Minute
 
 // refuse writes down that the message did not leave, and ends the execution.
 func (a Agent) refuse(ctx context.Context, task *agents.Task, id string, r refusal) (agents.Result, error) {
@@ -265,8 +269,13 @@ func (a Agent) refuse(ctx context.Context, task *agents.Task, id string, r refus
 			if err := tx.QueryRow(ctx, `UPDATE ciclo.messages SET put_off = put_off + 1 WHERE id = $1 RETURNING put_off`, id).Scan(&times); err != nil {
 				return r, fmt.Errorf("count what message %s was put off: %w", id, err)
 			}
-			if times >= maxPutOff {
+			// The provider's wait may be seconds: ten of those are no reason to give up.
+			later := time.Now().Add(time.Duration(times) * putOffStep).UTC().Truncate(time.Microsecond)
+			switch {
+			case times >= maxPutOff:
 				r = refusal{Reason: fmt.Sprintf("put off %d times, last since: %s", times, r.Reason), Status: "failed"}
+			case r.NotBefore.Before(later):
+				r.NotBefore = &later
 			}
 		}
 		return r, write(ctx, tx, id, r)

@@ -300,6 +300,31 @@ func TestTheCooldownPutsOff(t *testing.T) {
 	}
 }
 
+// A provider that says "in a second" again and again doesn't use up the ten times in
+// ten seconds.
+func TestEachTimeAMessageIsPutOffItWaitsLonger(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	id := r.approved("C-1", "+6281234567801")
+	for times := 1; times <= 10; times++ {
+		r.twilio.Misbehave(played.Command{Do: "status", Status: 429, Code: 20429, RetryAfter: "1"})
+		got, m := result(t, r.send(id)), r.message(id)
+		if times == 10 {
+			if m.Status != "failed" || got.NotBefore != nil || got.Reason != "put off 10 times, last since: Twilio takes no more for now (20429)" {
+				t.Errorf("the tenth time it is %+v, the result %+v", m, got)
+			}
+			break
+		}
+		wait := time.Until(m.NotBefore)
+		if want := time.Duration(times) * 5 * time.Minute; m.Status != "approved" || wait > want || wait < want-time.Minute || !got.NotBefore.Equal(m.NotBefore) {
+			t.Errorf("time %d it waits %s: %+v", times, wait, m)
+		}
+	}
+	if n := len(r.twilio.Messages()); n != 0 {
+		t.Errorf("%d left", n)
+	}
+}
+
 // An opt-out by the client's id, of before the draft.
 func TestAnOptOutRejects(t *testing.T) {
 	t.Parallel()
