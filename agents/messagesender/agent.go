@@ -67,6 +67,8 @@ type refusal struct {
 	NotBefore *time.Time `json:"not_before,omitempty"`
 	// Status is the message's that follows: approved, rejected or failed.
 	Status string `json:"status"`
+
+	ours bool // it is not the provider that puts it off
 }
 
 // errWithdrawn says that the client may no longer be written to.
@@ -89,7 +91,11 @@ func (a Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error
 	}
 	by := a.channel(r.Channel)
 	if by == nil {
-		return a.refuse(ctx, task, p.MessageID, putOff("the worker has no channel "+r.Channel+": set it up there, or turn it off", time.Hour))
+		// It is nobody's refusal, and counts as none: until the message expires an
+		// operator has time.
+		missing := putOff("the worker has no channel "+r.Channel+": set it up there, or turn it off", time.Hour)
+		missing.ours = true
+		return a.refuse(ctx, task, p.MessageID, missing)
 	}
 	task.Progress(0, 1, "sending by "+r.Channel)
 	receipt, err := agents.Perform(ctx, task, "send", a.effect(task, by, p.MessageID, r))
@@ -264,7 +270,7 @@ const putOffStep = 5 * time.Minute
 // refuse writes down that the message did not leave, and ends the execution.
 func (a Agent) refuse(ctx context.Context, task *agents.Task, id string, r refusal) (agents.Result, error) {
 	r, err := agents.StepTx(ctx, task, "not sent", func(ctx context.Context, tx pgx.Tx) (refusal, error) {
-		if r.NotBefore != nil {
+		if r.NotBefore != nil && !r.ours {
 			var times int
 			if err := tx.QueryRow(ctx, `UPDATE ciclo.messages SET put_off = put_off + 1 WHERE id = $1 RETURNING put_off`, id).Scan(&times); err != nil {
 				return r, fmt.Errorf("count what message %s was put off: %w", id, err)

@@ -240,9 +240,9 @@ func TestWhyAMessageDoesNotLeave(t *testing.T) {
 		"the client is gone": {
 			"+6281234567801", `UPDATE crm.clients SET id = 'another' WHERE $1 <> ''`, "rejected", "the client has not consented to messages", "",
 		},
-		"put off for the tenth time": {
-			"c1@elsewhere.example", `UPDATE ciclo.messages SET put_off = 9 WHERE id = $1`, "failed",
-			"put off 10 times, last since: the worker has no channel email: set it up there, or turn it off", "",
+		"no mail, where a provider put it off nine times": {
+			"c1@elsewhere.example", `UPDATE ciclo.messages SET put_off = 9 WHERE id = $1`, "approved",
+			"the worker has no channel email: set it up there, or turn it off", inAnHour,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
