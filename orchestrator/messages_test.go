@@ -112,7 +112,7 @@ func TestTheContactPolicy(t *testing.T) {
 		t.Errorf("changed: %d %s", r.status, r.body)
 	}
 	for _, body := range []string{
-		`{"channels": ["pigeon"]}`, `{"auto_templates": ["nobody"]}`, `{"cooldown_hours": -1}`, `{"cooldown_hours": 1e9}`, `{"daily_cap": -1}`, `{"daily_cap": 100000}`,
+		`{"channels": ["pigeon"]}`, `{"channels": null}`, `{"auto_templates": ["nobody"]}`, `{"cooldown_hours": -1}`, `{"cooldown_hours": 1e9}`, `{"daily_cap": -1}`, `{"daily_cap": 100000}`,
 		`{"quiet_from": "24:00"}`, `{"quiet_until": "8"}`, `{"zone": "Mars"}`, `{"zone": ""}`, `{"region": "indonesia"}`, `{"firm": "a\nb"}`, `{"x": 1}`, `[]`,
 	} {
 		if r := a.send("PATCH", prefix+"/messages/policy", body); r.status != http.StatusUnprocessableEntity {

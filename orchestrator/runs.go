@@ -176,7 +176,7 @@ func strictly(body []byte, request reflect.Type) error {
 			refuse(name, fmt.Sprintf("unknown field %q", name))
 		case seen[name]:
 			refuse(name, "is given more than once")
-		case string(value) == "null" && of.Kind() != reflect.Pointer && of != reflect.TypeFor[json.RawMessage]():
+		case string(value) == "null" && (of.Kind() != reflect.Pointer || of.Elem().Kind() == reflect.Slice) && of != reflect.TypeFor[json.RawMessage]():
 			refuse(name, "must not be null")
 		}
 		seen[name] = true
