@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test check lint format arch eval bench bench-quick bench-recovery bench-scale chaos chaos-unfenced fuzz fuzz-decoders images clean
+.PHONY: help build demo dev test check lint format arch eval bench bench-quick bench-recovery bench-scale bench-import chaos chaos-unfenced fuzz fuzz-decoders images clean
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOBIN := $(shell go env GOPATH)/bin
@@ -52,6 +52,9 @@ bench-recovery: ## Kill 50 workers with -9 and measure when others go on, in two
 
 bench-scale: ## Measure pages of lists at a million executions beside ten thousand, in five minutes.
 	go run ./internal/bench -only '^scale$$'
+
+bench-import: ## Import a million payments beside a bare COPY, in some five minutes.
+	go run ./internal/bench -only '^imports$$'
 
 chaos: ## Break everything around the real services, then check what is left (DURATION=1m SEED=n).
 	go run ./internal/chaos -duration $(or $(DURATION),1m) $(if $(SEED),-seed $(SEED))

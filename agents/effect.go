@@ -24,9 +24,12 @@ const (
 // it is not done again, the execution fails and a person looks.
 var ErrUnknownEffect = errors.New("the effect may have happened: a person must look before it is done again")
 
+// Skipped is the state of an effect in a dry run: it is not done, and nobody is asked.
+const Skipped = "skipped"
+
 // EffectState is where an effect stands in the ledger.
 type EffectState struct {
-	State   string // intended, done, not_done or unknown
+	State   string // intended, done, not_done, unknown or Skipped
 	Fresh   bool   // this attempt has just intended it: it surely did not happen yet
 	Outcome json.RawMessage
 }
@@ -37,7 +40,7 @@ type Effect[T any] struct {
 	Policy Policy
 	// Do makes it happen. The key is the same in every attempt, for the provider's
 	// idempotency. An error marked by NotDone says that it surely did not happen;
-	// any other leaves that open.
+	// any other leaves that open, and under Once the effect is unknown from then on.
 	Do func(ctx context.Context, key string) (T, error)
 	// Ask says whether the effect of that key happened, and its outcome; needed by
 	// Reconcile alone.
@@ -55,7 +58,8 @@ func NotDone(err error) error { return notDone{err} }
 
 // Perform makes an effect happen at most once under (execution, name), and
 // returns its outcome: the stored one where it has happened before. The intent is
-// committed before Do is called and the outcome after, both fenced.
+// committed before Do is called and the outcome after, both fenced. In a dry run it
+// calls neither Do nor Ask and returns the zero outcome.
 func Perform[T any](ctx context.Context, t *Task, name string, e Effect[T]) (T, error) {
 	var outcome T
 	if err := t.steps.claim("effect " + name); err != nil {
@@ -74,6 +78,8 @@ func Perform[T any](ctx context.Context, t *Task, name string, e Effect[T]) (T, 
 		if err := json.Unmarshal(state.Outcome, &outcome); err != nil {
 			return outcome, Permanent(fmt.Errorf("effect %s: the stored outcome doesn't fit its type any more: %w", name, err))
 		}
+		return outcome, nil
+	case state.State == Skipped:
 		return outcome, nil
 	case state.State == "unknown":
 		return outcome, fmt.Errorf("effect %s: %w", name, ErrUnknownEffect)
@@ -100,6 +106,13 @@ func Perform[T any](ctx context.Context, t *Task, name string, e Effect[T]) (T, 
 	switch {
 	case errors.As(err, &surelyNot):
 		return outcome, errors.Join(fmt.Errorf("effect %s: %w", name, err), t.journal.Settle(ctx, name, "not_done", nil))
+	case err != nil && e.Policy == Once:
+		// No later attempt could know better.
+		err = fmt.Errorf("effect %s: %w: %w", name, ErrUnknownEffect, err)
+		if settled := t.journal.Settle(ctx, name, "unknown", nil); settled != nil {
+			err = errors.Join(err, fmt.Errorf("mark effect %s as unknown: %w", name, settled))
+		}
+		return outcome, err
 	case err != nil:
 		return outcome, fmt.Errorf("effect %s: %w", name, err)
 	}

@@ -77,6 +77,10 @@ type Need struct {
 	IfFailed string `json:"if_failed"`
 }
 
+// RunsByItself reports whether it can run without being given anything; others are
+// run by who knows what for, never by a cycle of all agents.
+func (m *Manifest) RunsByItself() bool { return len(m.schema.needed) == 0 }
+
 // Timeout bounds one attempt.
 func (m *Manifest) Timeout() time.Duration { return time.Duration(m.TimeoutSeconds) * time.Second }
 
@@ -102,6 +106,10 @@ func (c Catalogue) Find(name string) *Manifest {
 	}
 	return nil
 }
+
+// DryRunParameter is the parameter that every run takes beside its agent's own: true
+// has it write and send nothing.
+const DryRunParameter = "dry_run"
 
 // Embedded is the catalogue of the agents in this folder.
 func Embedded() (Catalogue, error) { return Load(embedded) }
@@ -223,6 +231,12 @@ func ParseManifest(text []byte) (*Manifest, error) {
 		wrong("parameters: %w", err)
 	}
 	m.schema = schema
+	if m.Schedule != "" && len(schema.needed) > 0 {
+		wrong("schedule: nobody is there to give the parameters %q, which have no default", schema.needed)
+	}
+	if _, known := schema.types[DryRunParameter]; known {
+		wrong("parameters: %s is of every run, and not the agent's", DryRunParameter)
+	}
 	if _, known := schema.types[m.DueParameter]; m.DueParameter != "" && !known {
 		wrong("due_parameter %q is none of its parameters", m.DueParameter)
 	}

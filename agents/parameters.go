@@ -42,6 +42,8 @@ type parameterSchema struct {
 	types    map[string]string
 	defaults map[string]any
 	each     []ParameterSchema
+	// needed are those that must be given: they are required and have no default.
+	needed []string
 }
 
 func compileParameters(text []byte) (parameterSchema, error) {
@@ -54,13 +56,7 @@ func compileParameters(text []byte) (parameterSchema, error) {
 	if !ok || root["type"] != "object" || root["additionalProperties"] != false {
 		return none, errors.New(`must be a schema with "type": "object" and "additionalProperties": false`)
 	}
-	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft2020)
-	c.AssertFormat()
-	if err := c.AddResource("parameters.json", doc); err != nil {
-		return none, err
-	}
-	compiled, err := c.Compile("parameters.json")
+	compiled, err := compileSchema(root)
 	if err != nil {
 		return none, err
 	}
@@ -80,10 +76,32 @@ func compileParameters(text []byte) (parameterSchema, error) {
 			s.defaults[name] = value
 		}
 	}
-	if err := compiled.Validate(s.defaults); err != nil {
+	required, _ := root["required"].([]any)
+	for _, name := range required {
+		if name, ok := name.(string); ok && s.defaults[name] == nil {
+			s.needed = append(s.needed, name)
+		}
+	}
+	optional := maps.Clone(root)
+	delete(optional, "required")
+	defaults, err := compileSchema(optional)
+	if err != nil {
+		return none, err
+	}
+	if err := defaults.Validate(s.defaults); err != nil {
 		return none, fmt.Errorf("the defaults break the schema: %w", err)
 	}
 	return s, nil
+}
+
+func compileSchema(root map[string]any) (*jsonschema.Schema, error) {
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.AssertFormat()
+	if err := c.AddResource("parameters.json", root); err != nil {
+		return nil, err
+	}
+	return c.Compile("parameters.json")
 }
 
 // ParameterSchema is what one parameter may be.

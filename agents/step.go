@@ -46,7 +46,7 @@ func Step[T any](ctx context.Context, t *Task, name string, fn func(ctx context.
 	if err != nil {
 		return result, fmt.Errorf("step %s: %w", name, err)
 	}
-	err = t.journal.Record(ctx, name, started, false, func(pgx.Tx) (json.RawMessage, error) { return encodeOutput(name, result) })
+	err = t.journal.Record(ctx, name, started, false, func(context.Context, pgx.Tx) (json.RawMessage, error) { return encodeOutput(name, result) })
 	if err != nil {
 		return result, fmt.Errorf("store step %s: %w", name, err)
 	}
@@ -62,7 +62,7 @@ func StepTx[T any](ctx context.Context, t *Task, name string, fn func(ctx contex
 	if done, err := t.stored(ctx, name, &result); done || err != nil {
 		return result, err
 	}
-	err := t.journal.Record(ctx, name, time.Now(), true, func(tx pgx.Tx) (json.RawMessage, error) {
+	err := t.journal.Record(ctx, name, time.Now(), true, func(ctx context.Context, tx pgx.Tx) (json.RawMessage, error) {
 		var err error
 		if result, err = fn(ctx, tx); err != nil {
 			return nil, err

@@ -34,7 +34,11 @@ type Task struct {
 	// it is what "now" means to an agent.
 	StartedAt  time.Time
 	Parameters json.RawMessage
-	Log        *slog.Logger
+	// DryRun says that nothing of what the attempt does is kept or sent. No agent
+	// needs to look at it: what it writes is rolled back when it has ended, and Perform
+	// calls nobody, but returns an outcome that is its type's zero value.
+	DryRun bool
+	Log    *slog.Logger
 
 	journal Journal
 	steps   *stepNames
@@ -50,8 +54,9 @@ type Journal interface {
 	Output(ctx context.Context, step string) (json.RawMessage, error)
 	// Record runs fn, whose result is the step's output, and stores it, all in
 	// one fenced transaction. Writes says that fn writes by the transaction.
-	Record(ctx context.Context, step string, startedAt time.Time, writes bool, fn func(tx pgx.Tx) (json.RawMessage, error)) error
-	// Intend notes that an effect is about to happen and returns where it stands.
+	Record(ctx context.Context, step string, startedAt time.Time, writes bool, fn func(ctx context.Context, tx pgx.Tx) (json.RawMessage, error)) error
+	// Intend notes that an effect is about to happen and returns where it stands;
+	// Skipped where it is not to happen at all.
 	Intend(ctx context.Context, name, key string, policy Policy) (EffectState, error)
 	// Settle notes how it ended: done with an outcome, not_done or unknown.
 	Settle(ctx context.Context, name, state string, outcome json.RawMessage) error

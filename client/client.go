@@ -81,6 +81,12 @@ func (c *Client) RunQuery(ctx context.Context, key, agent string, parameters url
 	return c.run(ctx, key, agent, parameters, nil)
 }
 
+// DryRun asks for a run that computes and shows, but writes and sends nothing; the
+// rest is RunOnce's. With RunQuery the parameter dry_run=true does it.
+func (c *Client) DryRun(ctx context.Context, key, agent string, parameters any) (Execution, error) {
+	return c.run(ctx, key, agent, url.Values{"dry_run": {"true"}}, parameters)
+}
+
 func (c *Client) run(ctx context.Context, key, agent string, query url.Values, body any) (Execution, error) {
 	header := http.Header{}
 	if key != "" {

@@ -33,6 +33,7 @@ type Execution struct {
 	RequestedBy       *string         `json:"requested_by"`
 	RetryOf           *string         `json:"retry_of"`
 	CycleID           *string         `json:"cycle_id"`
+	DryRun            bool            `json:"dry_run"`
 	Result            json.RawMessage `json:"result,omitempty"`
 	Error             *Error          `json:"error"`
 	Attempts          []Attempt       `json:"attempts,omitempty"`
@@ -185,6 +186,7 @@ type Agent struct {
 	LastRunAt              *time.Time      `json:"last_run_at"`
 	LastStatus             *string         `json:"last_status"`
 	SuccessRate            *float64        `json:"success_rate"`
+	RunsByItself           bool            `json:"runs_by_itself"`
 	TypicalDurationSeconds *float64        `json:"typical_duration_seconds"`
 }
 

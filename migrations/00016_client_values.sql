@@ -8,15 +8,18 @@ ALTER TABLE ciclo.client_scores
     ADD COLUMN last_purchase_on        date,
     ADD COLUMN total_spend             numeric CHECK (total_spend >= 0 AND total_spend < 'Infinity'),
     ADD COLUMN clv_36_months           numeric CHECK (clv_36_months >= 0 AND clv_36_months < 'Infinity'),
-    -- Intervals of 90 %.
+    -- Intervals of 90 % of the expectations: how well the models' parameters are known.
     ADD COLUMN expected_purchases_low  double precision CHECK (expected_purchases_low >= 0),
     ADD COLUMN expected_purchases_high double precision CHECK (expected_purchases_high < 'Infinity'),
     ADD COLUMN clv_low                 numeric CHECK (clv_low >= 0),
     ADD COLUMN clv_high                numeric CHECK (clv_high < 'Infinity'),
+    -- Nine in ten such clients will make so many purchases: chance and parameters.
+    ADD COLUMN purchases_low           integer CHECK (purchases_low >= 0),
+    ADD COLUMN purchases_high          integer,
     -- In the last complete run before this one; empty where it had no such client.
     ADD COLUMN previous_segment        text CHECK (previous_segment IN ('VIP', 'HIGH', 'MEDIUM', 'LOW')),
     ADD CONSTRAINT client_scores_purchase_days CHECK (first_purchase_on <= last_purchase_on AND last_purchase_on <= as_of),
-    ADD CONSTRAINT client_scores_intervals CHECK (expected_purchases_low <= expected_purchases_high AND clv_low <= clv_high);
+    ADD CONSTRAINT client_scores_intervals CHECK (expected_purchases_low <= expected_purchases_high AND clv_low <= clv_high AND purchases_low <= purchases_high);
 
 -- Both models of each run, fitted and back-tested.
 CREATE TABLE ciclo.value_models (
@@ -37,9 +40,18 @@ CREATE TABLE ciclo.value_models (
     mae            double precision CHECK (mae >= 0),
     rmse           double precision CHECK (rmse >= 0),
     correlation    double precision CHECK (correlation BETWEEN -1 AND 1),
+    -- An interval of 90 % of what was to be bought, and the mean of -ln P(bought).
+    predicted_low  double precision CHECK (predicted_low >= 0),
+    predicted_high double precision CHECK (predicted_high < 'Infinity'),
+    log_score      double precision,
+    -- The simplest forecast: everybody goes on at the rate of their repeat purchases.
+    simple_predicted double precision CHECK (simple_predicted >= 0 AND simple_predicted < 'Infinity'),
+    simple_mae     double precision CHECK (simple_mae >= 0),
+    simple_rmse    double precision CHECK (simple_rmse >= 0),
     reason         text,
     PRIMARY KEY (execution_id, model),
-    CONSTRAINT value_models_back_test CHECK ((predicted IS NULL) = (reason IS NOT NULL) AND num_nulls(predicted, bought, mae, rmse, correlation) IN (0, 5))
+    CONSTRAINT value_models_back_test CHECK ((predicted IS NULL) = (reason IS NOT NULL) AND num_nulls(cut_on, end_on, predicted, bought, mae, rmse, correlation, predicted_low, predicted_high, log_score, simple_predicted, simple_mae, simple_rmse) IN (0, 13)),
+    CONSTRAINT value_models_interval CHECK (predicted_low <= predicted AND predicted <= predicted_high)
 );
 CREATE UNIQUE INDEX value_models_one_chosen ON ciclo.value_models (execution_id) WHERE chosen;
 
@@ -57,6 +69,17 @@ CREATE TABLE ciclo.segment_changes (
 );
 CREATE INDEX segment_changes_by_client ON ciclo.segment_changes (client_id, id);
 
+-- The payments that a run in progress rests on, encoded by the agent, so that an
+-- attempt after a kill goes on with the same ones. They are removed with the last
+-- score; part 0 stays.
+CREATE TABLE ciclo.value_payments (
+    execution_id text COLLATE "C" NOT NULL REFERENCES ciclo.executions (id) ON DELETE CASCADE,
+    part         integer NOT NULL CHECK (part >= 0),
+    payments     bytea NOT NULL,
+    PRIMARY KEY (execution_id, part)
+);
+ALTER TABLE ciclo.value_payments ALTER COLUMN payments SET STORAGE EXTERNAL; -- compressing costs more than it saves
+
 CREATE OR REPLACE VIEW ciclo.client_values AS
     SELECT s.*
     FROM ciclo.client_scores s
@@ -68,12 +91,13 @@ CREATE OR REPLACE VIEW ciclo.client_values AS
 -- +goose Down
 DROP VIEW dashboard.client_values;
 DROP VIEW ciclo.client_values;
+DROP TABLE ciclo.value_payments;
 DROP TABLE ciclo.segment_changes;
 DROP TABLE ciclo.value_models;
 ALTER TABLE ciclo.client_scores
     DROP COLUMN first_purchase_on, DROP COLUMN last_purchase_on, DROP COLUMN total_spend, DROP COLUMN clv_36_months,
     DROP COLUMN expected_purchases_low, DROP COLUMN expected_purchases_high, DROP COLUMN clv_low, DROP COLUMN clv_high,
-    DROP COLUMN previous_segment;
+    DROP COLUMN purchases_low, DROP COLUMN purchases_high, DROP COLUMN previous_segment;
 CREATE VIEW ciclo.client_values AS
     SELECT s.*
     FROM ciclo.client_scores s

@@ -67,6 +67,9 @@ CREATE TABLE ciclo.messages (
     zone            text NOT NULL CHECK ((timestamptz '2000-01-01 00:00Z' AT TIME ZONE zone) IS NOT NULL),
     subject         text NOT NULL CHECK (length(subject) BETWEEN 1 AND 200 AND subject !~ '[[:cntrl:]]'),
     body            text NOT NULL CHECK (length(body) BETWEEN 1 AND 1600),
+    -- What was filled into the template, for providers that have it registered. Empty
+    -- once somebody wrote another text.
+    variables       jsonb CHECK (jsonb_typeof(variables) = 'object'),
 
     status          text NOT NULL DEFAULT 'draft'
                     CHECK (status IN ('draft', 'approved', 'sending', 'sent', 'unknown', 'failed', 'rejected', 'expired')),

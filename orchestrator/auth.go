@@ -159,10 +159,12 @@ func granted(c echo.Context) grant {
 	return g
 }
 
-// browsed reports whether the path is of a document, which a browser may open with
-// the token as the password. It must stay with what changes nothing: a browser
+// browsed reports whether the path is of a document or a download, which a browser
+// may open with the token as the password. It must stay with what changes nothing: a browser
 // sends a password along with whatever another site makes it ask for.
-func browsed(path string) bool { return path == documentPath || path == docsPath }
+func browsed(path string) bool {
+	return path == documentPath || path == docsPath || path == Prefix+exportPath
+}
 
 // tokenOf is the token that a request carries; empty where there is none.
 func tokenOf(c echo.Context) string {

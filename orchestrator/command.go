@@ -27,6 +27,10 @@ type Command struct {
 	Zone               string `env:"CICLO_ZONE" default:"UTC" help:"The firm's time zone, such as Asia/Makassar: of default schedules and of business hours."`
 	EnableOrchestrator bool   `env:"ENABLE_ORCHESTRATOR" default:"true" negatable:"" help:"Open cycles; without it this process answers the API alone."`
 
+	PublicURL       string `env:"CICLO_PUBLIC_URL" help:"Where the outside world reaches this service, such as https://ciclo.firm.example: Twilio signs it."`
+	TwilioToken     string `name:"twilio-auth-token" env:"CICLO_TWILIO_AUTH_TOKEN" help:"Twilio's auth token, which proves that what clients write back comes from there."`
+	TwilioTokenFile string `name:"twilio-auth-token-file" env:"CICLO_TWILIO_AUTH_TOKEN_FILE" help:"File that holds it."`
+
 	NoticeWebhook     string `env:"CICLO_NOTICE_WEBHOOK" help:"URL that notices to the operator are posted to as JSON."`
 	NoticeWebhookFile string `env:"CICLO_NOTICE_WEBHOOK_FILE" help:"File that holds that URL."`
 	NoticeSMTP        string `env:"CICLO_NOTICE_SMTP" help:"Mail server for notices, such as smtp://user:password@host:587 or smtps://user:password@host."`
@@ -45,6 +49,10 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	}
 	if token == "" {
 		log.Warn("CICLO_TOKEN is not set: only tokens made by `ciclo token create` open the API")
+	}
+	twilio, err := service.Secret(c.TwilioToken, c.TwilioTokenFile)
+	if err != nil {
+		return fmt.Errorf("read CICLO_TWILIO_AUTH_TOKEN: %w", err)
 	}
 	notices, err := c.noticeChannels()
 	if err != nil {
@@ -65,7 +73,7 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 		return fmt.Errorf("CICLO_ZONE: %w", err)
 	}
 	o, err := New(Config{
-		Zone: zone, NoScheduling: !c.EnableOrchestrator,
+		Zone: zone, NoScheduling: !c.EnableOrchestrator, TwilioToken: twilio, PublicURL: c.PublicURL,
 		Pool: pool, ReaperPool: reaperPool, Catalogue: catalogue, Token: token, RateLimit: c.RateLimit,
 		Lease: c.Lease, ReapEvery: c.ReapEvery, Notices: notices, Version: service.Version(), Log: log,
 	})

@@ -120,7 +120,7 @@ func (d *deliverer) send(ctx context.Context, one postgres.Outgoing) error {
 	log := d.log.With("webhook_id", one.WebhookID, "delivery_id", one.ID, "execution_id", one.ExecutionID)
 	body, err := json.Marshal(webhookEvent{
 		Type: "execution." + string(one.Transition.To), Timestamp: one.Transition.At,
-		Data: moved{ExecutionID: one.ExecutionID, Agent: one.Agent, URL: Prefix + "/executions/" + one.ExecutionID, Transition: one.Transition},
+		Data: moved{ExecutionID: one.ExecutionID, Agent: one.Agent, DryRun: one.DryRun, URL: Prefix + "/executions/" + one.ExecutionID, Transition: one.Transition},
 	})
 	if err != nil {
 		return fmt.Errorf("encode a delivery: %w", err)

@@ -238,13 +238,13 @@ func TestAnOldNoticeIsGivenUpAndLogged(t *testing.T) {
 }
 
 // channel is a way to the operator that does what the test wants.
-type channel struct {
+type noticeWay struct {
 	name string
 	send func(ctx context.Context) error
 }
 
-func (c channel) Name() string                                    { return c.name }
-func (c channel) Send(ctx context.Context, _ notice.Notice) error { return c.send(ctx) }
+func (c noticeWay) Name() string                                    { return c.name }
+func (c noticeWay) Send(ctx context.Context, _ notice.Notice) error { return c.send(ctx) }
 
 func TestAChannelThatFailsRepeatsNothingOnAnother(t *testing.T) {
 	t.Parallel()
@@ -252,7 +252,7 @@ func TestAChannelThatFailsRepeatsNothingOnAnother(t *testing.T) {
 	r := newReceiver(t)
 	d.paused("test-noop")
 	away := true
-	mail := channel{"mail", func(context.Context) error {
+	mail := noticeWay{"mail", func(context.Context) error {
 		if away {
 			return io.ErrUnexpectedEOF
 		}

@@ -125,14 +125,20 @@ var pageParameters = []parameter{
 	{"cursor", "The next_cursor of the page before.", text},
 }
 
-// cycleStatusSchema is of cycles' statuses, in a query.
-var cycleStatusSchema = func() *jsonschema.Schema {
+// cycleStatusSchema and messageStatusSchema are of statuses in a query.
+var (
+	cycleStatusSchema   = someOf(cycleStatuses)
+	messageStatusSchema = someOf(messageStatuses)
+)
+
+// someOf is a list of some of these texts.
+func someOf(texts []string) *jsonschema.Schema {
 	all := []any{}
-	for _, s := range cycleStatuses {
+	for _, s := range texts {
 		all = append(all, s)
 	}
 	return &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "string", Enum: all}}
-}()
+}
 
 // schemaNames are the types that the document names; others are written where
 // they are used.
@@ -195,6 +201,33 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[patternHistory]():           "PatternHistory",
 	reflect.TypeFor[ratingRequest]():            "RatingRequest",
 	reflect.TypeFor[postgres.Rating]():          "Rating",
+	reflect.TypeFor[postgres.ValueRun]():        "ValueRun",
+	reflect.TypeFor[clientValue]():              "ClientValue",
+	reflect.TypeFor[clientValues]():             "ClientValuePage",
+	reflect.TypeFor[postgres.PastScore]():       "PastScore",
+	reflect.TypeFor[clientHistory]():            "ClientHistory",
+	reflect.TypeFor[postgres.SegmentSummary]():  "SegmentSummary",
+	reflect.TypeFor[postgres.Quantile]():        "Quantile",
+	reflect.TypeFor[postgres.Bin]():             "Bin",
+	reflect.TypeFor[postgres.Distribution]():    "Distribution",
+	reflect.TypeFor[postgres.BackTest]():        "BackTest",
+	reflect.TypeFor[postgres.ValueSummary]():    "ValueSummary",
+	reflect.TypeFor[postgres.SegmentChange]():   "SegmentChange",
+	reflect.TypeFor[segmentChanges]():           "SegmentChangePage",
+	reflect.TypeFor[postgres.Message]():         "Message",
+	reflect.TypeFor[messages]():                 "MessagePage",
+	reflect.TypeFor[approveRequest]():           "ApproveRequest",
+	reflect.TypeFor[rejectRequest]():            "RejectRequest",
+	reflect.TypeFor[resolveRequest]():           "ResolveRequest",
+	reflect.TypeFor[postgres.ContactPolicy]():   "ContactPolicy",
+	reflect.TypeFor[policyRequest]():            "ContactPolicyRequest",
+	reflect.TypeFor[postgres.MessageTemplate](): "MessageTemplate",
+	reflect.TypeFor[messageTemplates]():         "MessageTemplateList",
+	reflect.TypeFor[templateRequest]():          "MessageTemplateRequest",
+	reflect.TypeFor[postgres.OptOut]():          "OptOut",
+	reflect.TypeFor[optOuts]():                  "OptOutPage",
+	reflect.TypeFor[optOutRequest]():            "OptOutRequest",
+	reflect.TypeFor[optOutWritten]():            "OptOutWritten",
 	reflect.TypeFor[problem]():                  "Problem",
 	reflect.TypeFor[agents.FieldError]():        "FieldError",
 }
@@ -304,7 +337,9 @@ func (o *Orchestrator) describe(sections []section) (*document, error) {
 				return nil, err
 			}
 			if op.id == "run" {
-				o.describeRuns(d, op, call)
+				if err := o.describeRuns(d, op, call); err != nil {
+					return nil, err
+				}
 				continue
 			}
 			path, names := pathOf(op.path)
@@ -346,7 +381,7 @@ func (o *Orchestrator) pathSchema(name string) *jsonschema.Schema {
 
 // describeRuns writes the run of each agent by itself, since each has parameters
 // of its own.
-func (o *Orchestrator) describeRuns(d *document, op operation, call *documentCall) {
+func (o *Orchestrator) describeRuns(d *document, op operation, call *documentCall) error {
 	for _, m := range o.cfg.Catalogue {
 		one := *call
 		one.ID = op.id + camel(m.Name)
@@ -355,7 +390,12 @@ func (o *Orchestrator) describeRuns(d *document, op operation, call *documentCal
 		for _, p := range m.ParameterSchemas() {
 			one.Parameters = append(one.Parameters, documentParameter{Name: p.Name, In: "query", Description: p.Description, Schema: p.Schema})
 		}
-		one.Body = &documentBody{Content: map[string]documentMedia{echo.MIMEApplicationJSON: {m.Parameters}}}
+		one.Parameters = append(one.Parameters, documentParameter{Name: agents.DryRunParameter, In: "query", Description: dryRunAbout, Schema: dryRunSchema})
+		body, err := withDryRun(m.Parameters)
+		if err != nil {
+			return fmt.Errorf("describe the run of %s: %w", m.Name, err)
+		}
+		one.Body = &documentBody{Content: map[string]documentMedia{echo.MIMEApplicationJSON: {body}}}
 		one.Responses = maps.Clone(call.Responses)
 		delete(one.Responses, strconv.Itoa(http.StatusNotFound))
 		if !m.SingleFlight {
@@ -363,6 +403,38 @@ func (o *Orchestrator) describeRuns(d *document, op operation, call *documentCal
 		}
 		d.add(strings.Replace(op.path, ":agent", m.Name, 1), op.method, &one)
 	}
+	return nil
+}
+
+const dryRunAbout = "Compute and show, but write and send nothing: what the agent would write is rolled back, its effects are left out and named in the result's dry_run. In the body or in the query, whichever has the parameters."
+
+var dryRunSchema = &jsonschema.Schema{Type: "boolean", Default: json.RawMessage("false")}
+
+// withDryRun is an agent's parameters with the one that every run has.
+func withDryRun(parameters json.RawMessage) (json.RawMessage, error) {
+	var schema, properties map[string]json.RawMessage
+	if err := json.Unmarshal(parameters, &schema); err != nil {
+		return nil, err
+	}
+	if own, has := schema["properties"]; has {
+		if err := json.Unmarshal(own, &properties); err != nil {
+			return nil, err
+		}
+	}
+	described := *dryRunSchema
+	described.Description = dryRunAbout
+	one, err := json.Marshal(&described)
+	if err != nil {
+		return nil, err
+	}
+	if properties == nil {
+		properties = map[string]json.RawMessage{}
+	}
+	properties[agents.DryRunParameter] = one
+	if schema["properties"], err = json.Marshal(properties); err != nil {
+		return nil, err
+	}
+	return json.Marshal(schema)
 }
 
 // camel is an agent's name in one word, such as ClientValuePredictor.

@@ -42,6 +42,9 @@ type Config struct {
 	Zone *time.Location
 	// NoScheduling leaves slots and cycles to other orchestrators.
 	NoScheduling bool
+	// TwilioToken proves that an inbound message comes from Twilio, at PublicURL,
+	// where clients of the outside world reach this service; empty takes none.
+	TwilioToken, PublicURL string
 	// Notices are the ways to the operator; none is the log.
 	Notices []notice.Channel
 	Version string
@@ -56,21 +59,24 @@ const (
 
 // Orchestrator is one process of the service.
 type Orchestrator struct {
-	cfg       Config
-	store     *postgres.Store
-	reaper    *reaper
-	notifier  *notifier
-	deliverer *deliverer
-	scheduler *scheduler
+	cfg        Config
+	store      *postgres.Store
+	reaper     *reaper
+	notifier   *notifier
+	deliverer  *deliverer
+	scheduler  *scheduler
+	dispatcher *dispatcher
 	// reads answers pollers together where they ask together.
 	reads    *batch.Batch[string, *postgres.Found]
 	versions *batch.Batch[string, string]
 	watch    *watch
 	typical  *typical
-	stalls   *stalls
-	echo     *echo.Echo
-	tokens   *tokens
-	limits   *limits
+	// summaries keeps those of the latest runs.
+	summaries *summaries
+	stalls    *stalls
+	echo      *echo.Echo
+	tokens    *tokens
+	limits    *limits
 	// open are the paths that need no token.
 	open map[string]bool
 	// document is the API's, in OpenAPI, docs the page made of it.
@@ -120,10 +126,15 @@ func New(cfg Config) (*Orchestrator, error) {
 	})
 	o.watch = newWatch(store, cfg.Log)
 	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
+	o.summaries = newSummaries(store.ValueSummary)
 	o.stalls = newStalls(store, cfg.Log)
 	o.scheduler = &scheduler{
 		store: store, catalogue: cfg.Catalogue, planner: plan.Rules{}, zone: cfg.Zone, log: cfg.Log.With("component", "scheduler"),
 		accept: o.acceptance, off: cfg.NoScheduling, due: make(chan struct{}, 1),
+	}
+	o.dispatcher = &dispatcher{
+		store: store, sender: cfg.Catalogue.Find(postgres.MessageSender), accept: o.acceptance,
+		log: cfg.Log.With("component", "dispatcher"), due: make(chan struct{}, 1),
 	}
 	o.deliverer = newDeliverer(store, cfg.Log.With("component", "deliverer"))
 	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, o.deliverer.wake, o.scheduler.wake, cfg.Log.With("component", "reaper"))
@@ -184,6 +195,7 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	loops.Go(func() { o.notifier.run(loopCtx) })
 	loops.Go(func() { o.deliverer.run(loopCtx) })
 	loops.Go(func() { o.scheduler.run(loopCtx) })
+	loops.Go(func() { o.dispatcher.run(loopCtx) })
 
 	readCtx, stopReading := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopReading()

@@ -207,6 +207,76 @@ func TestTheSameKeyIsTheSameExecution(t *testing.T) {
 	}
 }
 
+func TestDryRuns(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	for _, c := range []struct{ query, body string }{
+		{"", `{"dry_run": true, "millis": 5, "stubborn": true}`},
+		{"", `{"millis": 5, "\u0064ry_run": true, "stubborn": true}`},
+		{"?dry_run=true&millis=5&stubborn=true", ``},
+		{"?dry_run=true", `{"millis": 5, "stubborn": true}`},
+	} {
+		r := a.send("POST", prefix+"/test-slow/run"+c.query, c.body, "Idempotency-Key", "dry")
+		id, _ := r.field(t, "execution_id").(string)
+		parameters, _ := r.field(t, "parameters").(map[string]any)
+		if r.status != http.StatusAccepted || r.field(t, "dry_run") != true || len(parameters) != 2 || parameters["millis"] != 5. {
+			t.Errorf("%v: accepted as %d %s", c, r.status, r.body)
+		}
+		if e := a.send("GET", prefix+"/executions/"+id, ""); e.field(t, "dry_run") != true {
+			t.Errorf("%v: it is %s", c, e.body)
+		}
+	}
+	list := a.send("GET", prefix+"/executions", "").field(t, "executions").([]any)
+	if len(list) != 1 || list[0].(map[string]any)["dry_run"] != true { // all four are one request
+		t.Errorf("the list is %v", list)
+	}
+	real := func(path, body string) answer { return a.send("POST", prefix+path, body, "Idempotency-Key", "dry") }
+	if r := real("/test-slow/run", `{"millis": 5, "stubborn": true}`); r.field(t, "type") != "urn:ciclo:idempotency-key-reused" {
+		t.Errorf("a real run under the key of a dry one: %d %s", r.status, r.body)
+	}
+	for _, body := range []string{`{"dry_run": false, "millis": 5}`, `{"millis": 5}`} { // the same request
+		r := a.send("POST", prefix+"/test-slow/run", body, "Idempotency-Key", "real")
+		if r.status != http.StatusAccepted || r.field(t, "dry_run") != false {
+			t.Errorf("%s: %d %s", body, r.status, r.body)
+		}
+	}
+	if r := a.send("POST", prefix+"/test-noop/run", `{"dry_run": true}`); r.status != http.StatusAccepted || r.field(t, "dry_run") != true {
+		t.Errorf("of an agent without parameters: %d %s", r.status, r.body)
+	}
+
+	// A retry of a dry run is one.
+	id := list[0].(map[string]any)["execution_id"].(string)
+	a.send("POST", prefix+"/executions/"+id+"/cancel", "")
+	retry := a.send("POST", prefix+"/executions/"+id+"/retry", `{"resume": true}`)
+	if retry.status != http.StatusAccepted || retry.field(t, "dry_run") != true || retry.field(t, "retry_of") != id {
+		t.Errorf("the retry is %d %s", retry.status, retry.body)
+	}
+
+	// An agent that runs one at a time takes dry runs at any time.
+	for _, body := range []string{`{"dry_run": true}`, `{}`, `{"dry_run": true}`} {
+		if r := a.send("POST", prefix+"/test-single/run", body); r.status != http.StatusAccepted {
+			t.Errorf("%s: %d %s", body, r.status, r.body)
+		}
+	}
+	if r := a.send("POST", prefix+"/test-single/run", `{}`); r.status != http.StatusConflict {
+		t.Errorf("a second real one: %d %s", r.status, r.body)
+	}
+
+	// What the agent last did is what it did in earnest.
+	for _, of := range a.send("GET", prefix+"/status", "").field(t, "agents").([]any) {
+		if agent := of.(map[string]any); agent["id"] == "test-noop" && (agent["last_execution_id"] != nil || agent["started"] != 1.) {
+			t.Errorf("the status shows %v", agent)
+		}
+	}
+	run, _ := a.send("GET", "/openapi.json", "").field(t, "paths", prefix+"/test-slow/run", "post").(map[string]any)
+	if text := fmt.Sprint(run["parameters"]); !strings.Contains(text, "name:dry_run") {
+		t.Errorf("the query is described as %s", text)
+	}
+	if text := fmt.Sprint(run["requestBody"]); !strings.Contains(text, "dry_run:map[") || !strings.Contains(text, "millis:map[") {
+		t.Errorf("the body is described as %s", text)
+	}
+}
+
 func TestOneInFlight(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
@@ -300,6 +370,15 @@ func TestWhatIsRefused(t *testing.T) {
 		"NUL in a text":                  {"POST", prefix + "/test-steps/run", `{"ledger": "a\u0000b"}`, 422, "invalid", ""},
 		"a value beyond the choices":     {"POST", prefix + "/test-fail/run", `{"how": "x"}`, 422, "invalid", "how"},
 		"a body over 1 MiB":              {"POST", run, `{"millis": 1}` + strings.Repeat(" ", 2<<20), 413, "too-large", ""},
+		"a dry run as text":              {"POST", run, `{"dry_run": "true"}`, 422, "invalid", "dry_run"},
+		"a dry run that is null":         {"POST", run, `{"dry_run": null}`, 422, "invalid", "dry_run"},
+		"a dry run as a number":          {"POST", run + "?dry_run=1", ``, 422, "invalid", "dry_run"},
+		"a dry run of nothing":           {"POST", run + "?dry_run=", ``, 422, "invalid", "dry_run"},
+		"a dry run twice":                {"POST", run + "?dry_run=true&dry_run=true", ``, 422, "invalid", "dry_run"},
+		"a dry run twice in the body":    {"POST", run, `{"dry_run": true, "dry_run": false}`, 422, "invalid", "dry_run"},
+		"a dry run in body and query":    {"POST", run + "?dry_run=true", `{"dry_run": true}`, 422, "invalid", "dry_run"},
+		"a dry run in other letters":     {"POST", run, `{"Dry_Run": true}`, 422, "invalid", ""},
+		"a dry run out of range":         {"POST", run, `{"dry_run": true, "millis": -1}`, 422, "invalid", "millis"},
 		"an unknown execution":           {"GET", prefix + "/executions/" + id[:len(id)-1] + "x", "", 404, "execution-unknown", ""},
 		"a malformed id":                 {"GET", prefix + "/executions/%00%ff'--", "", 404, "execution-unknown", ""},
 		"a very long id":                 {"GET", prefix + "/executions/" + strings.Repeat("a", 9000), "", 404, "execution-unknown", ""},

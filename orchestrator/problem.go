@@ -73,6 +73,7 @@ func problemOf(err error) *problem {
 	var routing *echo.HTTPError
 	var schema *postgres.SchemaError
 	var inFlight *postgres.InFlightError
+	var message *postgres.MessageStatusError
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -82,6 +83,8 @@ func problemOf(err error) *problem {
 		return errTooLarge
 	case errors.Is(err, execution.ErrNotFound):
 		return newProblem(http.StatusNotFound, "execution-unknown", "No such execution", "")
+	case errors.Is(err, postgres.ErrNoScores):
+		return errNoScores
 	case errors.Is(err, postgres.ErrNoSchedule):
 		return newProblem(http.StatusNotFound, "schedule-unknown", "No such schedule", "GET schedules lists them")
 	case errors.Is(err, postgres.ErrScheduleKnown):
@@ -96,6 +99,12 @@ func problemOf(err error) *problem {
 		return errUnknownConversation
 	case errors.Is(err, postgres.ErrRatedElsewhere):
 		return newProblem(http.StatusConflict, "conversation-elsewhere", "The conversation lies in the firm's own tables", "its rating is kept there too: source.conversations shows it")
+	case errors.Is(err, postgres.ErrNoMessage):
+		return newProblem(http.StatusNotFound, "message-unknown", "No such message", "GET messages lists them")
+	case errors.Is(err, postgres.ErrNoOptOut):
+		return newProblem(http.StatusNotFound, "opt-out-unknown", "No such opt-out", "GET messages/opt-outs lists them; one that has ended stays so")
+	case errors.As(err, &message):
+		return newProblem(http.StatusConflict, "message-status", "The message is not where this can be done", message.Error())
 	case errors.Is(err, execution.ErrFinal):
 		return newProblem(http.StatusConflict, "execution-final", "The execution has already ended", "")
 	case errors.Is(err, execution.ErrKeyReused):

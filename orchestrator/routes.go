@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +78,8 @@ func (o *Orchestrator) sections() []section {
 	noWorker := map[int]string{http.StatusNotFound: "There is no such worker."}
 	noSchedule := map[int]string{http.StatusNotFound: "There is no such schedule."}
 	noCycle := map[int]string{http.StatusNotFound: "There is no such cycle."}
+	noScores := map[int]string{http.StatusNotFound: "There is no such complete run, or none yet."}
+	noMessage := map[int]string{http.StatusNotFound: "There is no such message.", http.StatusConflict: "It is not where this can be done."}
 	noWebhook := map[int]string{http.StatusNotFound: "There is no such webhook, or it has ended."}
 	return []section{
 		{"probes", "Who calls: supervisors and load balancers, without a token.", []operation{
@@ -202,6 +205,90 @@ func (o *Orchestrator) sections() []section {
 				refuses: map[int]string{http.StatusNotFound: "There is no such conversation.", http.StatusConflict: "It lies in the firm's own tables, as its rating does."},
 			},
 		}},
+		{"clients", "Who calls: analysts, dashboards, the firm's own systems, for what the Client Value Predictor found. " +
+			"Lists show the last complete run, or the one that execution names; while the next one is computed, that stays so. " +
+			"Before the first complete run scores are 404, and there are no changes of segment.", []operation{
+			{
+				id: "listClientValues", method: http.MethodGet, path: Prefix + "/clients/values", needs: Read,
+				summary: "A run's scores, a page at a time: segment, value, churn risk, with their intervals and the facts behind them. The cursor stays with its run, also when another one completes.",
+				query:   append(slices.Clone(valueParameters), pageParameters...), refuses: noScores, does: answers(http.StatusOK, o.listClientValues),
+			},
+			{
+				id: "exportClientValues", method: http.MethodGet, path: Prefix + exportPath, needs: Read,
+				summary: "All of a run's scores as CSV: RFC 4180, UTF-8, with a header. A text that a spreadsheet would compute has an apostrophe before it. " +
+					"Names are empty where the firm's view did not answer. A browser may give the token as the password.",
+				query: valueParameters, refuses: noScores,
+				says: map[string]string{"Content-Disposition": "The name of the file.", "X-Ciclo-Execution": "The run."},
+				does: handling{handle: o.exportClientValues, status: http.StatusOK, answer: reflect.TypeFor[string](), media: "text/csv"},
+			},
+			{
+				id: "getValueSummary", method: http.MethodGet, path: Prefix + "/clients/values/summary", needs: Read,
+				summary: "A run's scores taken together: by segment, how value and churn risk are spread, and what both models would have promised of the last part of history beside what was bought.",
+				query:   []parameter{valueParameters[0]}, refuses: noScores, does: answers(http.StatusOK, o.getValueSummary),
+			},
+			{
+				id: "listSegmentChanges", method: http.MethodGet, path: Prefix + "/clients/segment-changes", needs: Read,
+				summary: "Clients that a complete run put into another segment than the run before it: the newest run first, or with after the oldest first, for whoever wants each change once.",
+				query:   changeParameters, does: answers(http.StatusOK, o.listSegmentChanges),
+			},
+			{
+				id: "listClientHistory", method: http.MethodGet, path: Prefix + "/clients/:id/values", needs: Read,
+				summary: "What each complete run found of one client, the newest first, a page at a time. The id is the firm's own, percent-encoded.",
+				query:   pageParameters, refuses: map[int]string{http.StatusNotFound: "No complete run has scored such a client."}, does: answers(http.StatusOK, o.listClientHistory),
+			},
+		}},
+		{"messages", "Who calls: who reads what agents drafted for clients and lets it out. Who may be written to, and when, is kept by the database.", []operation{
+			{
+				id: "listMessages", method: http.MethodGet, path: Prefix + "/messages", needs: Read, summary: "The messages and their fate, newest first, a page at a time.",
+				query: append([]parameter{
+					{"status", "Those with one of these statuses.", messageStatusSchema}, {"client_id", "Those to one client.", text},
+				}, pageParameters...),
+				does: answers(http.StatusOK, o.listMessages),
+			},
+			{
+				id: "getMessage", method: http.MethodGet, path: Prefix + "/messages/:id", needs: Read, summary: "One message.",
+				refuses: map[int]string{http.StatusNotFound: "There is no such message."}, does: answers(http.StatusOK, o.getMessage),
+			},
+			{
+				id: "approveMessage", method: http.MethodPost, path: Prefix + "/messages/:id/approve", needs: Approve, logged: true,
+				summary: "Let a draft go out, as it is or with another text. It leaves as soon as the contact policy allows.",
+				body:    approveRequest{}, refuses: noMessage, does: answers(http.StatusOK, o.approveMessage),
+			},
+			{
+				id: "rejectMessage", method: http.MethodPost, path: Prefix + "/messages/:id/reject", needs: Approve, logged: true,
+				summary: "Drop a message that has not begun to leave.", body: rejectRequest{}, refuses: noMessage, does: answers(http.StatusOK, o.rejectMessage),
+			},
+			{
+				id: "resolveMessage", method: http.MethodPost, path: Prefix + "/messages/:id/resolve", needs: Approve, logged: true,
+				summary: "Say of a message whose fate is unknown what a person found: nothing else sends it again.",
+				body:    resolveRequest{}, refuses: noMessage, does: answers(http.StatusOK, o.resolveMessage),
+			},
+			{id: "getContactPolicy", method: http.MethodGet, path: Prefix + "/messages/policy", needs: Read, summary: "The firm's rules of writing to clients.", does: answers(http.StatusOK, o.getPolicy)},
+			{
+				id: "changeContactPolicy", method: http.MethodPatch, path: Prefix + "/messages/policy", needs: Admin, logged: true,
+				summary: "Change what is given of the rules. Channels are off until they are turned on here.", body: policyRequest{}, does: answers(http.StatusOK, o.changePolicy),
+			},
+			{id: "listMessageTemplates", method: http.MethodGet, path: Prefix + "/messages/templates", needs: Read, summary: "The texts that messages are drafted from.", does: answers(http.StatusOK, o.listTemplates)},
+			{
+				id: "setMessageTemplate", method: http.MethodPut, path: Prefix + "/messages/templates/:name/:language", needs: Admin, logged: true,
+				summary: "Make a text in a language, or replace it.", body: templateRequest{}, does: answers(http.StatusOK, o.setTemplate),
+			},
+			{id: "listOptOuts", method: http.MethodGet, path: Prefix + "/messages/opt-outs", needs: Read, summary: "Who wants to hear no more, newest first, a page at a time.", query: pageParameters, does: answers(http.StatusOK, o.listOptOuts)},
+			{
+				id: "addOptOut", method: http.MethodPost, path: Prefix + "/messages/opt-outs", needs: Approve, logged: true,
+				summary: "Write down that an address or a client wants to hear no more. What waits for them is rejected.", body: optOutRequest{}, does: answers(http.StatusCreated, o.addOptOut),
+			},
+			{
+				id: "endOptOut", method: http.MethodDelete, path: Prefix + "/messages/opt-outs/:id", needs: Admin, logged: true,
+				summary: "End an opt-out, since they asked to be written to again.", refuses: map[int]string{http.StatusNotFound: "There is no such opt-out, or it has ended."}, does: answers(http.StatusOK, o.endOptOut),
+			},
+			{
+				id: "receiveTwilio", method: http.MethodPost, path: Prefix + "/messages/inbound/twilio",
+				summary: "What a client wrote back, by Twilio's webhook, whose signature is who may call: STOP is an opt-out, START ends it.",
+				refuses: map[int]string{http.StatusForbidden: "The signature is not Twilio's.", http.StatusNotFound: "The channel is not set up."},
+				does:    handling{handle: o.receiveTwilio, status: http.StatusOK, answer: reflect.TypeFor[string](), media: "text/xml"},
+			},
+		}},
 		{"webhooks", "Who calls: who wants to be told of executions' moves instead of polling. What is sent is under webhooks in openapi.json; it is signed as Standard Webhooks says (standardwebhooks.com).", []operation{
 			{
 				id: "createWebhook", method: http.MethodPost, path: Prefix + "/webhooks", needs: Admin, logged: true,
@@ -265,7 +352,7 @@ const eventsPath = "/executions/:id/events"
 // bounded gives each request its time limit, beside what it wants to wait.
 func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Path() == Prefix+eventsPath {
+		if c.Path() == Prefix+eventsPath || c.Path() == Prefix+exportPath {
 			return next(c) // bounded in its parts
 		}
 		whole := c.Request()
@@ -287,7 +374,9 @@ func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 func (o *Orchestrator) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
-			if v := recover(); v != nil {
+			if v := recover(); v == http.ErrAbortHandler { //nolint:errorlint // it is panicked as it is
+				panic(v) //nolint:forbidigo // an answer that is cut off on purpose
+			} else if v != nil {
 				err = fmt.Errorf("panic in %s %s: %v", c.Request().Method, c.Path(), v)
 			}
 		}()

@@ -33,6 +33,7 @@ type accepted struct {
 	Message     string           `json:"message"`
 	StartedAt   time.Time        `json:"started_at"`
 	Parameters  json.RawMessage  `json:"parameters" jsonschema:"As asked for, with the defaults."`
+	DryRun      bool             `json:"dry_run" jsonschema:"Whether it only computes and shows: it writes and sends nothing."`
 	RetryOf     *string          `json:"retry_of,omitempty"`
 }
 
@@ -42,7 +43,7 @@ func (o *Orchestrator) postRun(c echo.Context) (accepted, error) {
 	if manifest == nil {
 		return accepted{}, errUnknownAgent
 	}
-	parameters, asked, err := readParameters(c, manifest)
+	parameters, asked, dryRun, err := readParameters(c, manifest)
 	if err != nil {
 		return accepted{}, err
 	}
@@ -50,9 +51,13 @@ func (o *Orchestrator) postRun(c echo.Context) (accepted, error) {
 	// do the order and spacing of what was asked for.
 	standsFor := func() (any, error) {
 		plain, err := agents.ReadParameters(asked)
-		return []any{manifest.Name, plain}, err
+		of := []any{manifest.Name, plain}
+		if dryRun {
+			of = append(of, agents.DryRunParameter)
+		}
+		return of, err
 	}
-	return o.accept(c, manifest, postgres.Acceptance{Parameters: parameters, Reason: "accepted over the API"}, standsFor)
+	return o.accept(c, manifest, postgres.Acceptance{Parameters: parameters, DryRun: dryRun, Reason: "accepted over the API"}, standsFor)
 }
 
 // retryRequest says what a retry reuses: the steps before one, all that is
@@ -63,7 +68,7 @@ type retryRequest struct {
 }
 
 // postRetry accepts another try of an execution that has ended, with its
-// parameters.
+// parameters; that of a dry run is one too.
 func (o *Orchestrator) postRetry(c echo.Context) (accepted, error) {
 	if err := noQuery(c); err != nil {
 		return accepted{}, err
@@ -106,6 +111,7 @@ func (o *Orchestrator) postRetry(c echo.Context) (accepted, error) {
 	}
 	return o.accept(c, manifest, postgres.Acceptance{
 		Parameters: parameters,
+		DryRun:     old.DryRun,
 		Reason:     "accepted over the API, as a retry of " + old.ID,
 		Retry:      postgres.Retry{Of: old.ID, Reuse: request.Resume || request.FromStep != "", FromStep: request.FromStep},
 	}, func() (any, error) { return []any{"retry of " + old.ID, request}, nil })
@@ -200,7 +206,12 @@ func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postg
 	ctx := c.Request().Context()
 	of := o.acceptance(ctx, manifest)
 	of.Parameters, of.Reason, of.Retry, of.Key, of.RequestHash = a.Parameters, a.Reason, a.Retry, a.Key, a.RequestHash
-	of.RequestedBy = granted(c).name
+	of.RequestedBy, of.DryRun = granted(c).name, a.DryRun
+	message := manifest.Title + " was accepted"
+	if a.DryRun {
+		message += " as a dry run"
+		of.SingleFlight = false // what writes nothing is in no other's way
+	}
 	e, err := o.store.Accept(ctx, of)
 	if err != nil {
 		return accepted{}, err
@@ -214,9 +225,10 @@ func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postg
 		ExecutionID: e.ID,
 		Agent:       e.Agent,
 		Status:      e.Status,
-		Message:     manifest.Title + " was accepted; poll GET " + url,
+		Message:     message + "; poll GET " + url,
 		StartedAt:   e.StartedAt,
 		Parameters:  e.Parameters,
+		DryRun:      e.DryRun,
 		RetryOf:     e.RetryOf,
 	}, nil
 }
@@ -247,25 +259,73 @@ func readBody(c echo.Context) ([]byte, error) {
 }
 
 // readParameters takes a run's parameters from the body or the query, not both:
-// checked and with their defaults, and as they were asked for.
-func readParameters(c echo.Context, manifest *agents.Manifest) (parameters, asked json.RawMessage, err error) {
+// checked and with their defaults, and as they were asked for. dry_run, which is not
+// the agent's, may be in either.
+func readParameters(c echo.Context, manifest *agents.Manifest) (parameters, asked json.RawMessage, dryRun bool, err error) {
 	body, err := readBody(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	query := c.Request().URL.Query()
+	if len(body) > 0 && !json.Valid(body) {
+		return nil, nil, false, errNotJSON
+	}
+	body, given, err := takeDryRun(body)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	if values, has := query[agents.DryRunParameter]; has {
+		given = append(given, values...)
+		delete(query, agents.DryRunParameter)
+	}
 	switch {
-	case len(body) > 0 && !json.Valid(body):
-		return nil, nil, errNotJSON
+	case len(given) > 1:
+		return nil, nil, false, invalid(agents.FieldError{Field: agents.DryRunParameter, Detail: "is given more than once"})
+	case len(given) == 1 && given[0] != "true" && given[0] != "false":
+		return nil, nil, false, invalid(agents.FieldError{Field: agents.DryRunParameter, Detail: fmt.Sprintf("%.40q is not true or false", given[0])})
 	case len(body) > 0 && len(query) > 0:
-		return nil, nil, invalid(agents.FieldError{Detail: "send parameters in the body or in the query, not in both"})
+		return nil, nil, false, invalid(agents.FieldError{Detail: "send parameters in the body or in the query, not in both"})
 	case len(query) > 0:
 		if body, err = manifest.QueryParameters(query); err != nil {
-			return nil, nil, err
+			return nil, nil, false, err
 		}
 	}
 	parameters, err = manifest.CheckParameters(body)
-	return parameters, body, err
+	return parameters, body, len(given) == 1 && given[0] == "true", err
+}
+
+// takeDryRun takes dry_run out of a body, each of its values as JSON. A body without
+// it, or that is no object, is left as it is; one of it alone is none.
+func takeDryRun(body []byte) (rest []byte, given []string, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if first, err := decoder.Token(); err != nil || first != json.Delim('{') {
+		return body, nil, nil //nolint:nilerr // whoever reads the parameters says what is wrong
+	}
+	var members [][]byte
+	for decoder.More() {
+		token, err := decoder.Token()
+		name, _ := token.(string)
+		var value json.RawMessage
+		if err := errors.Join(err, decoder.Decode(&value)); err != nil {
+			return nil, nil, errNotJSON
+		}
+		if name == agents.DryRunParameter {
+			given = append(given, string(value))
+			continue
+		}
+		quoted, err := json.Marshal(name)
+		if err != nil {
+			return nil, nil, fmt.Errorf("encode the name of a parameter: %w", err)
+		}
+		members = append(members, slices.Concat(quoted, []byte(":"), value))
+	}
+	switch {
+	case given == nil:
+		return body, nil, nil
+	case members == nil:
+		return nil, given, nil
+	}
+	return slices.Concat([]byte("{"), bytes.Join(members, []byte(",")), []byte("}")), given, nil
 }
 
 // maxKey bounds an Idempotency-Key, in bytes.

@@ -329,7 +329,9 @@ func (s *scheduler) openSlot(ctx context.Context, f *postgres.Firing, due time.T
 func (s *scheduler) open(ctx context.Context, o *postgres.Opening, c postgres.Cycle, names []string, planned bool, cooldown int) (id, reason string, err error) {
 	if len(names) == 0 {
 		for _, m := range s.catalogue {
-			names = append(names, m.Name)
+			if m.RunsByItself() {
+				names = append(names, m.Name)
+			}
 		}
 	}
 	situation, err := s.situation(ctx, o, names, planned)

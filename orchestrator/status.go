@@ -28,6 +28,7 @@ type agentStatus struct {
 	Description            string            `json:"description"`
 	Schedule               string            `json:"schedule" jsonschema:"When it runs by default: a cron expression in the firm's zone."`
 	Parameters             json.RawMessage   `json:"parameters" jsonschema:"JSON Schema (2020-12) of a run's parameters."`
+	RunsByItself           bool              `json:"runs_by_itself" jsonschema:"Whether it can run without being given parameters; others are in no cycle of all agents."`
 	Started                int               `json:"started"`
 	Running                int               `json:"running"`
 	QueueAgeSeconds        *float64          `json:"queue_age_seconds" jsonschema:"The age of the oldest that waits."`
@@ -68,7 +69,7 @@ func (o *Orchestrator) getStatus(c echo.Context) (status, error) {
 			return s, err
 		}
 		a := agentStatus{
-			ID: manifest.Name, Name: manifest.Title, Description: manifest.Description, Schedule: manifest.Schedule, Parameters: manifest.Parameters,
+			ID: manifest.Name, Name: manifest.Title, Description: manifest.Description, Schedule: manifest.Schedule, Parameters: manifest.Parameters, RunsByItself: manifest.RunsByItself(),
 			Started: activity.Started, Running: activity.Running, QueueAgeSeconds: activity.OldestQueuedSeconds,
 			SuccessRate: activity.SuccessRate, TypicalDurationSeconds: activity.TypicalSeconds,
 		}

@@ -61,6 +61,7 @@ type webhookEvent struct {
 type moved struct {
 	ExecutionID string               `json:"execution_id"`
 	Agent       string               `json:"agent_name"`
+	DryRun      bool                 `json:"dry_run"`
 	URL         string               `json:"url" jsonschema:"The path at which the execution is polled for its result."`
 	Transition  execution.Transition `json:"transition"`
 }

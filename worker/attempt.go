@@ -106,13 +106,6 @@ func (w *Worker) run(ctx context.Context, cancel context.CancelCauseFunc, a *pos
 
 	journal := newJournal(w.store, a, cancel, log)
 	defer journal.close()
-	task := agents.NewTask(agents.Task{
-		ExecutionID: a.Execution.ID,
-		Attempt:     a.Execution.Attempt,
-		StartedAt:   a.Execution.StartedAt,
-		Parameters:  a.Execution.Parameters,
-		Log:         log,
-	}, journal)
 
 	type outcome struct {
 		result json.RawMessage
@@ -120,7 +113,11 @@ func (w *Worker) run(ctx context.Context, cancel context.CancelCauseFunc, a *pos
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		result, err := runAgent(ctx, w.cfg.Agents[a.Execution.Agent], task)
+		perform := w.perform
+		if a.Execution.DryRun {
+			perform = w.performDry
+		}
+		result, err := perform(ctx, a, journal)
 		done <- outcome{result, err}
 	}()
 	select {
@@ -137,6 +134,22 @@ func (w *Worker) run(ctx context.Context, cancel context.CancelCauseFunc, a *pos
 		log.Error("the agent goes on after its context was cancelled; the attempt ends without it", "cause", context.Cause(ctx))
 		return nil, fmt.Errorf("the agent did not return within %s: %w", unwindGrace, context.Cause(ctx))
 	}
+}
+
+// perform runs an attempt's agent.
+func (w *Worker) perform(ctx context.Context, a *postgres.Attempt, j *journal) (json.RawMessage, error) {
+	return runAgent(ctx, w.cfg.Agents[a.Execution.Agent], newTask(a, j, j.log))
+}
+
+func newTask(a *postgres.Attempt, journal agents.Journal, log *slog.Logger) *agents.Task {
+	return agents.NewTask(agents.Task{
+		ExecutionID: a.Execution.ID,
+		Attempt:     a.Execution.Attempt,
+		StartedAt:   a.Execution.StartedAt,
+		Parameters:  a.Execution.Parameters,
+		DryRun:      a.Execution.DryRun,
+		Log:         log,
+	}, journal)
 }
 
 // panicError is a panic of an agent, with its stack.
@@ -160,7 +173,8 @@ func runAgent(ctx context.Context, agent agents.Agent, task *agents.Task) (resul
 	return encodeResult(value)
 }
 
-// encodeResult insists on a JSON object of bounded size.
+// encodeResult insists on a JSON object of bounded size, without the member that
+// is Ciclo's.
 func encodeResult(value agents.Result) (json.RawMessage, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -171,6 +185,15 @@ func encodeResult(value agents.Result) (json.RawMessage, error) {
 	}
 	if len(text) > agents.MaxOutput {
 		return nil, agents.Permanent(fmt.Errorf("the result has %d bytes, at most %d are kept: write bulk to a table in StepTx", len(text), agents.MaxOutput))
+	}
+	if bytes.Contains(text, []byte(noteMember)) {
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(text, &members); err != nil {
+			return nil, agents.Permanent(fmt.Errorf("read the result: %w", err))
+		}
+		if _, has := members[noteMember]; has {
+			return nil, agents.Permanent(fmt.Errorf("the result must have no member %s: it is where a dry run says what was left out", noteMember))
+		}
 	}
 	return text, nil
 }

@@ -41,8 +41,8 @@ func (j *journal) Output(ctx context.Context, step string) (json.RawMessage, err
 	return j.store.StepOutput(ctx, j.a, step)
 }
 
-func (j *journal) Record(ctx context.Context, step string, startedAt time.Time, writes bool, fn func(tx pgx.Tx) (json.RawMessage, error)) error {
-	err := j.store.RecordStep(ctx, j.a, step, startedAt, writes, fn)
+func (j *journal) Record(ctx context.Context, step string, startedAt time.Time, writes bool, fn func(ctx context.Context, tx pgx.Tx) (json.RawMessage, error)) error {
+	err := j.store.RecordStep(ctx, j.a, step, startedAt, writes, func(tx pgx.Tx) (json.RawMessage, error) { return fn(ctx, tx) })
 	if errors.Is(err, execution.ErrStale) {
 		j.cancel(errTaken)
 	}

@@ -74,6 +74,8 @@ type Worker struct {
 	// claims and completions are made together where they come together.
 	claims      *batch.Batch[postgres.Delivery, *postgres.Attempt]
 	completions *batch.Batch[postgres.Completion, error]
+	// dryRuns holds one for each dry run that has its connection.
+	dryRuns chan struct{}
 	// drained is closed when the worker is asked to stop by the database.
 	drained chan struct{}
 	drain   func() // closes it, once
@@ -93,7 +95,7 @@ func New(cfg Config) (*Worker, error) {
 	if len(cfg.Agents) == 0 {
 		return nil, errors.New("a worker needs at least one agent")
 	}
-	w := &Worker{cfg: cfg, id: uuid.Must(uuid.NewV7()).String(), held: newHeld(), drained: make(chan struct{}), givenUp: make(chan struct{})}
+	w := &Worker{cfg: cfg, id: uuid.Must(uuid.NewV7()).String(), held: newHeld(), dryRuns: make(chan struct{}, maxDryRuns), drained: make(chan struct{}), givenUp: make(chan struct{})}
 	w.drain = sync.OnceFunc(func() { close(w.drained) })
 	w.cfg.Log = cfg.Log.With("worker_id", w.id)
 

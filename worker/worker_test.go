@@ -55,7 +55,12 @@ func newRig(t *testing.T) *rig {
 
 func (r *rig) connect(url string) *pgxpool.Pool {
 	r.t.Helper()
-	pool, err := postgres.Connect(context.Background(), postgres.PoolConfig{URL: url, Name: r.t.Name(), MaxConns: 8, Stall: 5 * time.Second})
+	return r.connectStalling(url, 5*time.Second)
+}
+
+func (r *rig) connectStalling(url string, stall time.Duration) *pgxpool.Pool {
+	r.t.Helper()
+	pool, err := postgres.Connect(context.Background(), postgres.PoolConfig{URL: url, Name: r.t.Name(), MaxConns: 8, Stall: stall})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -99,13 +104,23 @@ func (r *rig) start(change func(*worker.Config)) (id string, stop func() error) 
 
 func (r *rig) accept(agent, parameters string) string {
 	r.t.Helper()
+	return r.acceptAs(agent, parameters, false)
+}
+
+func (r *rig) acceptDry(agent, parameters string) string {
+	r.t.Helper()
+	return r.acceptAs(agent, parameters, true)
+}
+
+func (r *rig) acceptAs(agent, parameters string, dryRun bool) string {
+	r.t.Helper()
 	m := r.catalogue.Find(agent)
 	checked, err := m.CheckParameters([]byte(parameters))
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	e, err := r.Accept(context.Background(), postgres.Acceptance{
-		Agent: agent, IDPrefix: m.IDPrefix, Parameters: checked, Tries: m.Tries, TimeoutSeconds: m.TimeoutSeconds, Priority: m.Priority, Reason: "test",
+		Agent: agent, IDPrefix: m.IDPrefix, Parameters: checked, Tries: m.Tries, TimeoutSeconds: m.TimeoutSeconds, Priority: m.Priority, Reason: "test", DryRun: dryRun,
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -1,12 +1,10 @@
 package clientvalue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,7 +17,10 @@ const Name = "client-value-predictor"
 
 // Agent is the Client Value Predictor: it reads source.payments and writes
 // ciclo.client_scores.
-type Agent struct{}
+type Agent struct {
+	// Batch is how many scores one step writes; 0 is 20,000.
+	Batch int
+}
 
 // parameters are agent.json's.
 type parameters struct {
@@ -29,6 +30,8 @@ type parameters struct {
 	Margin       float64 `json:"margin"`
 	DiscountRate float64 `json:"discount_rate"`
 	Currency     string  `json:"currency"`
+	SlippingRisk float64 `json:"slipping_risk"`
+	MaxDrafts    int     `json:"max_drafts"`
 }
 
 // Result is what a completed execution shows.
@@ -38,15 +41,26 @@ type Result struct {
 	Currency     string         `json:"currency"`
 	Payments     int            `json:"payments"`
 	Omitted      []Omission     `json:"payments_omitted"`
+	Conversions  []Conversion   `json:"conversions"`
 	Clients      int            `json:"clients"`
 	RepeatBuyers int            `json:"repeat_buyers"`
 	Model        string         `json:"model"`
 	Fits         []Fitted       `json:"fits"`
 	Spend        SpendFit       `json:"spend"`
 	BackTest     BackTestReport `json:"back_test"`
-	Segments     map[string]int `json:"segments"`
-	TotalCLV     float64        `json:"total_clv"`
-	Top          []TopClient    `json:"top_clients"`
+	// Promise is the back-test in one line.
+	Promise string `json:"promise"`
+	// Purchases are those of all clients within the horizon.
+	Purchases Total `json:"purchases"`
+	// PreviousExecution is the run that segments were compared with, and
+	// SegmentChanges how many clients came into another one.
+	PreviousExecution *string        `json:"previous_execution_id"`
+	SegmentChanges    int            `json:"segment_changes"`
+	Segments          map[string]int `json:"segments"`
+	TotalCLV          float64        `json:"total_clv"`
+	Top               []TopClient    `json:"top_clients"`
+	// Drafts are the messages that were drafted to clients who are slipping.
+	Drafts Drafts `json:"drafts"`
 	// LowConfidence says that the numbers rest on too few clients.
 	LowConfidence bool     `json:"low_confidence"`
 	Notes         []string `json:"notes"`
@@ -69,14 +83,10 @@ type TopClient struct {
 	PAlive            float64 `json:"p_alive"`
 }
 
-const (
-	topClients = 10
-	// writeBatch is how many scores one step writes.
-	writeBatch = 20_000
-)
+const topClients = 10
 
 // Run scores every client that has paid.
-func (Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error) {
+func (a Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error) {
 	var p parameters
 	if err := task.Decode(&p); err != nil {
 		return nil, err
@@ -85,36 +95,75 @@ func (Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error) 
 	if err != nil {
 		return nil, agents.Permanent(err)
 	}
-	task.Progress(0, 1, "reading payments")
-	var read payments
-	err = task.Read(ctx, func(tx pgx.Tx) (err error) {
-		read, err = readPayments(ctx, tx, w)
-		return err
-	})
+	kept, purchases, err := freeze(ctx, task, w)
 	if err != nil {
 		return nil, err
 	}
-	options := DefaultOptions(read.asOf)
+	options := DefaultOptions(kept.AsOf)
 	options.HorizonDays, options.Margin, options.DiscountRate = p.HorizonDays, p.Margin, p.DiscountRate
 
-	task.Progress(0, 1, fmt.Sprintf("fitting models to %d payments", len(read.purchases)))
-	training, err := agents.Step(ctx, task, "fit", func(ctx context.Context) (Training, error) {
-		return Train(ctx, read.purchases, options)
-	})
+	task.Progress(0, 1, fmt.Sprintf("fitting models to %d payments", kept.Payments))
+	training, err := train(ctx, task, kept, purchases, options)
 	if err != nil {
 		return nil, hopeless(err)
 	}
-	scores, err := training.Score(ctx, read.purchases)
-	if err != nil {
-		return nil, hopeless(err)
-	}
-	if worthless(scores) {
-		training.note("nothing is expected to be spent: segments follow client ids alone")
-	}
-	if err := writeScores(ctx, task, scores, read.asOf); err != nil {
+	if err := writeModels(ctx, task, &training); err != nil {
 		return nil, err
 	}
-	return summarise(ctx, task, read, training)
+	// Payments that aren't there any more were removed with the last score.
+	var here standing
+	if len(purchases) > 0 {
+		if here, err = a.write(ctx, task, &training, purchases); err != nil {
+			return nil, hopeless(err)
+		}
+	}
+	drafts, err := draftMessages(ctx, task, p.SlippingRisk, p.MaxDrafts)
+	if err != nil {
+		return nil, err
+	}
+	here, err = agents.StepTx(ctx, task, "forget payments", func(ctx context.Context, tx pgx.Tx) (standing, error) {
+		return here, forget(ctx, tx, task.ExecutionID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return summarise(ctx, task, kept, training, here, drafts)
+}
+
+// fitOf is a training and the payments that it is of. A retry is given the
+// training of the execution that it tries again, which may be of others.
+type fitOf struct {
+	Digest   string   `json:"digest"`
+	Training Training `json:"training"`
+}
+
+func train(ctx context.Context, task *agents.Task, kept frozen, purchases []Purchase, options Options) (Training, error) {
+	fit := func(ctx context.Context) (fitOf, error) {
+		t, err := Train(ctx, purchases, options)
+		return fitOf{kept.Digest, t}, err
+	}
+	f, err := agents.Step(ctx, task, "fit", fit)
+	if err == nil && f.Digest != kept.Digest {
+		f, err = agents.Step(ctx, task, "fit to the payments as they are now", fit)
+	}
+	return f.Training, err
+}
+
+// write scores all clients of the purchases and writes them.
+func (a Agent) write(ctx context.Context, task *agents.Task, t *Training, purchases []Purchase) (standing, error) {
+	histories, err := Summarise(purchases, t.Options.AsOf)
+	if err != nil {
+		return standing{}, fmt.Errorf("score: %w", err)
+	}
+	s, err := newScorer(ctx, histories, t.chosenFit(), t.Spend, t.Options)
+	if err != nil {
+		return standing{}, err
+	}
+	here, err := stand(ctx, task, s)
+	if err != nil {
+		return here, err
+	}
+	return here, writeScores(ctx, task, s, here, cmp.Or(a.Batch, writeBatch))
 }
 
 // hopeless marks the errors that the same payments give again.
@@ -126,7 +175,7 @@ func hopeless(err error) error {
 }
 
 func (p parameters) window(accepted time.Time) (window, error) {
-	w := window{daysBack: p.DaysBack, currency: p.Currency}
+	w := window{today: dayOf(accepted), daysBack: p.DaysBack, currency: p.Currency}
 	switch {
 	case p.AsOf == nil:
 		today := dayOf(accepted)
@@ -142,66 +191,19 @@ func (p parameters) window(accepted time.Time) (window, error) {
 	return w, nil
 }
 
-// written is the output of a step that wrote scores.
-type written struct {
-	Scores int64  `json:"scores"`
-	Last   string `json:"last_client_id"`
-}
-
-// writeScores writes a row for each client, in the order of ids, a batch a step,
-// so that a killed run goes on where it was and writes none twice. A batch
-// begins after the last client of the one before, whatever payments have come in
-// between two attempts.
-func writeScores(ctx context.Context, task *agents.Task, scores []Score, asOf int32) error {
-	day := endOf(asOf - 1)
-	for batch, rest := 1, scores; len(rest) > 0; batch++ {
-		w, err := agents.StepTx(ctx, task, fmt.Sprintf("write scores %d", batch), func(ctx context.Context, tx pgx.Tx) (written, error) {
-			rows := rest[:min(writeBatch, len(rest))]
-			n, err := copyScores(ctx, tx, task.ExecutionID, day, rows)
-			return written{n, rows[len(rows)-1].ClientID}, err
-		})
-		if err != nil {
-			return err
-		}
-		next, found := slices.BinarySearchFunc(rest, w.Last, func(s Score, id string) int { return strings.Compare(s.ClientID, id) })
-		if found {
-			next++
-		}
-		rest = rest[next:]
-		task.Progress(int64(len(scores)-len(rest)), int64(len(scores)), "writing scores")
-	}
-	return nil
-}
-
-func copyScores(ctx context.Context, tx pgx.Tx, execution string, day time.Time, scores []Score) (int64, error) {
-	return tx.CopyFrom(ctx, pgx.Identifier{"ciclo", "client_scores"}, []string{
-		"execution_id", "client_id", "as_of", "segment", "repeat_purchases", "recency_weeks", "age_weeks", "mean_spend",
-		"p_alive", "churn_risk_30", "churn_risk_90", "expected_purchases", "expected_spend", "expected_value",
-		"clv", "clv_12_months", "low_confidence",
-	}, pgx.CopyFromSlice(len(scores), func(i int) ([]any, error) {
-		s := scores[i]
-		return []any{
-			execution, s.ClientID, day, string(s.Segment), int32(s.X), s.Recency, s.Age, money(s.Spend),
-			s.PAlive, s.ChurnRisk30, s.ChurnRisk90, s.ExpectedPurchases, money(s.ExpectedSpend), money(s.ExpectedValue),
-			money(s.CLV), money(s.CLV12Months), s.LowConfidence,
-		}, nil
-	}))
-}
-
-// money keeps six decimals of an estimated amount.
-func money(v float64) float64 {
-	if math.Abs(v) >= 1<<53/1e6 {
-		return math.Round(v)
-	}
-	return math.Round(v*1e6) / 1e6
-}
-
 // summarise reads back what was written and makes the result of it.
-func summarise(ctx context.Context, task *agents.Task, read payments, t Training) (Result, error) {
+func summarise(ctx context.Context, task *agents.Task, kept frozen, t Training, here standing, drafts Drafts) (Result, error) {
+	if drafts.Error != "" {
+		t.note("no messages were drafted: %s", drafts.Error)
+	}
+	if here.Worthless {
+		t.note("nothing is expected to be spent: segments follow client ids alone")
+	}
 	r := Result{
-		AsOf: date(read.asOf), HorizonDays: t.Options.HorizonDays, Currency: read.currency,
-		Payments: t.Payments, Omitted: read.omissions(), Clients: t.Clients, RepeatBuyers: t.RepeatBuyers,
-		Model: t.Chosen.String(), Fits: t.Fits, Spend: t.Spend, BackTest: t.BackTest,
+		AsOf: date(kept.AsOf), HorizonDays: t.Options.HorizonDays, Currency: kept.Currency,
+		Payments: t.Payments, Omitted: kept.Omitted, Conversions: kept.Conversions, Clients: t.Clients, RepeatBuyers: t.RepeatBuyers,
+		Model: t.Chosen.String(), Fits: t.Fits, Spend: t.Spend, BackTest: t.BackTest, Promise: t.BackTest.String(),
+		Purchases: here.Purchases, Drafts: drafts,
 		Segments: map[string]int{}, LowConfidence: t.LowConfidence, Notes: t.Notes,
 	}
 	err := task.Read(ctx, func(tx pgx.Tx) error {
@@ -229,8 +231,10 @@ func summarise(ctx context.Context, task *agents.Task, read payments, t Training
 		if err != nil {
 			return err
 		}
-		r.Top, err = pgx.CollectRows(rows, pgx.RowToStructByPos[TopClient])
-		return err
+		if r.Top, err = pgx.CollectRows(rows, pgx.RowToStructByPos[TopClient]); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `SELECT count(*) FROM ciclo.segment_changes WHERE execution_id = $1`, task.ExecutionID).Scan(&r.SegmentChanges)
 	})
 	if err != nil {
 		return r, fmt.Errorf("read the scores back: %w", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"strconv"
 )
 
 // Below these a back-test says nothing.
@@ -27,6 +28,24 @@ type Accuracy struct {
 	Correlation float64 `json:"correlation"`
 	Predicted   float64 `json:"predicted"` // sum over clients
 	Bought      int     `json:"bought"`    // sum over clients
+	// PredictedLow to PredictedHigh is an interval of 90 % of the sum: see
+	// Total. Bought outside it says that the model is wrong, not unlucky.
+	PredictedLow  float64 `json:"predicted_low"`
+	PredictedHigh float64 `json:"predicted_high"`
+	// LogScore is the mean over clients of -ln P(what the client bought), by the
+	// model's distribution of the number: the smaller, the better. It is a
+	// proper scoring rule: no other distribution than the true one is expected
+	// to do better.
+	LogScore float64 `json:"log_score"`
+}
+
+// Simple compares the simplest forecast with what was bought: everybody goes on
+// buying at the rate of their repeat purchases so far. Counts are per client, but
+// for the sum.
+type Simple struct {
+	MAE       float64 `json:"mae"`
+	RMSE      float64 `json:"rmse"`
+	Predicted float64 `json:"predicted"`
 }
 
 // Forecast is a model fitted to the calibration part and its accuracy on the
@@ -43,6 +62,8 @@ type BackTestReport struct {
 	Clients   int        `json:"clients"`
 	Chosen    Model      `json:"chosen"`
 	Forecasts []Forecast `json:"forecasts"` // one a model, none where Reason is given
+	// Simple is what a reader without a model would have said.
+	Simple Simple `json:"simple"`
 	// Reason says why there was no back-test; BG/NBD is then chosen.
 	Reason string `json:"reason,omitempty"`
 }
@@ -99,14 +120,70 @@ func BackTest(ctx context.Context, purchases []Purchase, cut, end int32) (BackTe
 		if err != nil {
 			return BackTestReport{}, fmt.Errorf("back-test: %w", err)
 		}
-		accuracy, err := Evaluate(ctx, m, fitted.Params, calibration, bought, weeks(cut, end))
+		accuracy, err := Evaluate(ctx, fitted, calibration, bought, weeks(cut, end))
 		if err != nil {
 			return BackTestReport{}, fmt.Errorf("back-test: %w", err)
 		}
 		report.Forecasts = append(report.Forecasts, Forecast{fitted, accuracy})
 	}
 	report.Chosen = choose(report.Forecasts)
+	report.Simple = simple(calibration, bought, weeks(cut, end))
 	return report, nil
+}
+
+// String is the chosen model's promise beside what came of it, for a person to
+// read: "predicted 1,653, bought 1,882 (-12 %)"; or why there is none.
+func (r BackTestReport) String() string {
+	for _, f := range r.Forecasts {
+		if f.Fit.Model == r.Chosen {
+			return f.Accuracy.String()
+		}
+	}
+	return "no back-test: " + r.Reason
+}
+
+// String says the totals: "predicted 1,653, bought 1,882 (-12 %)". The percentage
+// is of what was bought, and left out where that is nothing.
+func (a Accuracy) String() string {
+	text := "predicted " + grouped3(math.Round(a.Predicted)) + ", bought " + grouped3(float64(a.Bought))
+	if a.Bought == 0 {
+		return text
+	}
+	percent := math.Round(100 * (a.Predicted/float64(a.Bought) - 1))
+	switch {
+	case percent < 0:
+		return text + " (−" + grouped3(-percent) + " %)"
+	case percent > 0:
+		return text + " (+" + grouped3(percent) + " %)"
+	}
+	return text + " (±0 %)"
+}
+
+// grouped3 writes a whole number that is not negative with a comma before each
+// three digits.
+func grouped3(v float64) string {
+	text := strconv.FormatFloat(v, 'f', 0, 64)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+func simple(histories []History, bought []int, weeks float64) Simple {
+	var s Simple
+	n := float64(len(histories))
+	for i, h := range histories {
+		expected := 0.0
+		if h.X > 0 && h.Age > 0 {
+			expected = float64(h.X) / h.Age * weeks
+		}
+		miss := expected - float64(bought[i])
+		s.MAE += math.Abs(miss) / n
+		s.RMSE += miss * miss / n
+		s.Predicted += expected
+	}
+	s.RMSE = math.Sqrt(s.RMSE)
+	return s
 }
 
 // choose returns the model of the better forecast, of equals the first.
@@ -154,37 +231,55 @@ func HoldOut(purchases []Purchase, calibration []History, cut, end int32) ([]int
 	return bought, nil
 }
 
-// Evaluate compares the purchases that a model with parameters p expects of each
-// history in the weeks after it with those bought, one count a history.
-// ErrNoClients without histories; ErrBadInput, ErrNoConvergence as from
-// ExpectedPurchases.
-func Evaluate(ctx context.Context, m Model, p Params, histories []History, bought []int, weeks float64) (Accuracy, error) {
+// Evaluate compares the purchases that a fitted model expects of each history in
+// the weeks after it with those bought, one count a history. ErrNoClients without
+// histories; ErrBadInput, ErrNoConvergence as from ExpectedPurchases.
+func Evaluate(ctx context.Context, fitted Fitted, histories []History, bought []int, weeks float64) (Accuracy, error) {
+	m, p := fitted.Model, fitted.Params
 	if err := checkAll(histories); err != nil {
 		return Accuracy{}, fmt.Errorf("evaluate %s: %w", m, err)
 	}
-	if err := p.Check(); err != nil {
+	if err := fitted.Check(); err != nil {
 		return Accuracy{}, fmt.Errorf("evaluate %s: %w", m, err)
 	}
-	if len(bought) != len(histories) || !(weeks >= 0) || math.IsInf(weeks, 0) {
+	if len(bought) != len(histories) || !(weeks > 0) || math.IsInf(weeks, 0) {
 		return Accuracy{}, fmt.Errorf("evaluate %s: %d counts for %d histories over %v weeks: %w", m, len(bought), len(histories), weeks, ErrBadInput)
 	}
-	alive, index, err := forProspects(ctx, histories, runtime.GOMAXPROCS(0), func(of prospect) (float64, error) {
-		return m.expectedIfAlive(p, of.x, of.age, weeks)
+	points := fitted.points()
+	alive, index, err := forProspects(ctx, histories, runtime.GOMAXPROCS(0), func(of prospect) (o prospects, err error) {
+		if o.purchases, err = m.expectedIfAlive(p, of.x, of.age, weeks); err != nil {
+			return o, err
+		}
+		o.square = m.countsIfAlive(p, of, weeks).square()
+		for _, point := range points {
+			purchases, err := m.expectedIfAlive(point, of.x, of.age, weeks)
+			if err != nil {
+				return o, err
+			}
+			o.logPurchases = append(o.logPurchases, logOf(purchases))
+		}
+		return o, nil
 	})
 	if err != nil {
 		return Accuracy{}, fmt.Errorf("evaluate %s: %w", m, err)
 	}
 	var a Accuracy
+	sum := totals{at: make([]float64, len(points))}
 	n := float64(len(histories))
 	expected, actual := make([]float64, len(histories)), make([]float64, len(histories))
 	for i, h := range histories {
-		expected[i], actual[i] = alive[index[i]]*m.PAlive(p, h), float64(bought[i])
+		of := &alive[index[i]]
+		expected[i], actual[i] = of.purchases*m.PAlive(p, h), float64(bought[i])
 		miss := expected[i] - actual[i]
 		a.MAE += math.Abs(miss) / n
 		a.RMSE += miss * miss / n
+		a.LogScore -= m.countsIfAlive(p, prospect{h.X, h.Age}, weeks).logProbability(bought[i], m.PAlive(p, h)) / n
 		a.Predicted += expected[i]
 		a.Bought += bought[i]
+		sum.include(m, p, points, h, of)
 	}
+	total := sum.interval()
+	a.PredictedLow, a.PredictedHigh = total.Low, total.High
 	a.RMSE = math.Sqrt(a.RMSE)
 	a.Correlation = correlation(expected, actual)
 	return a, nil

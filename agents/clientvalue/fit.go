@@ -28,6 +28,14 @@ const (
 type Fitted struct {
 	Model  Model  `json:"model"`
 	Params Params `json:"params"`
+	// StandardErrors are of the logs of the parameters: .1 is about 10 %. They
+	// are from the observed information, with the priors where there are any.
+	StandardErrors Params `json:"standard_errors"`
+	// Covariance is of the logs of R, Alpha, A and B.
+	Covariance [][]float64 `json:"covariance"`
+	// Identified is false where a parameter is known to no better than a factor
+	// of e: the likelihood is flat there, or has no maximum at all.
+	Identified bool `json:"identified"`
 	// LogLikelihood is of all clients, without the priors.
 	LogLikelihood float64 `json:"log_likelihood"`
 	Method        Method  `json:"method"`
@@ -48,6 +56,9 @@ type Fitted struct {
 func (f Fitted) Check() error {
 	if _, err := f.Model.MarshalText(); err != nil {
 		return err
+	}
+	if n := len(f.Covariance); n != 0 && n != 4 {
+		return fmt.Errorf("covariance of %d parameters: %w", n, ErrBadInput)
 	}
 	return f.Params.Check()
 }
@@ -103,7 +114,7 @@ func (g *grouped) fit(ctx context.Context, m Model, options FitOptions) (Fitted,
 	}
 	workers := runtime.GOMAXPROCS(0)
 	n := float64(g.clients)
-	f := func(theta, gradient []float64) float64 {
+	f := func(theta, gradient []float64) float64 { // the mean of a client
 		sum := g.likelihood(m, paramsOf(theta), workers)
 		if fitted.Method == MaximumPosterior {
 			for i, p := range weakPriors {
@@ -131,7 +142,31 @@ func (g *grouped) fit(ctx context.Context, m Model, options FitOptions) (Fitted,
 	if err := fitted.Params.Check(); err != nil || math.IsNaN(fitted.LogLikelihood) || math.IsInf(fitted.LogLikelihood, 0) {
 		return Fitted{}, fmt.Errorf("fit %s: likelihood %v at %+v: %w", m, fitted.LogLikelihood, fitted.Params, ErrNoConvergence)
 	}
+	fitted.Covariance = covarianceAt(found.theta, func(theta, gradient []float64) {
+		f(theta, gradient)
+		scale(gradient, n)
+	})
+	e := errorsOf(fitted.Covariance)
+	fitted.StandardErrors = Params{R: e[0], Alpha: e[1], A: e[2], B: e[3]}
+	fitted.Identified = identified(fitted.Covariance)
 	return fitted, nil
+}
+
+// outermost bounds the logs of the points' parameters: beyond it expectations
+// have long stopped to change, and sums to settle.
+const outermost = 16
+
+// points are the parameters that stand for the uncertainty of a fit, in pairs;
+// none where it isn't known.
+func (f Fitted) points() []Params {
+	var points []Params
+	for _, theta := range pointsAround(logsOf(f.Params), f.Covariance) {
+		for i := range theta {
+			theta[i] = math.Max(-outermost, math.Min(theta[i], outermost))
+		}
+		points = append(points, paramsOf(theta))
+	}
+	return points
 }
 
 // starts returns starting points in logs: a mixed, a moderate and a nearly
@@ -146,6 +181,10 @@ func (g *grouped) starts() [][]float64 {
 		starts = append(starts, []float64{math.Log(s.R), math.Log(s.R / rate), math.Log(s.A), math.Log(s.B)})
 	}
 	return starts
+}
+
+func logsOf(p Params) []float64 {
+	return []float64{math.Log(p.R), math.Log(p.Alpha), math.Log(p.A), math.Log(p.B)}
 }
 
 func paramsOf(theta []float64) Params {

@@ -104,6 +104,10 @@ func Train(ctx context.Context, purchases []Purchase, options Options) (Training
 		if !fitted.Converged {
 			out.note("the fit of %s did not converge: its parameters have no finite best value or are weakly identified", m)
 		}
+		if !fitted.Identified && !fitted.LowConfidence && m == out.Chosen {
+			e := fitted.StandardErrors
+			out.note("parameters of %s are weakly identified (standard errors of their logs: r %.2g, alpha %.2g, a %.2g, b %.2g): intervals rest on a cruder approximation than usual", m, e.R, e.Alpha, e.A, e.B)
+		}
 	}
 	chosen := out.chosenFit()
 	if chosen.LowConfidence {

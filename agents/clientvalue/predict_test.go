@@ -101,6 +101,18 @@ func TestPredictIsConsistent(t *testing.T) {
 			CLV:           clv, CLV12Months: year, Segment: s.Segment,
 			X: h.X, Recency: h.Recency, Age: h.Age, Spend: h.Spend,
 		}
+		years, err := m.CLV(p, h, s.ExpectedSpend, 156, options.Margin, options.DiscountRate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.CLV36Months = years
+		want.FirstDay, want.LastDay, want.TotalSpend = daysOf(purchases, h.ClientID, options.AsOf)
+		// The intervals are checked on their own.
+		want.ExpectedPurchasesLow, want.ExpectedPurchasesHigh = s.ExpectedPurchasesLow, s.ExpectedPurchasesHigh
+		want.CLVLow, want.CLVHigh, want.PurchasesLow, want.PurchasesHigh = s.CLVLow, s.CLVHigh, s.PurchasesLow, s.PurchasesHigh
+		if !(s.ExpectedPurchasesLow < expected && expected < s.ExpectedPurchasesHigh) || !(s.CLVLow < clv && clv < s.CLVHigh) || s.PurchasesLow > s.PurchasesHigh {
+			t.Errorf("intervals of %+v", s)
+		}
 		if diff := cmp.Diff(want, s, cmp.Comparer(func(a, b float64) bool { return relative(a, b) < 1e-12 })); diff != "" {
 			t.Errorf("score (-want +got):\n%s", diff)
 		}
@@ -108,6 +120,20 @@ func TestPredictIsConsistent(t *testing.T) {
 			t.Errorf("value %v, discounted %v, within a year %v", s.ExpectedValue, s.CLV, s.CLV12Months)
 		}
 	}
+}
+
+func daysOf(purchases []Purchase, client string, asOf int32) (first, last int32, total float64) {
+	for _, p := range purchases {
+		if p.ClientID != client || p.Day > asOf {
+			continue
+		}
+		if total == 0 && last == 0 {
+			first = p.Day
+		}
+		last = p.Day
+		total += p.Amount
+	}
+	return first, last, total
 }
 
 func TestPredictOfDegeneratePurchases(t *testing.T) {
@@ -134,7 +160,7 @@ func TestPredictOfDegeneratePurchases(t *testing.T) {
 		}},
 		"everyone bought on the last day": {sameDay, []string{"no back-test", "150 clients, 0 of whom", "every client is expected"}},
 		"everyone bought once":            {once, []string{"no back-test", "150 clients, 0 of whom", "every client is expected"}},
-		"everything was free":             {free, []string{"every client is expected to spend the pooled mean, 0.00", "nothing is expected"}},
+		"everything was free":             {free, []string{"parameters of", "every client is expected to spend the pooled mean, 0.00", "nothing is expected"}},
 		"later payments": {append([]Purchase{{"z", 10001, 5}}, once...), []string{
 			"1 payments after", "no back-test", "150 clients, 0 of whom", "every client is expected",
 		}},

@@ -43,9 +43,7 @@ func Merge(purchases []Purchase) ([]Purchase, error) {
 	}
 	// The amount is part of the order, so that sums do not depend on the
 	// order in which the payments of a day came.
-	if !slices.IsSortedFunc(sorted, comparePurchases) {
-		slices.SortFunc(sorted, comparePurchases)
-	}
+	sortPurchases(sorted)
 	merged := sorted[:0]
 	start := 0 // of the client's purchases in merged
 	for i := 0; i < len(sorted); {
@@ -87,6 +85,13 @@ func takeOff(purchases []Purchase, start int, refund float64) []Purchase {
 		purchases = purchases[:len(purchases)-1]
 	}
 	return purchases
+}
+
+// sortPurchases sorts by client, day and amount.
+func sortPurchases(purchases []Purchase) {
+	if !slices.IsSortedFunc(purchases, comparePurchases) {
+		slices.SortFunc(purchases, comparePurchases)
+	}
 }
 
 func comparePurchases(a, b Purchase) int {

@@ -18,6 +18,9 @@ const (
 	Low    Segment = "LOW"
 )
 
+// segments are all of them, the most valuable first.
+var segments = [...]Segment{VIP, High, Medium, Low}
+
 // Shares are the parts of the clients, 0 to 1, in the segments above LOW, which
 // takes the rest.
 type Shares struct {
@@ -41,37 +44,58 @@ func (s Shares) Check() error {
 // AssignSegments sets the segment of each score by its rank in CLV, of equal
 // values by client id; the order of scores stays. A segment begins at the first
 // rank within its share, so that of a single client's population the client is
-// VIP.
+// VIP. ErrBadInput for shares that are not parts of one whole.
 func AssignSegments(scores []Score, shares Shares) error {
-	if err := shares.Check(); err != nil {
+	limits, err := limitsOf(len(scores), shares, func(i int) Limit { return Limit{scores[i].CLV, scores[i].ClientID} })
+	if err != nil {
 		return err
 	}
-	ranks := make([]int, len(scores))
-	for i := range ranks {
-		ranks[i] = i
-	}
-	slices.SortFunc(ranks, func(a, b int) int {
-		if c := cmp.Compare(scores[b].CLV, scores[a].CLV); c != 0 {
-			return c
-		}
-		if c := cmp.Compare(scores[a].ClientID, scores[b].ClientID); c != 0 {
-			return c
-		}
-		return cmp.Compare(a, b)
-	})
-	end := func(share float64) int { return int(math.Ceil(share*float64(len(scores)) - 1e-6)) }
-	vip, high, medium := end(shares.VIP), end(shares.VIP+shares.High), end(shares.VIP+shares.High+shares.Medium)
-	for rank, i := range ranks {
-		switch {
-		case rank < vip:
-			scores[i].Segment = VIP
-		case rank < high:
-			scores[i].Segment = High
-		case rank < medium:
-			scores[i].Segment = Medium
-		default:
-			scores[i].Segment = Low
-		}
+	for i := range scores {
+		scores[i].Segment = limits.segment(Limit{scores[i].CLV, scores[i].ClientID})
 	}
 	return nil
+}
+
+// Limit is a place in the order of clients, the most valuable first, of equal
+// values by id.
+type Limit struct {
+	CLV      float64 `json:"clv"`
+	ClientID string  `json:"client_id"`
+}
+
+func (l Limit) compare(other Limit) int {
+	return cmp.Or(cmp.Compare(other.CLV, l.CLV), cmp.Compare(l.ClientID, other.ClientID))
+}
+
+// Limits are the last clients of VIP or above, HIGH or above and MEDIUM or
+// above; nil where there is none.
+type Limits [3]*Limit
+
+// limitsOf ranks n clients.
+func limitsOf(n int, shares Shares, at func(int) Limit) (Limits, error) {
+	var limits Limits
+	if err := shares.Check(); err != nil {
+		return limits, err
+	}
+	ranks := make([]Limit, n)
+	for i := range ranks {
+		ranks[i] = at(i)
+	}
+	slices.SortFunc(ranks, Limit.compare)
+	for i, share := range [...]float64{shares.VIP, shares.VIP + shares.High, shares.VIP + shares.High + shares.Medium} {
+		if end := min(int(math.Ceil(share*float64(n)-1e-6)), n); end > 0 {
+			last := ranks[end-1]
+			limits[i] = &last
+		}
+	}
+	return limits, nil
+}
+
+func (l Limits) segment(of Limit) Segment {
+	for i, segment := range segments[:len(l)] {
+		if l[i] != nil && of.compare(*l[i]) <= 0 {
+			return segment
+		}
+	}
+	return Low
 }

@@ -27,10 +27,15 @@ const correlationLimit = .3
 type SpendFit struct {
 	Method SpendMethod `json:"method"`
 	// GammaGamma, LogLikelihood and what follows are of SpendGammaGamma.
-	GammaGamma    GammaGamma `json:"gamma_gamma"`
-	LogLikelihood float64    `json:"log_likelihood"`
-	LowConfidence bool       `json:"low_confidence"`
-	Converged     bool       `json:"converged"`
+	GammaGamma GammaGamma `json:"gamma_gamma"`
+	// StandardErrors are of the logs of P, Q and Gamma, Covariance is theirs;
+	// Identified as in Fitted.
+	StandardErrors GammaGamma  `json:"standard_errors"`
+	Covariance     [][]float64 `json:"covariance"`
+	Identified     bool        `json:"identified"`
+	LogLikelihood  float64     `json:"log_likelihood"`
+	LowConfidence  bool        `json:"low_confidence"`
+	Converged      bool        `json:"converged"`
 	// Clients are those with a repeat purchase that cost something.
 	Clients int `json:"clients"`
 	// Correlation is Pearson's of x and mean spend over them, 0 where either
@@ -40,6 +45,8 @@ type SpendFit struct {
 	// PooledMean is the mean amount of all repeat purchases, or of the first
 	// purchases where there is none.
 	PooledMean float64 `json:"pooled_mean"`
+	// PooledError is the standard error of the log of PooledMean.
+	PooledError float64 `json:"pooled_error"`
 	// Reason says why the pooled mean stands in.
 	Reason string `json:"reason,omitempty"`
 }
@@ -57,6 +64,9 @@ func (s SpendFit) Expected(h History) float64 {
 // outside their domain.
 func (s SpendFit) Check() error {
 	if s.Method == SpendGammaGamma {
+		if n := len(s.Covariance); n != 0 && n != 3 {
+			return fmt.Errorf("covariance of %d spend parameters: %w", n, ErrBadInput)
+		}
 		return s.GammaGamma.Check()
 	}
 	if s.Method != SpendPooled || !(s.PooledMean >= 0) || math.IsInf(s.PooledMean, 0) {
@@ -133,7 +143,32 @@ func FitSpend(ctx context.Context, histories []History) (SpendFit, error) {
 	if math.IsNaN(fit.LogLikelihood) || math.IsInf(fit.LogLikelihood, 0) {
 		return SpendFit{}, fmt.Errorf("fit spend: likelihood %v at %+v: %w", fit.LogLikelihood, fit.GammaGamma, ErrSpendUnfit)
 	}
+	fit.Covariance = covarianceAt(found.theta, func(theta, gradient []float64) {
+		f(theta, gradient)
+		scale(gradient, n)
+	})
+	e := errorsOf(fit.Covariance)
+	fit.StandardErrors = GammaGamma{P: e[0], Q: e[1], Gamma: e[2]}
+	fit.Identified = identified(fit.Covariance)
 	return fit, nil
+}
+
+// points are the parameters that stand for the uncertainty of the Gamma-Gamma
+// fit, in pairs; none where it isn't known or is of the pooled mean. A point
+// without a mean spend is moved to where there still is one, so that what
+// follows from it is very large.
+func (s SpendFit) points() []GammaGamma {
+	if s.Method != SpendGammaGamma {
+		return nil
+	}
+	g := s.GammaGamma
+	var points []GammaGamma
+	for _, theta := range pointsAround([]float64{math.Log(g.P), math.Log(g.Q), math.Log(g.Gamma)}, s.Covariance) {
+		point := gammaGammaOf(theta, 1)
+		point.Q = math.Max(point.Q, 1+1e-6)
+		points = append(points, point)
+	}
+	return points
 }
 
 // PooledSpend returns the pooled mean as the spend model, for where FitSpend
@@ -142,8 +177,50 @@ func PooledSpend(histories []History, reason string) SpendFit {
 	rows, _ := spendRows(histories)
 	return SpendFit{
 		Method: SpendPooled, Clients: len(rows), PooledMean: pooledMean(histories),
-		LowConfidence: true, Converged: true, Reason: reason,
+		PooledError: pooledError(histories), LowConfidence: true, Converged: true, Reason: reason,
 	}
+}
+
+// pooledError is the standard error of the log of the pooled mean: of a ratio of
+// sums over clients, each client's amounts being of one kind. Few clients can
+// agree by chance, so that below 30 it is at least .5 over the root of their
+// number.
+func pooledError(histories []History) float64 {
+	mean := pooledMean(histories)
+	if mean == 0 {
+		return 0
+	}
+	repeats := 0
+	for i := range histories {
+		if histories[i].X > 0 && histories[i].Spend > 0 {
+			repeats++
+		}
+	}
+	var squares []float64
+	clients, purchases := 0, 0.0
+	for i := range histories {
+		h := &histories[i]
+		n, amount := float64(h.X), h.Spend
+		if repeats == 0 {
+			n, amount = 1, h.FirstSpend
+		}
+		if n > 0 {
+			miss := n * (amount/mean - 1)
+			squares = append(squares, miss*miss)
+			clients++
+			purchases += n
+		}
+	}
+	slices.Sort(squares)
+	sum := 0.0
+	for _, s := range squares {
+		sum += s
+	}
+	e := math.Sqrt(sum) / purchases
+	if clients < minRepeats {
+		e = math.Max(e, .5/math.Sqrt(float64(clients)))
+	}
+	return math.Min(e, farthest)
 }
 
 // spendRows returns the rows of the clients whose repeat purchases cost

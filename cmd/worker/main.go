@@ -10,24 +10,36 @@ import (
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/agents/clientvalue"
 	"github.com/nuzantara/ciclo/agents/conversation"
+	"github.com/nuzantara/ciclo/agents/messagesender"
+	"github.com/nuzantara/ciclo/internal/channel"
 	"github.com/nuzantara/ciclo/internal/service"
 	"github.com/nuzantara/ciclo/worker"
 )
 
 // registry is the agents that this binary runs: one line each.
-var registry = map[string]agents.Agent{
-	clientvalue.Name:  clientvalue.Agent{},
-	conversation.Name: conversation.Trainer{},
+func registry(channels []channel.Channel) map[string]agents.Agent {
+	return map[string]agents.Agent{
+		clientvalue.Name:   clientvalue.Agent{},
+		conversation.Name:  conversation.Trainer{},
+		messagesender.Name: messagesender.Agent{Channels: channels},
+	}
 }
 
 func main() {
-	var command worker.Command
+	var command struct {
+		worker.Command
+		channel.Config
+	}
 	kong.Parse(&command, kong.Name("worker"), kong.Description("Takes executions from the queue and runs their agents."))
 	service.Main("worker", func(ctx context.Context, log *slog.Logger) error {
 		catalogue, err := agents.Embedded()
 		if err != nil {
 			return err
 		}
-		return command.Work(ctx, log, catalogue, registry)
+		channels, err := command.Channels()
+		if err != nil {
+			return err
+		}
+		return command.Work(ctx, log, catalogue, registry(channels))
 	})
 }

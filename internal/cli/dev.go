@@ -96,12 +96,17 @@ func runDemo(ctx context.Context, g *Globals, env dev.Environment) ([]client.Exe
 	if err != nil {
 		return nil, err
 	}
-	results := make([]client.Execution, len(status.Agents))
-	for i, agent := range status.Agents {
-		if results[i], err = env.Client.Run(ctx, agent.ID, nil); err != nil {
+	var results []client.Execution
+	for _, agent := range status.Agents {
+		if !agent.RunsByItself {
+			continue
+		}
+		e, err := env.Client.Run(ctx, agent.ID, nil)
+		if err != nil {
 			return nil, fmt.Errorf("run %s: %w", agent.ID, err)
 		}
-		g.say("%s: accepted as %s", agent.Name, results[i].ID)
+		g.say("%s: accepted as %s", agent.Name, e.ID)
+		results = append(results, e)
 	}
 	waiting, ctx := errgroup.WithContext(ctx)
 	for i := range results {

@@ -133,10 +133,11 @@ const (
 	checkStalled   = "stalled"
 	checkFailures  = "failures"
 	checkAudit     = "audit"
+	checkMessages  = "messages"
 	checkDatabase  = "database"
 )
 
-var behindStatus = []string{checkVersion, checkWorkers, checkAgents, checkPaused, checkWaiting, checkSchedules, checkStalled, checkFailures, checkAudit}
+var behindStatus = []string{checkVersion, checkWorkers, checkAgents, checkPaused, checkWaiting, checkSchedules, checkStalled, checkFailures, checkMessages, checkAudit}
 
 // askAgain is after how long a question is asked again that came too soon.
 const askAgain = 500 * time.Millisecond
@@ -279,6 +280,7 @@ func (d *doctor) status(ctx context.Context, api *client.Client, s client.Status
 		d.add(check)
 	}
 	d.schedules(ctx, api, s.Scheduling)
+	d.messages(ctx, api)
 	d.stalled(ctx, api)
 	for _, check := range failures(s.Agents) {
 		d.add(check)

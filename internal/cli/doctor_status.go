@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,6 +147,43 @@ func (d *doctor) schedules(ctx context.Context, api *client.Client, opens bool) 
 		by = "; this orchestrator opens no cycles"
 	}
 	for _, f := range orOK(found, checkSchedules, "none of %d schedules is broken or paused%s", len(all), by) {
+		d.add(f)
+	}
+}
+
+// messages looks for those that wait for a person who doesn't know: whose fate is
+// unknown, and that were approved for a channel that is off.
+func (d *doctor) messages(ctx context.Context, api *client.Client) {
+	var policy client.ContactPolicy
+	var lost, approved client.MessagePage
+	err := d.ask(ctx, func(ctx context.Context) (err error) {
+		if policy, err = api.ContactPolicy(ctx); err != nil {
+			return err
+		}
+		if lost, err = api.Messages(ctx, url.Values{"status": {"unknown"}, "limit": {"200"}}); err != nil {
+			return err
+		}
+		approved, err = api.Messages(ctx, url.Values{"status": {"approved"}, "limit": {"200"}})
+		return err
+	})
+	if err != nil {
+		d.problem(checkMessages, "ciclo messages", "the messages can't be had: %s", why(err))
+		return
+	}
+	var found []finding
+	for _, m := range lost.Messages {
+		found = append(found, finding{checkMessages, problem, fmt.Sprintf("%s to %s may have left: look whether the client has it", m.ID, m.ClientID), "ciclo messages resolve " + m.ID + " sent|send_again|dropped"})
+	}
+	off := map[string]int{}
+	for _, m := range approved.Messages {
+		if !slices.Contains(policy.Channels, m.Channel) {
+			off[m.Channel]++
+		}
+	}
+	for _, channel := range slices.Sorted(maps.Keys(off)) {
+		found = append(found, finding{checkMessages, problem, fmt.Sprintf("%d approved messages wait for the channel %s, which is off", off[channel], channel), "ciclo messages policy --channels " + strings.Join(append(slices.Clone(policy.Channels), channel), ",")})
+	}
+	for _, f := range orOK(found, checkMessages, "no message waits for somebody to look") {
 		d.add(f)
 	}
 }

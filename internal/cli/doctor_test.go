@@ -51,6 +51,8 @@ func well() route {
 		api + "/webhooks":           say(200, `{"webhooks": []}`),
 		api + "/audit":              say(200, `{"violations": 0, "findings": [{"invariant": "i", "count": 0, "checked": true}]}`),
 		api + "/schedules":          say(200, `{"schedules": [{"name": "nightly"}]}`),
+		api + "/messages":           say(200, `{"messages": [], "next_cursor": null}`),
+		api + "/messages/policy":    say(200, `{"channels": ["email"]}`),
 	}
 }
 
@@ -140,6 +142,9 @@ func TestDoctorFinds(t *testing.T) {
 		"a wait of nothing typical": {status(`"queue_age_seconds": null`, `"queue_age_seconds": 61`, `"typical_duration_seconds": 100`, `"typical_duration_seconds": null`), []string{checkWaiting}, "1m1s"},
 		"a paused schedule":         {route{api + "/schedules": say(200, `{"schedules": [{"name": "nightly", "paused_at": "2026-01-01T00:00:00Z"}]}`)}, []string{checkSchedules}, `"ciclo schedules resume nightly"`},
 		"a broken schedule":         {route{api + "/schedules": say(200, `{"schedules": [{"name": "nightly", "broken": "no zone Mars"}]}`)}, []string{checkSchedules}, "no zone Mars"},
+		"a message that is lost":    {route{api + "/messages": say(200, `{"messages": [{"message_id": "message_1", "client_id": "C-1", "channel": "email"}]}`)}, []string{checkMessages}, "ciclo messages resolve message_1"},
+		"a channel that is off":     {route{api + "/messages/policy": say(200, `{"channels": []}`), api + "/messages": say(200, `{"messages": [{"message_id": "message_1", "channel": "email"}]}`)}, []string{checkMessages}, "which is off"},
+		"no messages to be had":     {route{api + "/messages/policy": hang}, []string{checkMessages}, "in time"},
 		"failures":                  {status(`"success_rate": 1`, `"success_rate": 0.5`), []string{checkFailures}, "50 %"},
 		"no agents":                 {status(`[{"id": "a", "started": 0, "queue_age_seconds": null, "success_rate": 1, "typical_duration_seconds": 100}]`, `[]`), nil, ""},
 		"a stalled execution":       {route{api + "/executions": say(200, `{"executions": [{"execution_id": "a_7", "stalled": true}]}`)}, []string{checkStalled}, "ciclo status a_7"},

@@ -22,7 +22,11 @@ func table(w io.Writer, rows func(row func(cells ...any))) {
 }
 
 func printExecution(w io.Writer, e client.Execution) {
-	fmt.Fprintf(w, "%s\n  %s, %s\n", e.ID, e.Agent, e.Message)
+	dry := ""
+	if e.DryRun {
+		dry = ", a dry run"
+	}
+	fmt.Fprintf(w, "%s\n  %s%s, %s\n", e.ID, e.Agent, dry, e.Message)
 	if e.Progress != nil && !e.Final() {
 		fmt.Fprintf(w, "  %s (%d of %d)\n", e.Progress.Text, e.Progress.Done, e.Progress.Total)
 	}
@@ -47,6 +51,10 @@ func printResult(w io.Writer, e client.Execution) {
 		return
 	}
 	var value struct {
+		DryRun struct {
+			Effects []string `json:"effects"`
+			More    int      `json:"more_effects"`
+		} `json:"dry_run"`
 		AsOf        string         `json:"as_of"`
 		HorizonDays int            `json:"horizon_days"`
 		Currency    string         `json:"currency"`
@@ -56,6 +64,7 @@ func printResult(w io.Writer, e client.Execution) {
 		TotalCLV    float64        `json:"total_clv"`
 		Segments    map[string]int `json:"segments"`
 		Notes       []string       `json:"notes"`
+		Drafts      struct{ Slipping, Drafted, Approved int }
 		BackTest    struct {
 			Chosen    string `json:"chosen"`
 			Forecasts []struct {
@@ -75,7 +84,11 @@ func printResult(w io.Writer, e client.Execution) {
 			Churn     float64 `json:"churn_risk_90"`
 		} `json:"top_clients"`
 	}
-	if json.Unmarshal(e.Result, &value) != nil || len(value.Top) == 0 {
+	unknown := json.Unmarshal(e.Result, &value) != nil
+	if e.DryRun && !unknown {
+		fmt.Fprintf(w, "Dry run: nothing was written or sent; %d effects were left out\n", len(value.DryRun.Effects)+value.DryRun.More)
+	}
+	if unknown || len(value.Top) == 0 {
 		fmt.Fprintf(w, "%s\n", e.Result)
 		return
 	}
@@ -89,6 +102,9 @@ func printResult(w io.Writer, e client.Execution) {
 	}
 	fmt.Fprintf(w, "Segments: VIP %d, HIGH %d, MEDIUM %d, LOW %d\n",
 		value.Segments["VIP"], value.Segments["HIGH"], value.Segments["MEDIUM"], value.Segments["LOW"])
+	if d := value.Drafts; d.Slipping > 0 {
+		fmt.Fprintf(w, "Messages: %d clients worth keeping are slipping, %d were drafted a message: ciclo messages\n", d.Slipping, d.Drafted)
+	}
 	for _, n := range value.Notes {
 		fmt.Fprintln(w, "Note:", n)
 	}
@@ -109,7 +125,11 @@ func printList(w io.Writer, executions []client.Execution) {
 	table(w, func(row func(...any)) {
 		row("STARTED", "STATUS", "ATTEMPT", "DURATION", "EXECUTION")
 		for _, e := range executions {
-			row(clock(e.StartedAt), e.Status, e.Attempt, seconds(e.DurationSeconds), e.ID)
+			id := e.ID
+			if e.DryRun {
+				id += " (dry run)"
+			}
+			row(clock(e.StartedAt), e.Status, e.Attempt, seconds(e.DurationSeconds), id)
 		}
 	})
 }

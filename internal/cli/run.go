@@ -17,7 +17,7 @@ import (
 
 type runCommand struct {
 	Agent string   `arg:"" help:"The agent, such as client-value-predictor; ciclo agents NAME shows its parameters."`
-	Args  []string `arg:"" optional:"" passthrough:"" help:"--wait, --follow (the same with a bar), --timeout 10m, --json, --key NAME (again with the same key is the same execution), and the agent's parameters as flags, such as --horizon-days 90, or --from-file parameters.json (- is stdin)."`
+	Args  []string `arg:"" optional:"" passthrough:"" help:"--wait, --follow (the same with a bar), --timeout 10m, --json, --dry-run (compute and show, write and send nothing), --key NAME (again with the same key is the same execution), and the agent's parameters as flags, such as --horizon-days 90, or --from-file parameters.json (- is stdin)."`
 }
 
 // runFlags are what follows the agent's name: the command's own flags and the
@@ -26,6 +26,7 @@ type runFlags struct {
 	wait       bool
 	follow     bool
 	json       bool
+	dryRun     bool
 	timeout    time.Duration
 	key        string
 	parameters url.Values
@@ -38,6 +39,7 @@ func (runCommand) ownFlags() []completionFlag {
 	return []completionFlag{
 		{name: "wait", help: "Wait for its end, and show its result."},
 		{name: "follow", help: "The same, with a bar on a terminal."},
+		{name: "dry-run", help: "Compute and show, but write and send nothing."},
 		{name: "timeout", help: "Wait no longer than this, such as 10m.", takes: true},
 		{name: "key", help: "Again with the same key is the same execution.", takes: true},
 		{name: "from-file", help: "Take the parameters from a file that holds a JSON object; - is stdin.", takes: true, file: true},
@@ -62,6 +64,13 @@ func parseRunFlags(args []string) (runFlags, error) {
 			continue
 		case "json":
 			f.json = true
+			continue
+		}
+		if name == "dry-run" {
+			if given {
+				return f, errors.New("--dry-run takes no value")
+			}
+			f.dryRun = true
 			continue
 		}
 		if !given {
@@ -163,9 +172,15 @@ func (c runCommand) Run(ctx context.Context, g *Globals) error {
 		return err
 	}
 	var e client.Execution
-	if flags.file != "" {
+	switch {
+	case flags.file != "" && flags.dryRun:
+		e, err = api.DryRun(ctx, flags.key, c.Agent, parameters)
+	case flags.file != "":
 		e, err = api.RunOnce(ctx, flags.key, c.Agent, parameters)
-	} else {
+	default:
+		if flags.dryRun {
+			flags.parameters.Set("dry_run", "true")
+		}
 		e, err = api.RunQuery(ctx, flags.key, c.Agent, flags.parameters)
 	}
 	if err != nil {
@@ -175,7 +190,11 @@ func (c runCommand) Run(ctx context.Context, g *Globals) error {
 		if g.JSON {
 			return g.printJSON(e)
 		}
-		g.say("%s is accepted; `ciclo status %s` shows how it stands.", e.ID, e.ID)
+		what := "accepted"
+		if e.DryRun {
+			what += " as a dry run"
+		}
+		g.say("%s is %s; `ciclo status %s` shows how it stands.", e.ID, what, e.ID)
 		return nil
 	}
 	g.say("%s", e.ID)

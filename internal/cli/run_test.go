@@ -11,6 +11,44 @@ import (
 	"testing"
 )
 
+func TestRunDry(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		asked = append(asked, r.URL.RawQuery+" "+string(body))
+		fmt.Fprint(w, `{"execution_id": "a_1", "agent_name": "a", "status": "completed", "dry_run": true, "result": {"sum": 6, "dry_run": {"effects": ["mail"], "more_effects": 2}}}`)
+	}))
+	t.Cleanup(server.Close)
+	file := filepath.Join(t.TempDir(), "parameters.json")
+	if err := os.WriteFile(file, []byte(`{"n": 1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args      []string
+		sent, out string
+	}{
+		{[]string{"--dry-run"}, "dry_run=true ", "a_1 is accepted as a dry run"},
+		{[]string{"--n", "1", "--dry-run"}, "dry_run=true&n=1 ", "a dry run"},
+		{[]string{"--dry-run", "--from-file", file}, `dry_run=true {"n":1}`, "a dry run"},
+		{[]string{"--dry-run", "--json"}, "dry_run=true ", `"dry_run": true`},
+		{[]string{"--dry-run", "--wait"}, "dry_run=true ", "nothing was written or sent; 3 effects were left out\n"},
+	} {
+		asked = nil
+		out, said, code := ciclo(t, append([]string{"--url", server.URL, "--token", "t", "run", "a"}, c.args...)...)
+		if code != 0 || len(asked) == 0 || asked[0] != c.sent || !strings.Contains(out+said, c.out) {
+			t.Errorf("%v: %d, asked %q: %s%s", c.args, code, asked, out, said)
+		}
+	}
+	asked = nil
+	if out, said, code := ciclo(t, "--url", server.URL, "--token", "t", "run", "a", "--dry-run=false"); code != ExitUsage || len(asked) > 0 {
+		t.Errorf("with a value: %d, asked %q: %s%s", code, asked, out, said)
+	}
+}
+
 func TestRunFromAFile(t *testing.T) {
 	t.Parallel()
 	var bodies []string

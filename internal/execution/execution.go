@@ -33,6 +33,7 @@ type Execution struct {
 	RequestedBy *string         `json:"requested_by" jsonschema:"The name of the API token that asked for it."`
 	RetryOf     *string         `json:"retry_of" jsonschema:"The execution that it is another try of."`
 	CycleID     *string         `json:"cycle_id" jsonschema:"The cycle that opened it."`
+	DryRun      bool            `json:"dry_run" jsonschema:"Whether it only computes and shows: it writes and sends nothing."`
 }
 
 // Progress is how far the present attempt says it is.

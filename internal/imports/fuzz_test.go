@@ -2,56 +2,141 @@ package imports
 
 import (
 	"bytes"
-	"regexp"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
-
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// FuzzPayments reads any file to its end, and gives only rows that the database
-// takes.
-func FuzzPayments(f *testing.F) {
+// FuzzFiles reads any file of any kind to its end, and gives COPY only lines that
+// the table incoming takes.
+func FuzzFiles(f *testing.F) {
 	const header = "client_id,paid_at,amount,currency,refunded\n"
 	for _, seed := range []string{
-		"", header, header + "c1,2026-01-31,1200.50,EUR,false\n", "\ufeff" + header + "c1,2026-01-31T10:00:00Z,-1,EUR,\n", header + "\"c1,2026\n", header + "c1,2026-01-31\n", header + "c\x00,2026-01-31,1,EUR,1\n", header + "\xff,2026-01-31,1,EUR,1\n",
-		"amount, Client_ID ,paid_at\n1e5,a,1899-12-31\n999999999999999.999999,a,2020-02-30\n", "client_id,client_id\n", header + "a,0000-00-00,1,EUR,t\r\nb,9999-12-31,1,eur,t\r\n", strings.Repeat(",", 1000),
+		"", header, header + "c1,2026-01-31,1200.50,EUR,false\n", "\ufeff" + header + "c1,2026-01-31T10:00:00Z,-1,EUR,\n", header + "\"c1,2026\n", header + "c1,2026-01-31\n",
+		header + "c\x00,2026-01-31,1,EUR,1\n", header + "\xff,2026-01-31,1,EUR,1\n", "client_id,client_id\n", header + "a,0000-00-00,1,EUR,t\r\nb,9999-12-31,1,eur,t\r\n", strings.Repeat(",", 1000),
+		"id;tags\r\n\"a\"\"b\";\"x;y\"\n", `{"client_id":"a","paid_at":"2026-01-01","amount":1.50}`, `{"id":"\ud800","tags":["x",{}]}`, "[]\n{\n", `{"currency":"EUR","into":"USD","day":"2026-01-01","rate":1e400}`,
 	} {
-		f.Add([]byte(seed), "")
-		f.Add([]byte(seed), "EUR")
+		for kind := range Kinds {
+			f.Add([]byte(seed), uint8(kind), false)
+			f.Add([]byte(seed), uint8(kind), true)
+		}
 	}
-	amount := regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`)
-	f.Fuzz(func(t *testing.T, file []byte, currency string) {
-		var report Report
-		rows, err := newPaymentReader(bytes.NewReader(file), Options{Currency: currency}, &report)
-		if err != nil {
+	f.Fuzz(func(t *testing.T, file []byte, which uint8, lines bool) {
+		kind := Kinds[int(which)%len(Kinds)]
+		in := &intake{kind: kind, now: time.Now(), options: Options{Currency: "EUR", Format: CSV}}
+		if lines {
+			in.options.Format = JSONLines
+		}
+		if err := in.open(bytes.NewReader(file)); err != nil {
 			return
 		}
-		good := 0
-		for rows.Next() {
-			good++
-			row, err := rows.Values()
-			if err != nil || len(row) != 5 {
-				t.Fatalf("%q gives %v, %v", file, row, err)
-			}
-			client, paid, of := row[0].(string), row[1].(time.Time), row[3].(string)
-			if client == "" || len(client) > 200 || !utf8.ValidString(client) || strings.Contains(client, "\x00") || paid.Year() < 1900 || paid.After(time.Now().Add(25*time.Hour)) || len(of) != 3 || strings.ToUpper(of) != of {
-				t.Errorf("%q gives %v", file, row)
-			}
-			number := row[2].(pgtype.Numeric)
-			if text, err := number.MarshalJSON(); err != nil || !amount.Match(text) {
-				t.Errorf("%q gives the amount %s, %v", file, text, err)
+		out, err := io.ReadAll(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !utf8.Valid(out) || bytes.IndexByte(out, 0) >= 0 || in.read > int64(bytes.Count(file, []byte("\n"))+1) {
+			t.Errorf("%q gives %q", file, out)
+		}
+		for line := range strings.Lines(string(out)) {
+			cells := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+			if good := cells[1] == `\N`; len(cells) != len(kind.columns)+3 || good == (cells[2] == `\N`) || (!good && cells[1] == "") {
+				t.Errorf("%q gives %q", file, line)
 			}
 		}
-		if rows.Err() != nil || len(report.BadRows) > maxBadShown || len(report.BadRows) != min(report.Bad, maxBadShown) || good+report.Bad > bytes.Count(file, []byte("\n"))+1 {
-			t.Errorf("%q: %d rows, %+v, %v", file, good, report, rows.Err())
+	})
+}
+
+// FuzzCSV holds the decoder against encoding/csv: what that reads whole, this reads
+// to the same.
+func FuzzCSV(f *testing.F) {
+	for _, seed := range []string{"a,b\nc,d\n", "\"a\"\"\n\",b\r\n\n\"\",\"\"", "a\r\r\n", "\"a\"b\n", "\"", "a,\"b\r\nc\"", "\r"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		theirs := csv.NewReader(strings.NewReader(text))
+		theirs.FieldsPerRecord = -1
+		want, err := theirs.ReadAll()
+		if err != nil || strings.Contains(text, "\r") { // encoding/csv makes LF of CR LF in a field
+			return
 		}
-		for _, bad := range report.BadRows {
-			if bad.Line < 1 || bad.Reason == "" {
-				t.Errorf("%q: %+v", file, bad)
+		ours := &csvReader{window: newWindow(strings.NewReader(text)), separator: ','}
+		for _, record := range want {
+			var fields []string
+			for len(fields) == 0 || (len(fields) == 1 && fields[0] == "" && (len(record) != 1 || record[0] != "")) {
+				bad, err := ours.record()
+				if err != nil || bad != "" {
+					t.Fatalf("%q: %v %s, want %q", text, err, bad, record)
+				}
+				fields = fields[:0]
+				for _, field := range ours.fields {
+					fields = append(fields, string(field))
+				}
 			}
+			if len(record) == 1 && record[0] == "" {
+				return // an empty line, and a quoted nothing, are told apart only there
+			}
+			if !slices.Equal(fields, record) {
+				t.Fatalf("%q: %q, want %q", text, fields, record)
+			}
+		}
+	})
+}
+
+// FuzzJSON holds the decoder against encoding/json: values are the same.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{`{"id":"a"}`, `{"id":"\u00e9","tags":["a" , "b\\"]}`, `{"id":-1.5e-7}`, `{"tags":[],"id":null}`, `{"name":{"a":[1]},"id":"x"}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r := newJSONReader(nil, Clients)
+		text = strings.TrimSpace(text)
+		if text == "" || r.object([]byte(text)) != nil {
+			return
+		}
+		var want map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(text), &want); err != nil {
+			t.Fatalf("%q is taken, and %v", text, err)
+		}
+		there := 0
+		for i, c := range r.cells {
+			if c.shape == 0 {
+				continue
+			}
+			there++
+			raw := want[Clients.columns[i].name]
+			var word string
+			var words []string
+			var err error
+			switch c.shape {
+			case 1: // a string
+				err = json.Unmarshal(raw, &word)
+				if strings.TrimSpace(word) != string(c.text) {
+					err = errors.Join(err, errors.New(word))
+				}
+			case list:
+				err = json.Unmarshal(raw, &words)
+				for j, w := range words {
+					if len(c.list) != len(words) || string(c.list[j]) != w {
+						err = errors.Join(err, errors.New(w))
+					}
+				}
+			case number, truth:
+				if string(raw) != string(c.text) {
+					err = errors.New(string(raw))
+				}
+			}
+			if err != nil {
+				t.Errorf("%q gives %v, want %s: %v", text, c, raw, err)
+			}
+		}
+		if there != len(want) {
+			t.Errorf("%q gives %d members, want %d", text, there, len(want))
 		}
 	})
 }

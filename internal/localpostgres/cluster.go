@@ -224,6 +224,13 @@ func password(dir, dataDir string) (string, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
+	if home := filepath.Dir(dataDir); home != dir && exists(filepath.Join(dataDir, "PG_VERSION")) {
+		// The directory that it stood in for was removed, and is a new one now. What
+		// was in it is laid aside, not lost.
+		if err := os.Rename(dataDir, filepath.Join(home, fmt.Sprintf("data-left-%d", time.Now().Unix()))); err != nil {
+			return "", fmt.Errorf("lay the database of a directory that was removed aside: %w", err)
+		}
+	}
 	if exists(filepath.Join(dataDir, "PG_VERSION")) {
 		return "", fmt.Errorf("%s is gone, and %s can't be entered without it: restore the one or remove the other", path, dataDir)
 	}

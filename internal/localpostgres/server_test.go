@@ -199,6 +199,18 @@ func TestUnreachableDirFallsBack(t *testing.T) {
 	if err := second.Stop(); err != nil {
 		t.Fatal(err)
 	}
+	// A directory that was removed and made anew begins anew; what was is laid aside.
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	third := mustStart(t, config)
+	execute(t, third.URL("postgres"), `CREATE TABLE kept ()`)
+	if err := third.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if aside, err := filepath.Glob(filepath.Join(fallback(dir), "data-left-*")); err != nil || len(aside) != 1 {
+		t.Errorf("laid aside: %v, %v", aside, err)
+	}
 	if err := Remove(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,7 @@ func (s *mailServer) mailer(scheme, user string) *mailer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	m.roots = s.roots
+	m.server.Roots = s.roots
 	return m
 }
 
@@ -200,7 +200,7 @@ func TestMailThatIsNotTaken(t *testing.T) {
 			s := newMailServer(t, c.refuse, false, c.clear)
 			m := s.mailer("smtp", "ciclo:"+secret+"@")
 			if !c.trust {
-				m.roots = x509.NewCertPool()
+				m.server.Roots = x509.NewCertPool()
 			}
 			err := m.Send(t.Context(), example)
 			if err == nil || !strings.Contains(err.Error(), c.says) {

@@ -2,7 +2,7 @@
 // neither is configured, into the log. It knows nothing of the database; the
 // orchestrator says what is to be sent, and when again.
 //
-// Imports: go-mail and internal/webhook. Never another package of Ciclo.
+// Imports: go-mail, internal/mailserver and internal/webhook. Never another package of Ciclo.
 package notice
 
 import (

@@ -157,17 +157,17 @@ func TestPaymentsThatAreHardToScore(t *testing.T) {
 		code int
 		want string // in the result or the error
 	}{
-		"nothing at all":        {"", nil, 1, "import payments"},
-		"one client":            {"a,2026-01-01,10,EUR\n", nil, 0, `"low_confidence": true`},
-		"no repeat buyer":       {"a,2026-01-01,10,EUR\nb,2026-01-05,10,EUR\nc,2026-02-01,30,EUR\n", nil, 0, `too few`},
-		"only zero amounts":     {"a,2026-01-01,0,EUR\na,2026-02-01,0,EUR\nb,2026-02-01,0,EUR\n", nil, 0, `nothing is expected to be spent`},
-		"only refunds":          {"a,2026-01-01,-5,EUR\n", nil, 1, "no clients"},
-		"a refund of one":       {"a,2026-01-01,10,EUR\na,2026-02-01,10,EUR\na,2026-02-02,-10,EUR\n", nil, 0, `"repeat_buyers": 0`},
-		"two currencies":        {"a,2026-01-01,10,EUR\na,2026-02-01,10,EUR\nb,2026-02-01,5,IDR\n", nil, 1, "EUR 2, IDR 1"},
-		"one of two currencies": {"a,2026-01-01,10,EUR\na,2026-02-01,10,EUR\nb,2026-02-01,5,IDR\n", []string{"--currency", "EUR"}, 0, `"reason": "currency IDR"`},
-		"all after as_of":       {"a,2026-01-01,10,EUR\n", []string{"--as-of", "2025-01-01"}, 1, "choose another as_of"},
-		"as of the last one":    {"a,1999-01-01,10,EUR\na,1999-02-01,10,EUR\n", []string{"--as-of", "last_payment"}, 0, `"as_of": "1999-02-01"`},
-		"huge and tiny":         {"a,2026-01-01,999999999999.99,EUR\na,2026-02-01,0.001,EUR\nb,2026-02-01,0.001,EUR\n", nil, 0, `"clients": 2`},
+		"nothing at all":           {"", nil, 1, "import payments"},
+		"one client":               {"a,2026-01-01,10,EUR\n", nil, 0, `"low_confidence": true`},
+		"no repeat buyer":          {"a,2026-01-01,10,EUR\nb,2026-01-05,10,EUR\nc,2026-02-01,30,EUR\n", nil, 0, `too few`},
+		"only zero amounts":        {"a,2026-01-01,0,EUR\na,2026-02-01,0,EUR\nb,2026-02-01,0,EUR\n", nil, 0, `nothing is expected to be spent`},
+		"only refunds":             {"a,2026-01-01,-5,EUR\n", nil, 1, "no clients"},
+		"a refund of one":          {"a,2026-01-01,10,EUR\na,2026-02-01,10,EUR\na,2026-02-02,-10,EUR\n", nil, 0, `"repeat_buyers": 0`},
+		"two currencies":           {"a,2026-01-01,10,EUR\na,2026-02-01,10,EUR\nb,2026-02-01,5,IDR\n", nil, 1, "EUR 2, IDR 1"},
+		"a currency without rates": {"a,2026-01-01,10,EUR\na,2026-02-01,10,EUR\nb,2026-02-01,5,IDR\n", []string{"--currency", "EUR"}, 1, "1 payments in IDR, the first on 2026-02-01"},
+		"all after as_of":          {"a,2026-01-01,10,EUR\n", []string{"--as-of", "2025-01-01"}, 1, "choose another as_of"},
+		"as of the last one":       {"a,1999-01-01,10,EUR\na,1999-02-01,10,EUR\n", []string{"--as-of", "last_payment"}, 0, `"as_of": "1999-02-01"`},
+		"huge and tiny":            {"a,2026-01-01,999999999999.99,EUR\na,2026-02-01,0.001,EUR\nb,2026-02-01,0.001,EUR\n", nil, 0, `"clients": 2`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,6 +188,46 @@ func TestPaymentsThatAreHardToScore(t *testing.T) {
 				t.Errorf("exit code %d, want %d and %q in:\n%s", code, c.code, c.want, pretty.String())
 			}
 		})
+	}
+}
+
+// Clients, payments in two currencies as CSV and JSON lines, and rates: all in.
+func TestEveryKindOfFile(t *testing.T) {
+	t.Parallel()
+	s := newShipped(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"clients", s.file("clients.csv", "id;name;tags\na;Ana;vip\n"), "--separator", ";"}, "Imported 1 clients; 0 rows were left out."},
+		{[]string{"payments", s.file("eur.csv", "id,client_id,paid_at,amount\nP1,a,2026-01-01,10\nP2,a,2026-01-02,10\n"), "--currency", "EUR"}, "Imported 2 payments; 0 clients are new; 0 rows"},
+		{[]string{"payments", s.file("usd.jsonl", `{"id":"P3","client_id":"b","paid_at":"2026-01-10","amount":20,"currency":"USD"}`), "--dry-run"}, "Would import 1 payments; 1 clients are new; 0 rows were left out. Nothing was written."},
+		{[]string{"payments", filepath.Join(s.dir, "usd.jsonl")}, "Imported 1 payments; 1 clients are new"},
+		{[]string{"payments", filepath.Join(s.dir, "usd.jsonl")}, "Imported 0 payments; 0 clients are new; 1 were already there"},
+		{[]string{"interactions", s.file("said.ndjson", `{"client_id":"a","channel":"mail","direction":"inbound","kind":"question","occurred_at":"2026-01-01T10:00:00Z"}`)}, "Imported 1 interactions"},
+		{[]string{"rates", s.file("rates.csv", "currency,into,day,rate\nEUR,USD,2026-01-01,1.25\n")}, "Imported 1 rates"},
+		{[]string{"rates", s.file("rates2.csv", "currency,into,day,rate\nEUR,USD,2026-01-01,1.25\nUSD,EUR\n"), "--skip-bad", "--bad-rows", filepath.Join(s.dir, "bad.jsonl")}, "1 were already there; 1 rows were left out"},
+		{[]string{"rates", filepath.Join(s.dir, "rates.csv"), "--json"}, `"already_there": 1`},
+	} {
+		if out, said, code := s.ciclo(append([]string{"import"}, c.args...)...); code != 0 || !strings.Contains(out, c.want) || said != "" {
+			t.Errorf("%v: %d %s%s, want %q", c.args, code, out, said, c.want)
+		}
+	}
+	if bad, err := os.ReadFile(filepath.Join(s.dir, "bad.jsonl")); err != nil || string(bad) != "{\"line\":3,\"reason\":\"wrong number of fields: 2, the first line names 4\"}\n" {
+		t.Errorf("the bad rows are %s, %v", bad, err)
+	}
+	if _, said, code := s.ciclo("import", "rates", filepath.Join(s.dir, "rates.csv"), "--bad-rows", filepath.Join(s.dir, "rates.csv")); code != 2 || !strings.Contains(said, "is the file to import") {
+		t.Errorf("bad rows over the file itself: %d %s", code, said)
+	}
+	e, code := s.predict("--currency", "EUR")
+	var r struct {
+		Currency    string
+		Payments    int
+		Conversions []map[string]any
+	}
+	if err := json.Unmarshal(e.Result, &r); err != nil || code != 0 || r.Currency != "EUR" || r.Payments != 3 ||
+		fmt.Sprint(r.Conversions) != "[map[amount:20 converted:16 currency:USD into:EUR payments:1]]" {
+		t.Errorf("%d %v: %s", code, err, e.Raw)
 	}
 }
 

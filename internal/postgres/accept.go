@@ -45,6 +45,8 @@ type Acceptance struct {
 	RequestedBy string
 	// CycleID is the cycle that opens it; empty where none does.
 	CycleID string
+	// DryRun has it write and send nothing.
+	DryRun bool
 }
 
 // Retry is what a new execution takes over from an old one, which is final.
@@ -171,7 +173,7 @@ func (s *Store) insert(ctx context.Context, a Acceptance) (e execution.Execution
 }
 
 func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, a Acceptance) (execution.Execution, error) {
-	e := execution.Execution{ID: execution.NewID(a.IDPrefix, time.Now()), Agent: a.Agent, Status: execution.Started, Tries: a.Tries}
+	e := execution.Execution{ID: execution.NewID(a.IDPrefix, time.Now()), Agent: a.Agent, Status: execution.Started, Tries: a.Tries, DryRun: a.DryRun}
 	if a.Retry.Of != "" {
 		e.RetryOf = &a.Retry.Of
 	}
@@ -188,11 +190,11 @@ func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, a Acceptance) (executio
 	var all pgx.Batch
 	all.Queue(`
 		INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds,
-		                              idempotency_key, request_hash, single_flight, requested_by, origin, retry_of, cycle_id)
-		VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), nullif($10, ''), $11, $12, nullif($13, ''), coalesce(nullif($14, ''), 'request'), nullif($15, ''), nullif($16, ''))
+		                              idempotency_key, request_hash, single_flight, requested_by, origin, retry_of, cycle_id, dry_run)
+		VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), nullif($10, ''), $11, $12, nullif($13, ''), coalesce(nullif($14, ''), 'request'), nullif($15, ''), nullif($16, ''), $17)
 		RETURNING parameters, started_at, deadline_at`,
 		e.ID, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.DeadlineSeconds, a.StallSeconds,
-		a.Key, a.RequestHash, a.SingleFlight, a.RequestedBy, a.Origin, a.Retry.Of, a.CycleID).
+		a.Key, a.RequestHash, a.SingleFlight, a.RequestedBy, a.Origin, a.Retry.Of, a.CycleID, a.DryRun).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&e.Parameters, &e.StartedAt, &e.DeadlineAt) })
 	all.Queue(`INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason) VALUES ($1, 'started', 0, $2)`, e.ID, a.Reason)
 	if a.Retry.Reuse {

@@ -106,6 +106,7 @@ type Completion struct {
 // behind its fence, its transition logged, its agent's streak of failures ended
 // and, where it was the probe, its pause. It answers in the order of the
 // completions; ErrStale is of an attempt that is no longer its execution's own.
+// A dry run ends no streak, as its failures make none.
 // The River row may be finished or gone already: the fence decides, not River.
 func (s *Store) Complete(ctx context.Context, completions []Completion) ([]error, error) {
 	n := len(completions)
@@ -133,9 +134,9 @@ func (s *Store) Complete(ctx context.Context, completions []Completion) ([]error
 			    error_class = NULL, error_text = NULL
 			FROM mine, locked
 			WHERE `+fenceOfMine+` AND e.status = ANY ($6)
-			RETURNING e.id, e.agent, e.attempt, mine.worker
+			RETURNING e.id, e.agent, e.attempt, e.dry_run, mine.worker
 		), calmed AS (
-			DELETE FROM ciclo.streaks s USING moved WHERE s.agent = moved.agent
+			DELETE FROM ciclo.streaks s USING moved WHERE s.agent = moved.agent AND NOT moved.dry_run
 		), resumed AS (
 			DELETE FROM ciclo.pauses p USING moved WHERE p.probe_id = moved.id
 		), logged AS (
@@ -162,7 +163,7 @@ type Failure struct {
 	// RetryIn is the delay of the next attempt, where there is one.
 	RetryIn time.Duration
 	// Breaker is the agent's; permanent failures don't count for it, since they
-	// are of one request and its data.
+	// are of one request and its data, nor do those of dry runs.
 	Breaker Breaker
 }
 
@@ -181,7 +182,7 @@ func (s *Store) Fail(ctx context.Context, a *Attempt, f Failure) (pausedAgent bo
 			    next_attempt_at = CASE `+to+` WHEN 'started' THEN now() + $10::interval END,
 			    river_job_id    = CASE `+to+` WHEN 'started' THEN NULL ELSE river_job_id END,
 			    error_class = $7, error_text = $8`, `true`, f.Permanent, f.RetryIn)
-		if err != nil || f.Permanent {
+		if err != nil || f.Permanent || a.Execution.DryRun {
 			return err
 		}
 		pausedAgent, err = s.countFailure(ctx, tx, a, f.Class, f.Breaker)
@@ -212,7 +213,7 @@ func (s *Store) Interrupt(ctx context.Context, a *Attempt) error {
 		}
 		var cancel bool
 		var priority int
-		err = tx.QueryRow(ctx, `SELECT e.cancel_requested_at IS NOT NULL, e.priority FROM ciclo.executions e WHERE `+fence+` FOR UPDATE`,
+		err = tx.QueryRow(ctx, `SELECT e.cancel_requested_at IS NOT NULL, e.priority FROM ciclo.executions e WHERE `+fence+` FOR NO KEY UPDATE`,
 			a.fence()...).Scan(&cancel, &priority)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return execution.ErrStale

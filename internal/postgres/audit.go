@@ -71,6 +71,12 @@ var invariants = []invariant{
 	{text: "an effect is settled, or its execution has an attempt to come", query: `
 		SELECT DISTINCT f.execution_id FROM ciclo.effects f JOIN ciclo.executions e ON e.id = f.execution_id
 		WHERE f.state = 'intended' AND e.ended_at IS NOT NULL AND $1::timestamptz IS NOT NULL AND $2::interval IS NOT NULL`},
+	{text: "a message that is being sent has its contact, and an execution with an attempt to come; one that was sent has its effect", query: `
+		SELECT m.id FROM ciclo.messages m JOIN ciclo.executions e ON e.id = m.execution_id
+		WHERE $1::timestamptz IS NOT NULL AND $2::interval IS NOT NULL
+		  AND (m.status = 'sending' AND (e.ended_at IS NOT NULL OR NOT EXISTS (SELECT FROM ciclo.contacts c WHERE c.message_id = m.id))
+		    OR m.status = 'sent' AND m.status_at >= $1
+		       AND NOT EXISTS (SELECT FROM ciclo.effects f WHERE f.execution_id = e.id AND f.name = 'send' AND f.state = 'done'))`},
 	{text: "a slot that was fired names a cycle of its schedule and its due time, and no other slot does", query: `
 		SELECT s.schedule || ' ' || s.due_at FROM ciclo.slots s LEFT JOIN ciclo.cycles c ON c.id = s.cycle_id
 		WHERE s.decided_at >= $1 AND $2::interval IS NOT NULL

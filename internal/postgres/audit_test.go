@@ -55,6 +55,12 @@ func (b *bundle) lively() (running *postgres.Attempt) {
 	_, _, err = b.IntendEffect(b.ctx, running, "mail", "k", "once")
 	b.must(err)
 	b.cycle()
+	m := &messaging{b, running.Execution.ID}
+	m.exec(`UPDATE ciclo.contact_policy SET channels = '{email}', quiet_from = '00:00', quiet_until = '00:00'`)
+	id, _ := m.approved("C-1", "c1@firm.example")
+	if why := m.reserve(id); why != "" {
+		b.t.Fatal(why)
+	}
 	return running
 }
 
@@ -95,6 +101,8 @@ func TestTheAuditFinds(t *testing.T) {
 		"failures counts":                         `UPDATE ciclo.executions SET failures = failures + 1 WHERE status = 'failed'`,
 		"a step was finished":                     `UPDATE ciclo.steps SET worker_id = gen_random_uuid()`,
 		"an effect is settled":                    `UPDATE ciclo.executions SET status = 'failed', worker_id = NULL, ended_at = now(), error_class = 'x', error_text = 'x' WHERE status = 'running'`,
+		"a message that is being sent":            `UPDATE ciclo.executions SET status = 'failed', worker_id = NULL, ended_at = now(), error_class = 'x', error_text = 'x' WHERE agent = 'message-sender'`,
+		"one that was sent has its":               `DELETE FROM ciclo.contacts; ALTER TABLE ciclo.messages DISABLE TRIGGER USER; UPDATE ciclo.messages SET status = 'sent', sent_at = now()`,
 		"a slot that was fired":                   `UPDATE ciclo.cycles SET due_at = now()`,
 		"and no other slot does":                  `DELETE FROM ciclo.slots`,
 		"an execution of a cycle":                 `UPDATE ciclo.cycle_agents SET execution_id = NULL`,

@@ -90,17 +90,17 @@ type Seen struct {
 	LastSlotAt *time.Time
 }
 
-// See looks at agents, in the order of the names. What it counts is bounded, so that
+// See looks at agents, in the order of the names; at dry runs it doesn't. What it counts is bounded, so that
 // a long queue costs no more than a short one. Only for a planned cycle does it look
 // for the agents' last slots.
 func (o *Opening) See(ctx context.Context, agents []string, planned bool) ([]Seen, error) {
 	rows, err := o.tx.Query(ctx, `
 		SELECT a.name,
 		       coalesce((SELECT min(p.kind) FROM ciclo.pauses p WHERE p.agent IN (a.name, '*')), ''),
-		       (SELECT count(*) FROM (SELECT FROM ciclo.executions e WHERE e.agent = a.name AND e.status IN ('started', 'running') LIMIT 100) alive)::int,
+		       (SELECT count(*) FROM (SELECT FROM ciclo.executions e WHERE e.agent = a.name AND e.status IN ('started', 'running') AND NOT e.dry_run LIMIT 100) alive)::int,
 		       last.started_at, done.ended_at, last.status,
-		       (SELECT extract(epoch FROM now() - e.started_at) FROM ciclo.executions e WHERE e.agent = a.name AND e.status = 'started' ORDER BY e.started_at, e.id LIMIT 1)::float8,
-		       (SELECT count(*) FROM (SELECT FROM ciclo.executions e WHERE e.agent = a.name AND e.status = 'failed' AND e.started_at > now() - interval '1 day' LIMIT 1000) day)::int,
+		       (SELECT extract(epoch FROM now() - e.started_at) FROM ciclo.executions e WHERE e.agent = a.name AND e.status = 'started' AND NOT e.dry_run ORDER BY e.started_at, e.id LIMIT 1)::float8,
+		       (SELECT count(*) FROM (SELECT FROM ciclo.executions e WHERE e.agent = a.name AND e.status = 'failed' AND NOT e.dry_run AND e.started_at > now() - interval '1 day' LIMIT 1000) day)::int,
 		       CASE WHEN $2 THEN (SELECT max(own.due_at) FROM ciclo.schedules n CROSS JOIN LATERAL (
 		            SELECT due_at FROM ciclo.slots s WHERE s.schedule = n.name AND (s.reason IS NULL AND s.outcome <> 'queued' OR s.reason IN ('breaker', 'dependency', 'budget', 'business_hours'))
 		            ORDER BY due_at DESC LIMIT 1) own
@@ -108,9 +108,9 @@ func (o *Opening) See(ctx context.Context, agents []string, planned bool) ([]See
 		FROM unnest($1::text[]) WITH ORDINALITY AS a (name, n)
 		LEFT JOIN LATERAL (
 			SELECT newest.started_at, newest.status FROM (VALUES ('started'), ('running'), ('completed'), ('failed'), ('cancelled')) statuses (status) CROSS JOIN LATERAL (
-				SELECT started_at, id, e.status FROM ciclo.executions e WHERE e.agent = a.name AND e.status = statuses.status ORDER BY started_at DESC, id DESC LIMIT 1) newest
+				SELECT started_at, id, e.status FROM ciclo.executions e WHERE e.agent = a.name AND e.status = statuses.status AND NOT e.dry_run ORDER BY started_at DESC, id DESC LIMIT 1) newest
 			ORDER BY newest.started_at DESC, newest.id DESC LIMIT 1) last ON true
-		LEFT JOIN LATERAL (SELECT ended_at FROM ciclo.executions WHERE agent = a.name AND status = 'completed' ORDER BY ended_at DESC, id DESC LIMIT 1) done ON true
+		LEFT JOIN LATERAL (SELECT ended_at FROM ciclo.executions WHERE agent = a.name AND status = 'completed' AND NOT dry_run ORDER BY ended_at DESC, id DESC LIMIT 1) done ON true
 		ORDER BY a.n`, agents, planned)
 	if err != nil {
 		return nil, fmt.Errorf("look at agents: %w", err)
@@ -205,7 +205,7 @@ func (o *Opening) RequestCancel(ctx context.Context, id string) error {
 
 const cycleAgents = `
 	SELECT a.agent, a.decision, a.reason, a.detail, a.needs, a.execution_id, e.status, e.started_at, e.running_at, e.ended_at,
-	       EXISTS (SELECT FROM ciclo.executions x WHERE x.agent = a.agent AND x.status = 'completed' AND x.started_at >= c.opened_at)
+	       EXISTS (SELECT FROM ciclo.executions x WHERE x.agent = a.agent AND x.status = 'completed' AND NOT x.dry_run AND x.started_at >= c.opened_at)
 	FROM ciclo.cycle_agents a JOIN ciclo.cycles c ON c.id = a.cycle_id LEFT JOIN ciclo.executions e ON e.id = a.execution_id
 	WHERE a.cycle_id = $1 ORDER BY a.position`
 

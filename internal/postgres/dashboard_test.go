@@ -18,6 +18,8 @@ func TestDashboards(t *testing.T) {
 	b.failed(b.run(b.accept().ID, w), postgres.Failure{Class: "error", Text: "later"})
 	b.run(b.accept().ID, w)
 	b.accept()
+	b.must(b.complete(b.run(b.acceptDry().ID, w), `{}`)) // lists alone show dry runs
+	b.failed(b.run(b.acceptDry().ID, w), postgres.Failure{Class: "permanent", Text: "dry", Permanent: true})
 	b.expire(lost)
 
 	for name, c := range map[string]struct {
@@ -31,8 +33,8 @@ func TestDashboards(t *testing.T) {
 		"queue":     {`SELECT agent || ' ' || waiting || ' ' || waiting_for_retry || ' ' || (oldest_seconds > 0) FROM dashboard.queue`, "test-noop 1 1 true"},
 		"failures":  {`SELECT agent || ' ' || error_class || ' ' || error || ' ' || executions FROM dashboard.failures`, "test-noop permanent no 1"},
 		"workers":   {`SELECT string_agg(condition || ' ' || running, ', ' ORDER BY condition) FROM dashboard.workers`, "alive 1, lost 0"},
-		"list":      {`SELECT count(*) || ' ' || count(ended_at) FROM dashboard.executions`, "5 2"},
 		"patterns":  {`SELECT count(*)::text FROM dashboard.patterns`, "0"},
+		"list":      {`SELECT count(*) || ' ' || count(ended_at) || ' ' || count(*) FILTER (WHERE dry_run) FROM dashboard.executions`, "7 4 2"},
 		"values":    {`SELECT count(*)::text FROM dashboard.client_values`, "0"},
 	} {
 		var got string
@@ -56,7 +58,7 @@ func TestTheDashboardRoleReadsAndNoMore(t *testing.T) {
 	b.must(err)
 	views, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	b.must(err)
-	want := []string{"attempts", "client_values", "cycles", "durations", "effects", "executions", "executions_by_status", "executions_per_hour", "failures", "messages", "messages_by_status", "notices", "patterns", "pauses", "queue", "slots", "webhook_deliveries", "workers"}
+	want := []string{"attempts", "client_values", "cycles", "durations", "effects", "executions", "executions_by_status", "executions_per_hour", "failures", "messages", "messages_by_status", "notices", "patterns", "pauses", "queue", "segment_changes", "segments", "slots", "value_back_tests", "webhook_deliveries", "workers"}
 	if diff := cmp.Diff(want, views); diff != "" {
 		t.Errorf("the role sees %s", diff)
 	}

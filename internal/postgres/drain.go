@@ -26,7 +26,7 @@ func (s *Store) DrainPlan(ctx context.Context, workerID string) ([]DrainLine, er
 			FROM (SELECT DISTINCT agent FROM ciclo.executions WHERE worker_id = $1 AND status = 'running') mine
 			CROSS JOIN LATERAL (
 				SELECT e.agent, extract(epoch FROM e.ended_at - e.running_at)::float8 AS seconds FROM ciclo.executions e
-				WHERE e.agent = mine.agent AND e.status = 'completed' ORDER BY e.ended_at DESC, e.id DESC LIMIT 100) a
+				WHERE e.agent = mine.agent AND e.status = 'completed' AND NOT e.dry_run ORDER BY e.ended_at DESC, e.id DESC LIMIT 100) a
 			GROUP BY a.agent
 		)
 		SELECT e.id, e.agent, e.attempt, extract(epoch FROM now() - e.running_at)::float8,

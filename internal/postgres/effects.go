@@ -90,8 +90,8 @@ func (s *Store) SettleEffect(ctx context.Context, a *Attempt, name, state string
 
 // hold locks the execution of an attempt until the transaction's end: the fence
 // of what the attempt writes elsewhere. It is a sign of progress too.
-func (s *Store) hold(ctx context.Context, tx pgx.Tx, a *Attempt) error {
-	tag, err := tx.Exec(ctx, `UPDATE ciclo.executions e SET progress_at = now() WHERE `+fence, a.fence()...)
+func (s *Store) hold(ctx context.Context, db executor, a *Attempt) error {
+	tag, err := db.Exec(ctx, `UPDATE ciclo.executions e SET progress_at = now() WHERE `+fence, a.fence()...)
 	if err != nil {
 		return err
 	}

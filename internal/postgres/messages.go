@@ -126,7 +126,8 @@ func (s *Store) ApproveMessage(ctx context.Context, id, by string, subject, body
 	m, err := s.moveMessage(ctx, id, `
 		UPDATE ciclo.messages m
 		SET status = 'approved', approved_by = $2, approved_at = now(), not_before = now(), reason = NULL,
-		    subject = coalesce($3, subject), body = coalesce($4, body), expires_at = greatest(expires_at, now() + interval '3 days')
+		    subject = coalesce($3, subject), body = coalesce($4, body), variables = CASE WHEN $4::text IS NULL THEN variables END,
+		    expires_at = greatest(expires_at, now() + interval '3 days')
 		WHERE id = $1 AND status = 'draft' AND expires_at > now()`, by, subject, body)
 	if err != nil {
 		return m, fmt.Errorf("approve message %s: %w", id, err)

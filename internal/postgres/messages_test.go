@@ -403,6 +403,7 @@ func TestMovesOfMessages(t *testing.T) {
 	if _, err := m.DispatchMessages(m.ctx, sender); err != nil || m.message(stale).Status != "expired" {
 		t.Errorf("it is %+v, %v", m.message(stale), err)
 	}
+	m.draft("C-3", "c3@firm.example")
 	for name, sql := range map[string]string{
 		"a second open message of a client": `INSERT INTO ciclo.messages SELECT 'message_2', client_id, drafted_by, template, language, reasons, channel, address, zone, subject, body FROM ciclo.messages WHERE client_id = 'C-3'`,
 		"sending without a contact":         `UPDATE ciclo.messages SET status = 'sending', execution_id = drafted_by, approved_by = 'x', approved_at = now() WHERE client_id = 'C-3'`,
@@ -423,13 +424,6 @@ func TestMovesOfMessages(t *testing.T) {
 		"a template with an open brace":     `UPDATE ciclo.message_templates SET body = 'Dear {name'`,
 		"an opt-out of nobody":              `INSERT INTO ciclo.opt_outs (source) VALUES ('hand')`,
 	} {
-		if name == "a second open message of a client" {
-			m.draft("C-3", "c3@firm.example")
-		}
-		m.exec(`INSERT INTO crm.clients (id) VALUES ('C-4') ON CONFLICT DO NOTHING`)
-		if m.count(`SELECT count(*) FROM ciclo.messages WHERE client_id = 'C-3'`) == 0 {
-			m.draft("C-3", "c3@firm.example")
-		}
 		if _, err := m.pool.Exec(m.ctx, sql); !postgres.Refused(err) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -109,7 +109,8 @@ func (s *Store) countFailure(ctx context.Context, tx pgx.Tx, a *Attempt, class s
 }
 
 // Probe lets one execution of each agent through whose breaker's time has come:
-// the one that has waited longest. A probe that ended without a word (cancelled,
+// the one that has waited longest and is no dry run, which may succeed though the
+// outside world is down. A probe that ended without a word (cancelled,
 // say) is forgotten first. It returns the executions let through.
 func (s *Store) Probe(ctx context.Context) ([]string, error) {
 	rows, err := s.pool.Query(ctx, `
@@ -120,7 +121,7 @@ func (s *Store) Probe(ctx context.Context) ([]string, error) {
 		)
 		UPDATE ciclo.pauses p SET probe_id = (
 			SELECT e.id FROM ciclo.executions e
-			WHERE e.agent = p.agent AND e.status = 'started' AND e.next_attempt_at <= now()
+			WHERE e.agent = p.agent AND e.status = 'started' AND e.next_attempt_at <= now() AND NOT e.dry_run
 			ORDER BY e.started_at, e.id LIMIT 1)
 		WHERE p.kind = 'breaker' AND p.probe_id IS NULL AND p.probe_after <= now()
 		  AND NOT EXISTS (SELECT FROM ciclo.pauses WHERE agent = '*')

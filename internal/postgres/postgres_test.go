@@ -77,10 +77,14 @@ func (b *bundle) count(sql string, args ...any) (n int) {
 	return n
 }
 
-func (b *bundle) accept() execution.Execution {
+func (b *bundle) accept() execution.Execution { b.t.Helper(); return b.acceptAs(false) }
+
+func (b *bundle) acceptDry() execution.Execution { b.t.Helper(); return b.acceptAs(true) }
+
+func (b *bundle) acceptAs(dryRun bool) execution.Execution {
 	b.t.Helper()
 	e, err := b.Accept(b.ctx, postgres.Acceptance{
-		Agent: "test-noop", IDPrefix: "noop_", Parameters: json.RawMessage(`{"n": 1}`), Tries: 2, TimeoutSeconds: 60, Priority: 2, Reason: "test",
+		Agent: "test-noop", IDPrefix: "noop_", Parameters: json.RawMessage(`{"n": 1}`), Tries: 2, TimeoutSeconds: 60, Priority: 2, Reason: "test", DryRun: dryRun,
 	})
 	b.must(err)
 	return e.Execution

@@ -142,6 +142,8 @@ type Filter struct {
 	Agent    string
 	Statuses []execution.Status
 	Cycle    string
+	// Real leaves out dry runs.
+	Real bool
 	// Since and Until bound started_at: since inclusive, until exclusive.
 	Since, Until time.Time
 	// Before is the position after which the page begins, newest first.
@@ -209,6 +211,9 @@ func (s *Store) List(ctx context.Context, f Filter) ([]execution.Execution, erro
 			SELECT e.started_at, e.id FROM ciclo.executions e`
 		where = append(where, `e.agent = agents.agent`, `e.status = statuses.status`)
 	}
+	if f.Real {
+		where = append(where, `NOT e.dry_run`)
+	}
 	if !f.Since.IsZero() {
 		where = append(where, `e.started_at >= `+bound(f.Since, `timestamptz`))
 	}
@@ -264,7 +269,7 @@ func (s *Store) Cancel(ctx context.Context, id string) (execution.Execution, err
 		}
 		var before execution.Status
 		var jobNow *int64
-		err = tx.QueryRow(ctx, `SELECT status, river_job_id FROM ciclo.executions WHERE id = $1 FOR UPDATE`, id).Scan(&before, &jobNow)
+		err = tx.QueryRow(ctx, `SELECT status, river_job_id FROM ciclo.executions WHERE id = $1 FOR NO KEY UPDATE`, id).Scan(&before, &jobNow)
 		if err != nil {
 			return err
 		}
@@ -323,6 +328,7 @@ var errRowChanged = errors.New("the execution has another River row by now")
 type Typical struct {
 	// Half and MostSeconds are the median and the ninth decile of the last hundred
 	// completed executions, from the last claim to the end; nil where there is none.
+	// Dry runs don't count, since they have no effects to wait for.
 	HalfSeconds, MostSeconds *float64
 	// Slots is how many the living workers run at once.
 	Slots int
@@ -333,7 +339,7 @@ func (s *Store) Typical(ctx context.Context, agent string) (t Typical, err error
 	err = s.pool.QueryRow(ctx, `
 		WITH recent AS (
 			SELECT extract(epoch FROM ended_at - running_at)::float8 AS seconds FROM ciclo.executions
-			WHERE agent = $1 AND status = 'completed' ORDER BY ended_at DESC, id DESC LIMIT 100
+			WHERE agent = $1 AND status = 'completed' AND NOT dry_run ORDER BY ended_at DESC, id DESC LIMIT 100
 		)
 		SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds), percentile_cont(0.9) WITHIN GROUP (ORDER BY seconds),
 		       (SELECT coalesce(sum((concurrency ->> $1)::int), 0) FROM ciclo.workers WHERE ended_at IS NULL AND lease_until > now())
@@ -348,11 +354,13 @@ func (s *Store) Typical(ctx context.Context, agent string) (t Typical, err error
 type AgentActivity struct {
 	Started int
 	Running int
-	// OldestQueuedSeconds is how long the first in the queue has been waiting.
+	// OldestQueuedSeconds is how long the first in the queue has been waiting. As in
+	// Started and Running, dry runs are among them: workers are busy with them too.
 	OldestQueuedSeconds *float64
-	Last                *execution.Execution
+	// Last is not a dry run.
+	Last *execution.Execution
 	// SuccessRate and TypicalSeconds (the median) are of the last hundred final
-	// executions; nil where there is none.
+	// executions, without dry runs; nil where there is none.
 	SuccessRate    *float64
 	TypicalSeconds *float64
 }
@@ -367,7 +375,7 @@ func (s *Store) Activity(ctx context.Context, agent string) (AgentActivity, erro
 			SELECT e.status, extract(epoch FROM e.ended_at - e.started_at)::float8 AS seconds
 			FROM (
 				SELECT e.started_at, e.id FROM (VALUES ('completed'), ('failed'), ('cancelled')) statuses (status) CROSS JOIN LATERAL (
-					SELECT started_at, id FROM ciclo.executions WHERE agent = $1 AND status = statuses.status
+					SELECT started_at, id FROM ciclo.executions WHERE agent = $1 AND status = statuses.status AND NOT dry_run
 					ORDER BY started_at DESC, id DESC LIMIT 100) e
 				ORDER BY e.started_at DESC, e.id DESC LIMIT 100) newest
 			CROSS JOIN LATERAL (SELECT * FROM ciclo.executions WHERE id = newest.id OFFSET 0) e
@@ -386,7 +394,7 @@ func (s *Store) Activity(ctx context.Context, agent string) (AgentActivity, erro
 		seconds := waiting.Seconds()
 		a.OldestQueuedSeconds = &seconds
 	}
-	last, err := s.List(ctx, Filter{Agent: agent, Limit: 1})
+	last, err := s.List(ctx, Filter{Agent: agent, Limit: 1, Real: true})
 	if err != nil {
 		return a, err
 	}

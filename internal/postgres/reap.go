@@ -232,7 +232,7 @@ func (s *Store) judge(ctx context.Context, suspect Suspect, status execution.Sta
 		if err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, `SELECT FROM ciclo.executions WHERE id = $1 AND status = $2 FOR UPDATE NOWAIT`, suspect.ID, status)
+		tag, err := tx.Exec(ctx, `SELECT FROM ciclo.executions WHERE id = $1 AND status = $2 FOR NO KEY UPDATE NOWAIT`, suspect.ID, status)
 		if err != nil {
 			return err
 		}
@@ -281,7 +281,7 @@ func (s *Store) Enqueue(ctx context.Context) (int, error) {
 		rows, err := tx.Query(ctx, `
 			SELECT id, agent, priority FROM ciclo.executions e
 			WHERE status = 'started' AND next_attempt_at <= now() AND NOT `+paused+`
-			ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED`, sweepBatch)
+			ORDER BY next_attempt_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED`, sweepBatch)
 		if err != nil {
 			return err
 		}

@@ -102,6 +102,8 @@ func TestTheDatabaseRefuses(t *testing.T) {
 	w := b.worker()
 	b.run(running, w)
 	b.must(b.complete(b.run(final, w), `{}`))
+	dry := b.acceptDry().ID
+	b.run(dry, w)
 	b.must(b.PauseAgent(b.ctx, "test-noop", "for its notice"))
 	b.cycle()
 	b.webhook([]string{}, execution.Started)
@@ -128,6 +130,15 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		"a payment at no time":                `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('c', 'infinity', 1, 'USD')`,
 		"a payment in no currency":            `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('c', now(), 1, 'usd')`,
 		"a payment of nobody":                 `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('nobody', now(), 1, 'USD')`,
+		"a rate of NaN":                       `INSERT INTO crm.rates VALUES ('USD', 'EUR', now(), 'NaN')`,
+		"a rate of nothing":                   `INSERT INTO crm.rates VALUES ('USD', 'EUR', now(), 0)`,
+		"an endless rate":                     `INSERT INTO crm.rates VALUES ('USD', 'EUR', now(), 'Infinity')`,
+		"a rate of no day":                    `INSERT INTO crm.rates VALUES ('USD', 'EUR', 'infinity', 1)`,
+		"a rate into itself":                  `INSERT INTO crm.rates VALUES ('USD', 'USD', now(), 1)`,
+		"a rate in small letters":             `INSERT INTO crm.rates VALUES ('usd', 'EUR', now(), 1)`,
+		"a payment of an empty reference":     `INSERT INTO crm.payments (client_id, paid_at, amount, currency, reference) VALUES ('c', now(), 1, 'USD', '')`,
+		"a reference of two payments":         `INSERT INTO crm.payments (client_id, paid_at, amount, currency, reference) VALUES ('c', now(), 1, 'USD', 'P1'), ('c', now(), 1, 'USD', 'P1')`,
+		"a reference of two interactions":     `INSERT INTO crm.interactions (client_id, channel, direction, kind, occurred_at, reference) VALUES ('c', 'x', 'inbound', 'x', now(), 'I1'), ('c', 'x', 'inbound', 'x', now(), 'I1')`,
 		"a client without an id":              `INSERT INTO crm.clients (id) VALUES ('')`,
 		"a score that is no number":           score(final, `'NaN'`, `.5`),
 		"a risk beyond one":                   score(final, `1`, `1.5`),
@@ -139,6 +150,14 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		"a confirmation by nothing":           pattern(final, `ngram`, `5`, `.2`, `true`, `NULL`),
 		"a pattern of an unknown execution":   pattern("nobody", `ngram`, `5`, `.2`, `true`, `.1`),
 		"a step output of nobody's attempt":   `INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at) VALUES ('` + running + `', 'x', 0, gen_random_uuid(), '1', now())`,
+		"a step of a dry run":                 `INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at) VALUES ('` + dry + `', 'x', 1, gen_random_uuid(), '1', now())`,
+		"an effect of a dry run":              `INSERT INTO ciclo.effects (execution_id, name, attempt, worker_id, key, policy) VALUES ('` + dry + `', 'x', 1, gen_random_uuid(), 'x', 'once')`,
+		"a dry run that becomes real":         `UPDATE ciclo.executions SET dry_run = false WHERE id = '` + dry + `'`,
+		"a real run that becomes dry":         `UPDATE ciclo.executions SET dry_run = true WHERE id = '` + running + `'`,
+		"a dry run that is an only one":       `UPDATE ciclo.executions SET single_flight = true WHERE id = '` + dry + `'`,
+		"a dry run of a schedule":             `UPDATE ciclo.executions SET origin = 'schedule' WHERE id = '` + dry + `'`,
+		"a dry run of a cycle":                `UPDATE ciclo.executions SET cycle_id = 'cycle_1' WHERE id = '` + dry + `'`,
+		"a commit of a dry run":               `INSERT INTO ciclo.dry_runs VALUES ('` + dry + `')`,
 		"an origin of nowhere":                `UPDATE ciclo.executions SET origin = 'x' WHERE id = '` + running + `'`,
 		"a notice of an unknown kind":         `UPDATE ciclo.notices SET kind = 'x'`,
 		"a notice without a cause":            `UPDATE ciclo.notices SET pause_id = NULL`,

@@ -47,6 +47,16 @@ func (s *Store) RecordStep(ctx context.Context, a *Attempt, name string, started
 	})
 }
 
+// Move notes that an attempt goes on, where it stores no step: ErrStale where it is
+// superseded.
+func (s *Store) Move(ctx context.Context, a *Attempt) error {
+	err := s.hold(ctx, s.pool, a)
+	if err != nil {
+		return fmt.Errorf("look at attempt %d of %s: %w", a.Execution.Attempt, a.Execution.ID, err)
+	}
+	return nil
+}
+
 // StepDurations is how long an agent's latest steps took.
 type StepDurations struct {
 	// Steps is how many were looked at.
@@ -64,7 +74,7 @@ func (s *Store) StepDurations(ctx context.Context, agent string) (StepDurations,
 	err := s.pool.QueryRow(ctx, `
 		WITH recent AS (
 			SELECT id, ended_at FROM ciclo.executions
-			WHERE agent = $1 AND status = 'completed'
+			WHERE agent = $1 AND status = 'completed' AND NOT dry_run
 			ORDER BY ended_at DESC, id DESC LIMIT 1000
 		), latest AS (
 			SELECT greatest(extract(epoch FROM s.ended_at - s.started_at)::float8, 0) AS seconds

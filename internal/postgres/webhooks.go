@@ -155,6 +155,7 @@ type Outgoing struct {
 	Tries       int // this one included
 	ExecutionID string
 	Agent       string
+	DryRun      bool
 	Transition  execution.Transition
 }
 
@@ -177,7 +178,7 @@ func (s *Store) TakeDeliveries(ctx context.Context, lease time.Duration, busy []
 				WHERE w.ended_at IS NULL AND w.id::text <> ALL ($2::text[]))
 			RETURNING id, webhook_id, transition_id, tries
 		)
-		SELECT d.id, w.id::text, w.url, w.secret, d.tries, t.execution_id, e.agent,
+		SELECT d.id, w.id::text, w.url, w.secret, d.tries, t.execution_id, e.agent, e.dry_run,
 		       coalesce(t.from_status, ''), t.to_status, t.at, t.attempt, t.worker_id::text, t.reason, t.outcome, t.error_class, coalesce(t.error_text, '')
 		FROM taken d JOIN ciclo.webhooks w ON w.id = d.webhook_id AND w.ended_at IS NULL
 		JOIN ciclo.transitions t ON t.id = d.transition_id JOIN ciclo.executions e ON e.id = t.execution_id
@@ -190,7 +191,7 @@ func (s *Store) TakeDeliveries(ctx context.Context, lease time.Duration, busy []
 		var class *string
 		var text string
 		t := &d.Transition
-		err := row.Scan(&d.ID, &d.WebhookID, &d.URL, &d.Secret, &d.Tries, &d.ExecutionID, &d.Agent,
+		err := row.Scan(&d.ID, &d.WebhookID, &d.URL, &d.Secret, &d.Tries, &d.ExecutionID, &d.Agent, &d.DryRun,
 			&t.From, &t.To, &t.At, &t.Attempt, &t.Worker, &t.Reason, &t.Outcome, &class, &text)
 		if class != nil {
 			t.Error = &execution.Error{Class: *class, Text: text}

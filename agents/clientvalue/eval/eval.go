@@ -128,7 +128,7 @@ func fitFigures(ctx context.Context, summary []clientvalue.History, reference []
 		bought[i] = row.HoldOutPurchases
 	}
 	holdOut := float64(CDNOWEnd-CDNOWCut) / 7
-	accuracy, err := clientvalue.Evaluate(ctx, clientvalue.BGNBD, bg.Params, summary, bought, holdOut)
+	accuracy, err := clientvalue.Evaluate(ctx, bg, summary, bought, holdOut)
 	if err != nil {
 		return nil, fmt.Errorf("CDNOW: %w", err)
 	}
