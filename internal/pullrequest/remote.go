@@ -33,7 +33,7 @@ func (r *Repository) newObjects() *objects {
 // SetEncodedObject refuses what is more than may be kept.
 func (o *objects) SetEncodedObject(object plumbing.EncodedObject) (plumbing.Hash, error) {
 	if o.left -= object.Size(); o.left < 0 {
-		return plumbing.ZeroHash, fmt.Errorf("the repository is %w: more than %d MiB unpacked", ErrTooLarge, o.most>>20)
+		return plumbing.ZeroHash, fmt.Errorf("%w: the repository is more than %d MiB unpacked", ErrTooLarge, o.most>>20)
 	}
 	return o.Storage.SetEncodedObject(object)
 }
@@ -76,6 +76,7 @@ func (r *Repository) exchange(ctx context.Context, talk func(ctx context.Context
 	once, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	g := r.guard(r.host, r.maxAnswer)
+	var no *declined
 	err = talk(once, r.git(g), ep, auth)
 	switch failed := g.failed(); {
 	case err == nil:
@@ -94,6 +95,8 @@ func (r *Repository) exchange(ctx context.Context, talk func(ctx context.Context
 		return refuse("the repository is empty: it needs a first commit on %s", r.base)
 	case Permanent(err):
 		return err
+	case errors.As(err, &no):
+		return no
 	case errors.Is(err, ErrTooLarge):
 		return permanent{err}
 	}
@@ -183,7 +186,7 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, fmt.Errorf("the repository is %w: more than %d MiB for one branch", ErrTooLarge, b.most>>20)
+		return 0, fmt.Errorf("%w: the repository's branch is more than %d MiB", ErrTooLarge, b.most>>20)
 	}
 	return n, err
 }

@@ -135,13 +135,14 @@ func (r *Repository) readRemote(text string) (*url.URL, error) {
 	if strings.HasPrefix(text, "/") {
 		text = "file://" + text
 	}
+	if strings.HasPrefix(text, "ssh://") || !strings.Contains(text, "://") && strings.Contains(text, ":") {
+		return nil, errors.New("is reached by ssh, which is not spoken here: use its https:// URL and CICLO_GIT_TOKEN")
+	}
 	u, err := url.Parse(text)
 	if err != nil || !printable(text) {
 		return nil, errors.New("is no URL such as https://host/owner/name.git or file:///path")
 	}
 	switch {
-	case u.Scheme == "ssh" || !strings.Contains(text, "://") && strings.Contains(text, ":"):
-		return nil, errors.New("is reached by ssh, which is not spoken here: use its https:// URL and CICLO_GIT_TOKEN")
 	case u.Scheme == "file" && (u.Host != "" || len(u.Path) < 2):
 		return nil, errors.New("must hold an absolute path after file://")
 	case u.Scheme != "file" && u.Scheme != "https" && u.Scheme != "http", u.Scheme != "file" && (u.Hostname() == "" || strings.Trim(u.Path, "/") == ""):
