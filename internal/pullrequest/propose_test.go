@@ -15,91 +15,99 @@ import (
 	"github.com/nuzantara/ciclo/internal/pullrequest/played"
 )
 
-// remotes are the ways to a repository.
-func remotes(t *testing.T, test func(t *testing.T, o *origin, r *Repository, h *played.Host)) {
-	t.Helper()
-	t.Run("file", func(t *testing.T) {
-		t.Parallel()
+// remotes are the ways to a repository: locally, over HTTP, over HTTP with trees
+// sent without their files' contents, and on GitHub.
+var remotes = map[string]func(t *testing.T) (*origin, *Repository, *played.Host){
+	"file": func(t *testing.T) (*origin, *Repository, *played.Host) {
+		t.Helper()
 		o := newOrigin(t)
-		test(t, o, o.local(), nil)
-	})
-	t.Run("HTTP", func(t *testing.T) {
-		t.Parallel()
+		return o, o.local(), nil
+	},
+	"HTTP": func(t *testing.T) (*origin, *Repository, *played.Host) {
+		t.Helper()
 		o := newOrigin(t)
 		_, url := o.serve()
-		test(t, o, open(t, config(url+"/acme/prompts.git")), nil)
-	})
-	t.Run("HTTP without contents", func(t *testing.T) {
-		t.Parallel()
+		return o, open(t, config(url+"/acme/prompts.git")), nil
+	},
+	"HTTP without contents": func(t *testing.T) (*origin, *Repository, *played.Host) {
+		t.Helper()
 		o := newOrigin(t)
 		o.git("config", "uploadpack.allowFilter", "true")
 		o.git("config", "uploadpack.allowReachableSHA1InWant", "true")
 		_, url := o.serve()
-		test(t, o, open(t, config(url+"/acme/prompts.git")), nil)
-	})
-	t.Run("GitHub", func(t *testing.T) {
-		t.Parallel()
+		return o, open(t, config(url+"/acme/prompts.git")), nil
+	},
+	"GitHub": func(t *testing.T) (*origin, *Repository, *played.Host) {
+		t.Helper()
 		o := newOrigin(t)
 		o.git("config", "uploadpack.allowFilter", "true")
 		o.git("config", "uploadpack.allowAnySHA1InWant", "true")
 		r, h := o.github()
-		test(t, o, r, h)
-	})
+		return o, r, h
+	},
 }
 
 func TestProposeTwice(t *testing.T) {
 	t.Parallel()
-	remotes(t, func(t *testing.T, o *origin, r *Repository, h *played.Host) {
-		text, base, err := r.Read(t.Context(), "prompts/base.md")
-		if err != nil || string(text) != prompt || base != o.head() {
-			t.Fatalf("read %q at %s: %v", text, base, err)
-		}
-		p := o.proposal()
-		if out, found, err := r.Find(t.Context(), p); found || err != nil {
-			t.Fatalf("found before it was there: %+v, %v", out, err)
-		}
-		first, err := r.Propose(t.Context(), p)
-		if err != nil || first.Existing {
-			t.Fatalf("propose: %+v, %v", first, err)
-		}
-		o.exactlyOne(p, first, h)
-		if got, want := o.git("log", "-1", "--format=%an|%ae|%at|%cn|%ct|%B", first.Branch), "Ciclo|ciclo@localhost|1772600767|Ciclo|1772600767|"+p.message(); strings.TrimSpace(got) != strings.TrimSpace(want) {
-			t.Errorf("commit %q, want %q", got, want)
-		}
-		o.write("other.txt", "2\n")
-		o.commit("others go on") // which changes nothing for it
-		want := first
-		want.Existing = true
-		again, err := r.Propose(t.Context(), p)
-		if diff := cmp.Diff(want, again); diff != "" || err != nil {
-			t.Errorf("again: %v %s", err, diff)
-		}
-		found, there, err := r.Find(t.Context(), p)
-		if diff := cmp.Diff(want, found); diff != "" || !there || err != nil {
-			t.Errorf("find: %t %v %s", there, err, diff)
-		}
-		if h != nil && len(h.State().Pulls) != 1 {
-			t.Errorf("pull requests: %+v", h.State().Pulls)
-		}
-	})
+	for way, begin := range remotes {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			o, r, h := begin(t)
+			text, base, err := r.Read(t.Context(), "prompts/base.md")
+			if err != nil || string(text) != prompt || base != o.head() {
+				t.Fatalf("read %q at %s: %v", text, base, err)
+			}
+			p := o.proposal()
+			if out, found, err := r.Find(t.Context(), p); found || err != nil {
+				t.Fatalf("found before it was there: %+v, %v", out, err)
+			}
+			first, err := r.Propose(t.Context(), p)
+			if err != nil || first.Existing {
+				t.Fatalf("propose: %+v, %v", first, err)
+			}
+			o.exactlyOne(p, first, h)
+			if got, want := o.git("log", "-1", "--format=%an|%ae|%at|%cn|%ct|%B", first.Branch), "Ciclo|ciclo@localhost|1772600767|Ciclo|1772600767|"+p.message(); strings.TrimSpace(got) != strings.TrimSpace(want) {
+				t.Errorf("commit %q, want %q", got, want)
+			}
+			o.write("other.txt", "2\n")
+			o.commit("others go on") // which changes nothing for it
+			want := first
+			want.Existing = true
+			again, err := r.Propose(t.Context(), p)
+			if diff := cmp.Diff(want, again); diff != "" || err != nil {
+				t.Errorf("again: %v %s", err, diff)
+			}
+			found, there, err := r.Find(t.Context(), p)
+			if diff := cmp.Diff(want, found); diff != "" || !there || err != nil {
+				t.Errorf("find: %t %v %s", there, err, diff)
+			}
+			if h != nil && len(h.State().Pulls) != 1 {
+				t.Errorf("pull requests: %+v", h.State().Pulls)
+			}
+		})
+	}
 }
 
 func TestModesAreKept(t *testing.T) {
 	t.Parallel()
-	remotes(t, func(t *testing.T, o *origin, r *Repository, _ *played.Host) {
-		p := o.proposal()
-		p.Files = map[string][]byte{"bin/run.sh": []byte("#!/bin/sh\r\nexit 1\r\n"), "bin.txt": {0, 255}, "bin-a/x": []byte("x")}
-		out, err := r.Propose(t.Context(), p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := o.git("ls-tree", "-r", "--format=%(objectmode) %(path)", out.Branch)
-		want := "100644 bin-a/x\n100644 bin.txt\n100755 bin/run.sh\n120000 link\n120000 link.md\n100644 other.txt\n100644 prompts/base.md"
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
-		}
-		o.git("fsck", "--strict")
-	})
+	for way, begin := range remotes {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			o, r, _ := begin(t)
+			p := o.proposal()
+			p.Files = map[string][]byte{"bin/run.sh": []byte("#!/bin/sh\r\nexit 1\r\n"), "bin.txt": {0, 255}, "bin-a/x": []byte("x")}
+			out, err := r.Propose(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := o.git("ls-tree", "-r", "--format=%(objectmode) %(path)", out.Branch)
+			want := "100644 bin-a/x\n100644 bin.txt\n100755 bin/run.sh\n120000 link\n120000 link.md\n100644 other.txt\n100644 prompts/base.md"
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+			o.git("fsck", "--strict")
+		})
+	}
 }
 
 func TestBaseMoved(t *testing.T) {
@@ -137,25 +145,29 @@ func TestBaseMoved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			remotes(t, func(t *testing.T, o *origin, r *Repository, h *played.Host) {
-				p := o.proposal()
-				c.change(o, &p)
-				out, err := r.Propose(t.Context(), p)
-				if c.text == "" {
-					if err != nil || o.git("rev-parse", out.Branch+"^") != o.head() {
-						t.Fatalf("%+v, %v: want a commit on the present head", out, err)
+			for way, begin := range remotes {
+				t.Run(way, func(t *testing.T) {
+					t.Parallel()
+					o, r, h := begin(t)
+					p := o.proposal()
+					c.change(o, &p)
+					out, err := r.Propose(t.Context(), p)
+					if c.text == "" {
+						if err != nil || o.git("rev-parse", out.Branch+"^") != o.head() {
+							t.Fatalf("%+v, %v: want a commit on the present head", out, err)
+						}
+						o.exactlyOne(p, out, h)
+						return
 					}
-					o.exactlyOne(p, out, h)
-					return
-				}
-				wantError(t, err, true, c.text)
-				if c.want != nil && !errors.Is(err, c.want) {
-					t.Errorf("%v is not %v", err, c.want)
-				}
-				if len(o.branches()) != 0 {
-					t.Errorf("it left %v", o.branches())
-				}
-			})
+					wantError(t, err, true, c.text)
+					if c.want != nil && !errors.Is(err, c.want) {
+						t.Errorf("%v is not %v", err, c.want)
+					}
+					if len(o.branches()) != 0 {
+						t.Errorf("it left %v", o.branches())
+					}
+				})
+			}
 		})
 	}
 }
@@ -181,54 +193,104 @@ func TestBaseTooFarBack(t *testing.T) {
 
 func TestBranchOfAnother(t *testing.T) {
 	t.Parallel()
-	remotes(t, func(t *testing.T, o *origin, r *Repository, h *played.Host) {
-		p := o.proposal()
-		out, err := r.Propose(t.Context(), p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		// People go on with it: still ours.
-		o.run(o.clone, "fetch", "-q", "origin", out.Branch)
-		o.run(o.clone, "checkout", "-q", "FETCH_HEAD")
-		o.write("prompts/base.md", "better")
-		o.run(o.clone, "commit", "-qam", "better")
-		o.run(o.clone, "push", "-q", "origin", "HEAD:refs/heads/"+out.Branch)
-		tip := o.branches()[out.Branch]
-		again, err := r.Propose(t.Context(), p)
-		if err != nil || !again.Existing || again.Commit != out.Commit || tip == out.Commit {
-			t.Errorf("with a commit on top: %+v, %v", again, err)
-		}
-		other := p
-		other.Files = map[string][]byte{"prompts/base.md": []byte("another content")}
-		_, err = r.Propose(t.Context(), other)
-		wantError(t, err, true, "ciclo/"+p.Key, "another content")
-		if !errors.Is(err, ErrConflict) {
-			t.Errorf("%v is no conflict", err)
-		}
-		if _, _, err = r.Find(t.Context(), other); !errors.Is(err, ErrConflict) {
-			t.Errorf("find: %v", err)
-		}
-		if o.branches()[out.Branch] != tip {
-			t.Error("somebody's branch was changed")
-		}
-		if h != nil && len(h.State().Pulls) != 1 {
-			t.Errorf("pull requests %+v", h.State().Pulls)
-		}
-	})
+	for way, begin := range remotes {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			o, r, h := begin(t)
+			p := o.proposal()
+			out, err := r.Propose(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// People go on with it: still ours.
+			o.run(o.clone, "fetch", "-q", "origin", out.Branch)
+			o.run(o.clone, "checkout", "-q", "FETCH_HEAD")
+			o.write("prompts/base.md", "better")
+			o.run(o.clone, "commit", "-qam", "better")
+			o.run(o.clone, "push", "-q", "origin", "HEAD:refs/heads/"+out.Branch)
+			tip := o.branches()[out.Branch]
+			again, err := r.Propose(t.Context(), p)
+			if err != nil || !again.Existing || again.Commit != out.Commit || tip == out.Commit {
+				t.Errorf("with a commit on top: %+v, %v", again, err)
+			}
+			other := p
+			other.Files = map[string][]byte{"prompts/base.md": []byte("another content")}
+			_, err = r.Propose(t.Context(), other)
+			wantError(t, err, true, "ciclo/"+p.Key, "another content")
+			if !errors.Is(err, ErrConflict) {
+				t.Errorf("%v is no conflict", err)
+			}
+			if _, _, err = r.Find(t.Context(), other); !errors.Is(err, ErrConflict) {
+				t.Errorf("find: %v", err)
+			}
+			if o.branches()[out.Branch] != tip {
+				t.Error("somebody's branch was changed")
+			}
+			if h != nil && len(h.State().Pulls) != 1 {
+				t.Errorf("pull requests %+v", h.State().Pulls)
+			}
+		})
+	}
 }
 
 func TestBranchThatNobodyProposed(t *testing.T) {
 	t.Parallel()
-	remotes(t, func(t *testing.T, o *origin, r *Repository, h *played.Host) {
+	for way, begin := range remotes {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			o, r, h := begin(t)
+			p := o.proposal()
+			o.git("branch", "ciclo/"+p.Key, "main")
+			if _, err := r.Propose(t.Context(), p); !errors.Is(err, ErrConflict) {
+				t.Errorf("got %v", err)
+			}
+			if h != nil && len(h.State().Pulls) != 0 {
+				t.Error("a pull request of somebody's branch")
+			}
+		})
+	}
+}
+
+// TestBranchComesMeanwhile has somebody make the branch before each request of
+// Propose: it is theirs.
+func TestBranchComesMeanwhile(t *testing.T) {
+	t.Parallel()
+	for n := 1; ; n++ {
+		o := newOrigin(t)
 		p := o.proposal()
-		o.git("branch", "ciclo/"+p.Key, "main")
-		if _, err := r.Propose(t.Context(), p); !errors.Is(err, ErrConflict) {
-			t.Errorf("got %v", err)
+		at := &meanwhile{&http.Transport{DisableKeepAlives: true}, n, func() { o.git("branch", "ciclo/"+p.Key, "main") }}
+		r, h := o.github(func(c *Config) { c.Transport = at })
+		out, err := r.Propose(t.Context(), p)
+		if out.Commit != "" { // it was pushed before
+			if n < 6 || at.n != 1 {
+				t.Errorf("request %d came too late for the branch, with %d to go", n, at.n)
+			}
+			return
 		}
-		if h != nil && len(h.State().Pulls) != 0 {
-			t.Error("a pull request of somebody's branch")
+		if !errors.Is(err, ErrConflict) || !Permanent(err) {
+			t.Errorf("before request %d: %v", n, err)
 		}
-	})
+		if o.branches()["ciclo/"+p.Key] != o.head() || len(h.State().Pulls) != 0 {
+			t.Errorf("before request %d: branches %v, pull requests %v", n, o.branches(), h.State().Pulls)
+		}
+	}
+}
+
+// meanwhile does something before the nth request, unless it would fail.
+type meanwhile struct {
+	http.RoundTripper
+	n  int
+	do func()
+}
+
+func (m *meanwhile) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(req.URL.Path, "/pulls") && req.Method == http.MethodPost {
+		return m.RoundTripper.RoundTrip(req) // the branch is there
+	}
+	if m.n--; m.n == 0 {
+		m.do()
+	}
+	return m.RoundTripper.RoundTrip(req)
 }
 
 func TestEndedPullRequestStaysSo(t *testing.T) {
@@ -264,39 +326,43 @@ func TestEndedPullRequestStaysSo(t *testing.T) {
 
 func TestAtOnce(t *testing.T) {
 	t.Parallel()
-	remotes(t, func(t *testing.T, o *origin, r *Repository, h *played.Host) {
-		p := o.proposal()
-		outs, errs := make([]Outcome, 4), make([]error, 4)
-		var wg sync.WaitGroup
-		for i := range outs {
-			wg.Go(func() { outs[i], errs[i] = r.Propose(t.Context(), p) })
-		}
-		wg.Wait()
-		made := 0
-		for i := range outs {
-			// A git that finds the branch's lock taken says so: then it is asked again.
-			for range 20 {
-				if errs[i] == nil || Permanent(errs[i]) {
-					break
+	for way, begin := range remotes {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			o, r, h := begin(t)
+			p := o.proposal()
+			outs, errs := make([]Outcome, 4), make([]error, 4)
+			var wg sync.WaitGroup
+			for i := range outs {
+				wg.Go(func() { outs[i], errs[i] = r.Propose(t.Context(), p) })
+			}
+			wg.Wait()
+			made := 0
+			for i := range outs {
+				// A git that finds the branch's lock taken says so: then it is asked again.
+				for range 20 {
+					if errs[i] == nil || Permanent(errs[i]) {
+						break
+					}
+					outs[i], errs[i] = r.Propose(t.Context(), p)
 				}
-				outs[i], errs[i] = r.Propose(t.Context(), p)
+				if errs[i] != nil {
+					t.Fatal(errs[i])
+				}
+				if !outs[i].Existing {
+					made++
+				}
+				outs[i].Existing = false
+				if diff := cmp.Diff(outs[0], outs[i]); diff != "" {
+					t.Error(diff)
+				}
 			}
-			if errs[i] != nil {
-				t.Fatal(errs[i])
+			if made > 1 {
+				t.Errorf("%d say that they made it", made)
 			}
-			if !outs[i].Existing {
-				made++
-			}
-			outs[i].Existing = false
-			if diff := cmp.Diff(outs[0], outs[i]); diff != "" {
-				t.Error(diff)
-			}
-		}
-		if made > 1 {
-			t.Errorf("%d say that they made it", made)
-		}
-		o.exactlyOne(p, outs[0], h)
-	})
+			o.exactlyOne(p, outs[0], h)
+		})
+	}
 }
 
 // TestCutAtEachCall ends Propose at each of its requests, before it is sent and
@@ -350,24 +416,28 @@ func TestCutAtEachCall(t *testing.T) {
 
 func TestRead(t *testing.T) {
 	t.Parallel()
-	remotes(t, func(t *testing.T, o *origin, r *Repository, _ *played.Host) {
-		_, _, err := r.Read(t.Context(), "prompts/none.md")
-		wantError(t, err, true, `read "prompts/none.md" on main`)
-		if !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%v is not fs.ErrNotExist", err)
-		}
-		for path, text := range map[string]string{"link.md": "symbolic link", "link/base.md": "symbolic link", "prompts": "a folder", "../x": "no path", "/etc/passwd": "no path"} {
-			_, _, err := r.Read(t.Context(), path)
-			wantError(t, err, true, text)
-		}
-		o.write("large", strings.Repeat("x", MaxFile+1))
-		o.write("largest", strings.Repeat("x", MaxFile))
-		o.commit("large")
-		if _, _, err := r.Read(t.Context(), "large"); !errors.Is(err, ErrTooLarge) || !Permanent(err) {
-			t.Errorf("read of 1 MiB and a byte: %v", err)
-		}
-		if text, _, err := r.Read(t.Context(), "largest"); err != nil || len(text) != MaxFile {
-			t.Errorf("read of 1 MiB: %d bytes, %v", len(text), err)
-		}
-	})
+	for way, begin := range remotes {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			o, r, _ := begin(t)
+			_, _, err := r.Read(t.Context(), "prompts/none.md")
+			wantError(t, err, true, `read "prompts/none.md" on main`)
+			if !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%v is not fs.ErrNotExist", err)
+			}
+			for path, text := range map[string]string{"link.md": "symbolic link", "link/base.md": "symbolic link", "prompts": "a folder", "../x": "no path", "/etc/passwd": "no path"} {
+				_, _, err := r.Read(t.Context(), path)
+				wantError(t, err, true, text)
+			}
+			o.write("large", strings.Repeat("x", MaxFile+1))
+			o.write("largest", strings.Repeat("x", MaxFile))
+			o.commit("large")
+			if _, _, err := r.Read(t.Context(), "large"); !errors.Is(err, ErrTooLarge) || !Permanent(err) {
+				t.Errorf("read of 1 MiB and a byte: %v", err)
+			}
+			if text, _, err := r.Read(t.Context(), "largest"); err != nil || len(text) != MaxFile {
+				t.Errorf("read of 1 MiB: %d bytes, %v", len(text), err)
+			}
+		})
+	}
 }

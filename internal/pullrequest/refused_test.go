@@ -2,6 +2,7 @@ package pullrequest
 
 import (
 	"errors"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -162,22 +163,26 @@ func TestHang(t *testing.T) {
 
 func TestRemoteRefusesTheBranch(t *testing.T) {
 	t.Parallel()
-	remotes(t, func(t *testing.T, o *origin, r *Repository, h *played.Host) {
-		o.hook("echo only people make branches; exit 1")
-		p := o.proposal()
-		_, err := r.Propose(t.Context(), p)
-		wantError(t, err, true, "refuses the branch", "hook declined", "only people make branches")
-		o.hook("exit 0")
-		o.git("branch", "ciclo", "main") // where a folder of branches would be
-		_, err = r.Propose(t.Context(), p)
-		wantError(t, err, false, "makes no branch of the push")
-		o.git("branch", "-D", "ciclo")
-		out, err := r.Propose(t.Context(), p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.exactlyOne(p, out, h)
-	})
+	for way, begin := range remotes {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			o, r, h := begin(t)
+			o.hook("echo only people make branches; exit 1")
+			p := o.proposal()
+			_, err := r.Propose(t.Context(), p)
+			wantError(t, err, true, "refuses the branch", "hook declined", "only people make branches")
+			o.hook("exit 0")
+			o.git("branch", "ciclo", "main") // where a folder of branches would be
+			_, err = r.Propose(t.Context(), p)
+			wantError(t, err, false, "makes no branch of the push")
+			o.git("branch", "-D", "ciclo")
+			out, err := r.Propose(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.exactlyOne(p, out, h)
+		})
+	}
 }
 
 func TestRepositoryIsNotThere(t *testing.T) {
@@ -231,22 +236,26 @@ func TestEmptyOverHTTP(t *testing.T) {
 
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
-	remotes(t, func(t *testing.T, o *origin, r *Repository, _ *played.Host) {
-		p := o.proposal()
-		r.maxAnswer = 300
-		_, err := r.Propose(t.Context(), p)
-		wantError(t, err, true, "too large")
-		if !errors.Is(err, ErrTooLarge) {
-			t.Errorf("%v is not ErrTooLarge", err)
-		}
-		r.maxAnswer, r.maxInflated = maxAnswer, 200
-		if _, _, err = r.Read(t.Context(), "prompts/base.md"); !errors.Is(err, ErrTooLarge) || !Permanent(err) {
-			t.Errorf("unpacked: %v", err)
-		}
-		if len(o.branches()) != 0 {
-			t.Error("a branch")
-		}
-	})
+	for way, begin := range remotes {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			o, r, _ := begin(t)
+			p := o.proposal()
+			r.maxAnswer = 300
+			_, err := r.Propose(t.Context(), p)
+			wantError(t, err, true, "too large")
+			if !errors.Is(err, ErrTooLarge) {
+				t.Errorf("%v is not ErrTooLarge", err)
+			}
+			r.maxAnswer, r.maxInflated = maxAnswer, 200
+			if _, _, err = r.Read(t.Context(), "prompts/base.md"); !errors.Is(err, ErrTooLarge) || !Permanent(err) {
+				t.Errorf("unpacked: %v", err)
+			}
+			if len(o.branches()) != 0 {
+				t.Error("a branch")
+			}
+		})
+	}
 }
 
 // TestContentsAreLeftOut reads from a repository whose contents alone are beyond
@@ -255,11 +264,14 @@ func TestContentsAreLeftOut(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
 	large := make([]byte, 1<<20)
-	for i := range large {
-		large[i] = byte(i * i >> 7 * 31)
-	}
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(large) // never fails
 	o.write("video", string(large))
 	o.commit("large")
+	local := o.local()
+	local.maxAnswer = 10 << 10 // while its git has more to say than a pipe holds
+	if _, err := local.Propose(t.Context(), o.proposal()); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("of a local git: %v", err)
+	}
 	_, url := o.serve()
 	r := open(t, config(url+"/acme/prompts.git"))
 	r.maxInflated = 100 << 10
