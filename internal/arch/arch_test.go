@@ -32,7 +32,7 @@ var laws = map[string]law{
 	"internal/postgres":      {own: []string{"internal/execution", "internal/queue", "migrations"}},
 	"internal/service":       {own: []string{"internal/postgres"}},
 	"agents":                 {own: []string{"internal/execution"}},
-	"agents/conversation":    {own: []string{"agents"}, libraries: []string{"github.com/jackc/pgx", "gonum.org/v1/gonum"}},
+	"agents/conversation":    {own: []string{"agents", "internal/phone", "internal/pullrequest"}, libraries: []string{"github.com/jackc/pgx", "gonum.org/v1/gonum", "gonum.org/v1/plot"}},
 	"agents/clientvalue":     {own: []string{"agents", "internal/phone"}},
 	"agents/messagesender":   {own: []string{"agents", "internal/channel"}},
 	"internal/phone":         {libraries: []string{"github.com/nyaruka/phonenumbers"}},
@@ -53,7 +53,7 @@ var laws = map[string]law{
 	"internal/dev":           {own: []string{"client", "internal/localpostgres", "internal/postgres"}},
 	"internal/cli":           {own: []string{"client", "internal/dev", "internal/demo", "internal/imports", "internal/postgres", "internal/service"}},
 	"cmd/orchestrator":       {own: []string{"orchestrator", "agents", "internal/service"}},
-	"cmd/worker":             {own: []string{"worker", "agents", "agents/clientvalue", "agents/conversation", "internal/service", "agents/messagesender", "internal/channel"}},
+	"cmd/worker":             {own: []string{"worker", "agents", "agents/clientvalue", "agents/conversation", "internal/service", "agents/messagesender", "internal/channel", "internal/pullrequest"}},
 	"cmd/ciclo":              {own: []string{"internal/cli"}},
 
 	// Tests, benches and figures: in no shipped binary.
