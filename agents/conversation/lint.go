@@ -174,7 +174,9 @@ func (l *Lint) Refuse(line Line) string {
 	if utf8.RuneCountInString(line.Text) > maxLine {
 		return tooLong
 	}
-	if !utf8.ValidString(line.Text) || strings.ContainsFunc(line.Text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != '\u200d' || r == '\u2028' || r == '\u2029' }) {
+	if !utf8.ValidString(line.Text) || strings.ContainsFunc(line.Text, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != '\u200d' || r == '\u2028' || r == '\u2029'
+	}) {
 		return holdsMarkup
 	}
 	for _, text := range line.Foreign {

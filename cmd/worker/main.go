@@ -12,15 +12,16 @@ import (
 	"github.com/nuzantara/ciclo/agents/conversation"
 	"github.com/nuzantara/ciclo/agents/messagesender"
 	"github.com/nuzantara/ciclo/internal/channel"
+	"github.com/nuzantara/ciclo/internal/pullrequest"
 	"github.com/nuzantara/ciclo/internal/service"
 	"github.com/nuzantara/ciclo/worker"
 )
 
 // registry is the agents that this binary runs: one line each.
-func registry(channels []channel.Channel) map[string]agents.Agent {
+func registry(channels []channel.Channel, trainer conversation.Trainer) map[string]agents.Agent {
 	return map[string]agents.Agent{
 		clientvalue.Name:   clientvalue.Agent{},
-		conversation.Name:  conversation.Trainer{},
+		conversation.Name:  trainer,
 		messagesender.Name: messagesender.Agent{Channels: channels},
 	}
 }
@@ -29,6 +30,8 @@ func main() {
 	var command struct {
 		worker.Command
 		channel.Config
+		pullrequest.Settings
+		Trainer conversation.Config `embed:""`
 	}
 	kong.Parse(&command, kong.Name("worker"), kong.Description("Takes executions from the queue and runs their agents."))
 	service.Main("worker", func(ctx context.Context, log *slog.Logger) error {
@@ -40,6 +43,11 @@ func main() {
 		if err != nil {
 			return err
 		}
-		return command.Work(ctx, log, catalogue, registry(channels))
+		repository, err := command.Open()
+		if err != nil {
+			return err
+		}
+		trainer := conversation.Trainer{Repository: repository, Config: command.Trainer}
+		return command.Work(ctx, log, catalogue, registry(channels, trainer))
 	})
 }
