@@ -40,6 +40,8 @@ type Score struct {
 	ExpectedPurchases     float64  `json:"expected_purchases"`
 	ExpectedPurchasesLow  *float64 `json:"expected_purchases_low"`
 	ExpectedPurchasesHigh *float64 `json:"expected_purchases_high"`
+	PurchasesLow          *int     `json:"purchases_low"`
+	PurchasesHigh         *int     `json:"purchases_high"`
 	ExpectedSpend         float64  `json:"expected_spend"`
 	ExpectedValue         float64  `json:"expected_value"`
 	RepeatPurchases       int      `json:"repeat_purchases"`

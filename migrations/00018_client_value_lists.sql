@@ -15,7 +15,7 @@ CREATE OR REPLACE VIEW dashboard.client_values AS
            v.churn_risk_90, v.p_alive, v.repeat_purchases, v.recency_weeks, v.age_weeks, v.mean_spend, v.low_confidence,
            v.as_of, v.execution_id,
            v.first_purchase_on, v.last_purchase_on, v.total_spend, v.clv_low, v.clv_high, v.clv_36_months,
-           v.expected_purchases_low, v.expected_purchases_high, v.expected_value, v.previous_segment
+           v.expected_purchases_low, v.expected_purchases_high, v.expected_value, v.previous_segment, v.purchases_low, v.purchases_high
     FROM ciclo.client_values v LEFT JOIN source.clients c ON c.id = v.client_id;
 
 CREATE VIEW dashboard.segments AS

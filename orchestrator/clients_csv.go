@@ -30,7 +30,7 @@ const (
 
 // exportHead are the columns; exported are their cells.
 const exportHead = "client_id,name,segment,previous_segment,clv,clv_low,clv_high,clv_12_months,clv_36_months,churn_risk_30,churn_risk_90,p_alive," +
-	"expected_purchases,expected_purchases_low,expected_purchases_high,expected_spend,expected_value,repeat_purchases,first_purchase_on,last_purchase_on," +
+	"expected_purchases,expected_purchases_low,expected_purchases_high,purchases_low,purchases_high,expected_spend,expected_value,repeat_purchases,first_purchase_on,last_purchase_on," +
 	"recency_weeks,age_weeks,mean_spend,total_spend,low_confidence,as_of,execution_id\r\n"
 
 // exportClientValues writes a run's scores as CSV (RFC 4180, UTF-8), all that the
@@ -153,6 +153,12 @@ func appendRow(b []byte, v clientValue) []byte {
 	number(v.ExpectedPurchases)
 	maybe(v.ExpectedPurchasesLow)
 	maybe(v.ExpectedPurchasesHigh)
+	for _, n := range []*int{v.PurchasesLow, v.PurchasesHigh} {
+		if n != nil {
+			b = strconv.AppendInt(b, int64(*n), 10)
+		}
+		b = append(b, ',')
+	}
 	number(v.ExpectedSpend)
 	number(v.ExpectedValue)
 	b = append(strconv.AppendInt(b, int64(v.RepeatPurchases), 10), ',')

@@ -173,8 +173,11 @@ func (o *Orchestrator) rateConversation(c echo.Context) (postgres.Rating, error)
 	if request.Rating < lowestRating || request.Rating > highestRating {
 		return postgres.Rating{}, invalid(agents.FieldError{Field: "rating", Detail: fmt.Sprintf("must be in %d..%d", lowestRating, highestRating)})
 	}
-	id := c.Param("id")
-	if !storable(id) {
+	id, err := c.Param("id"), error(nil)
+	if c.Request().URL.RawPath != "" { // then echo's parameter is of that one
+		id, err = url.PathUnescape(id)
+	}
+	if err != nil || !storable(id) {
 		return postgres.Rating{}, errUnknownConversation
 	}
 	return o.store.Rate(c.Request().Context(), id, request.Rating)

@@ -95,16 +95,16 @@ func problemOf(err error) *problem {
 		return errUnknownWebhook
 	case errors.Is(err, postgres.ErrNoDelivery):
 		return errUnknownDelivery
-	case errors.Is(err, postgres.ErrNoConversation):
-		return errUnknownConversation
-	case errors.Is(err, postgres.ErrRatedElsewhere):
-		return newProblem(http.StatusConflict, "conversation-elsewhere", "The conversation lies in the firm's own tables", "its rating is kept there too: source.conversations shows it")
 	case errors.Is(err, postgres.ErrNoMessage):
 		return newProblem(http.StatusNotFound, "message-unknown", "No such message", "GET messages lists them")
 	case errors.Is(err, postgres.ErrNoOptOut):
 		return newProblem(http.StatusNotFound, "opt-out-unknown", "No such opt-out", "GET messages/opt-outs lists them; one that has ended stays so")
 	case errors.As(err, &message):
 		return newProblem(http.StatusConflict, "message-status", "The message is not where this can be done", message.Error())
+	case errors.Is(err, postgres.ErrNoConversation):
+		return errUnknownConversation
+	case errors.Is(err, postgres.ErrRatedElsewhere):
+		return newProblem(http.StatusConflict, "conversation-elsewhere", "The conversation lies in the firm's own tables", "its rating is kept there too: source.conversations shows it")
 	case errors.Is(err, execution.ErrFinal):
 		return newProblem(http.StatusConflict, "execution-final", "The execution has already ended", "")
 	case errors.Is(err, execution.ErrKeyReused):

@@ -188,23 +188,6 @@ func (o *Orchestrator) sections() []section {
 				refuses: map[int]string{http.StatusNotFound: "There is no such cycle.", http.StatusConflict: "It has ended otherwise."}, does: answers(http.StatusAccepted, o.cancelCycle),
 			},
 		}},
-		{"conversations", "Who calls: analysts, and who collects ratings.", []operation{
-			{
-				id: "listPatterns", method: http.MethodGet, path: Prefix + "/patterns", needs: Read,
-				summary: "What won conversations had more often than lost ones, or less often, in one run of the trainer, the strongest first. Association, not cause.",
-				query:   patternParameters, refuses: map[int]string{http.StatusNotFound: "There is no such run of the trainer."}, does: answers(http.StatusOK, o.listPatterns),
-			},
-			{
-				id: "getPatternHistory", method: http.MethodGet, path: Prefix + "/patterns/history", needs: Read,
-				summary: "Whether a pattern persists: the trainer's complete runs, the last one first, and what each found of it.",
-				query:   append([]parameter{{"feature", "The feature as patterns show it; it is needed.", text}}, pageParameters...), does: answers(http.StatusOK, o.getPatternHistory),
-			},
-			{
-				id: "rateConversation", method: http.MethodPost, path: Prefix + "/conversations/:id/rating", needs: Run, logged: true,
-				summary: "Rate a conversation; the last rating counts.", body: ratingRequest{}, does: answers(http.StatusOK, o.rateConversation),
-				refuses: map[int]string{http.StatusNotFound: "There is no such conversation.", http.StatusConflict: "It lies in the firm's own tables, as its rating does."},
-			},
-		}},
 		{"clients", "Who calls: analysts, dashboards, the firm's own systems, for what the Client Value Predictor found. " +
 			"Lists show the last complete run, or the one that execution names; while the next one is computed, that stays so. " +
 			"Before the first complete run scores are 404, and there are no changes of segment.", []operation{
@@ -287,6 +270,23 @@ func (o *Orchestrator) sections() []section {
 				summary: "What a client wrote back, by Twilio's webhook, whose signature is who may call: STOP is an opt-out, START ends it.",
 				refuses: map[int]string{http.StatusForbidden: "The signature is not Twilio's.", http.StatusNotFound: "The channel is not set up."},
 				does:    handling{handle: o.receiveTwilio, status: http.StatusOK, answer: reflect.TypeFor[string](), media: "text/xml"},
+			},
+		}},
+		{"conversations", "Who calls: analysts, and who collects ratings.", []operation{
+			{
+				id: "listPatterns", method: http.MethodGet, path: Prefix + "/patterns", needs: Read,
+				summary: "What won conversations had more often than lost ones, or less often, in one run of the trainer, the strongest first. Association, not cause.",
+				query:   patternParameters, refuses: map[int]string{http.StatusNotFound: "There is no such run of the trainer."}, does: answers(http.StatusOK, o.listPatterns),
+			},
+			{
+				id: "getPatternHistory", method: http.MethodGet, path: Prefix + "/patterns/history", needs: Read,
+				summary: "Whether a pattern persists: the trainer's complete runs, the last one first, and what each found of it.",
+				query:   append([]parameter{{"feature", "The feature as patterns show it; it is needed.", text}}, pageParameters...), does: answers(http.StatusOK, o.getPatternHistory),
+			},
+			{
+				id: "rateConversation", method: http.MethodPost, path: Prefix + "/conversations/:id/rating", needs: Run, logged: true,
+				summary: "Rate a conversation; the last rating counts.", body: ratingRequest{}, does: answers(http.StatusOK, o.rateConversation),
+				refuses: map[int]string{http.StatusNotFound: "There is no such conversation.", http.StatusConflict: "It lies in the firm's own tables, as its rating does."},
 			},
 		}},
 		{"webhooks", "Who calls: who wants to be told of executions' moves instead of polling. What is sent is under webhooks in openapi.json; it is signed as Standard Webhooks says (standardwebhooks.com).", []operation{

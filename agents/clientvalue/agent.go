@@ -1,7 +1,6 @@
 package clientvalue
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,11 +15,8 @@ import (
 const Name = "client-value-predictor"
 
 // Agent is the Client Value Predictor: it reads source.payments and writes
-// ciclo.client_scores.
-type Agent struct {
-	// Batch is how many scores one step writes; 0 is 20,000.
-	Batch int
-}
+// ciclo.client_scores, ciclo.value_models and ciclo.segment_changes.
+type Agent struct{}
 
 // parameters are agent.json's.
 type parameters struct {
@@ -86,7 +82,7 @@ type TopClient struct {
 const topClients = 10
 
 // Run scores every client that has paid.
-func (a Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error) {
+func (Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error) {
 	var p parameters
 	if err := task.Decode(&p); err != nil {
 		return nil, err
@@ -113,7 +109,7 @@ func (a Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error
 	// Payments that aren't there any more were removed with the last score.
 	var here standing
 	if len(purchases) > 0 {
-		if here, err = a.write(ctx, task, &training, purchases); err != nil {
+		if here, err = write(ctx, task, &training, purchases); err != nil {
 			return nil, hopeless(err)
 		}
 	}
@@ -150,7 +146,7 @@ func train(ctx context.Context, task *agents.Task, kept frozen, purchases []Purc
 }
 
 // write scores all clients of the purchases and writes them.
-func (a Agent) write(ctx context.Context, task *agents.Task, t *Training, purchases []Purchase) (standing, error) {
+func write(ctx context.Context, task *agents.Task, t *Training, purchases []Purchase) (standing, error) {
 	histories, err := Summarise(purchases, t.Options.AsOf)
 	if err != nil {
 		return standing{}, fmt.Errorf("score: %w", err)
@@ -163,7 +159,7 @@ func (a Agent) write(ctx context.Context, task *agents.Task, t *Training, purcha
 	if err != nil {
 		return here, err
 	}
-	return here, writeScores(ctx, task, s, here, cmp.Or(a.Batch, writeBatch))
+	return here, writeScores(ctx, task, s, here)
 }
 
 // hopeless marks the errors that the same payments give again.

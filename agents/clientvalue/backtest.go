@@ -15,10 +15,6 @@ const (
 	minBackTestClients = 20
 )
 
-// closeMAE is the relative difference of mean absolute errors within which the
-// error of the total chooses the model.
-const closeMAE = .01
-
 // Accuracy compares predicted purchases with those made in a hold-out. Counts
 // are per client, but for the sums.
 type Accuracy struct {
@@ -76,9 +72,8 @@ func HoldOutCut(first, end int32) int32 {
 
 // BackTest fits both models to the purchases up to the day cut, predicts the
 // purchases from then to the day end of the clients who had bought by the cut,
-// and compares them with those they made. The smaller mean absolute error
-// chooses the model; within 1 %, the smaller error of the total. Where the
-// history is too short or has too few clients or no repeat purchase by the cut,
+// and compares them with those they made. The smaller log score chooses the model
+// (docs/decisions/0014-choice-of-model.md). Where the history is too short or has too few clients or no repeat purchase by the cut,
 // Reason says so and BG/NBD is chosen.
 //
 // ErrBadInput as from Merge, ErrNoConvergence as from ExpectedPurchases, the
@@ -190,19 +185,12 @@ func simple(histories []History, bought []int, weeks float64) Simple {
 func choose(forecasts []Forecast) Model {
 	best := forecasts[0]
 	for _, f := range forecasts[1:] {
-		a, b := best.Accuracy, f.Accuracy
-		better := b.MAE < a.MAE
-		if math.Abs(a.MAE-b.MAE) <= closeMAE*math.Min(a.MAE, b.MAE) {
-			better = b.totalError() < a.totalError()
-		}
-		if better {
+		if f.Accuracy.LogScore < best.Accuracy.LogScore {
 			best = f
 		}
 	}
 	return best.Fit.Model
 }
-
-func (a Accuracy) totalError() float64 { return math.Abs(a.Predicted - float64(a.Bought)) }
 
 // HoldOut counts, for each history of the calibration (sorted by client, as
 // Summarise returns them), the purchases after the day cut and up to the day

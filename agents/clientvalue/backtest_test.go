@@ -13,11 +13,9 @@ func TestChoose(t *testing.T) {
 		bg, mbg Accuracy
 		want    Model
 	}{
-		"smaller error":                         {Accuracy{MAE: 1}, Accuracy{MAE: .9}, MBGNBD},
-		"smaller error against a worse total":   {Accuracy{MAE: .9, Predicted: 5, Bought: 9}, Accuracy{MAE: 1, Predicted: 9, Bought: 9}, BGNBD},
-		"close errors, better total":            {Accuracy{MAE: .995, Predicted: 5, Bought: 9}, Accuracy{MAE: 1, Predicted: 8, Bought: 9}, MBGNBD},
-		"close errors, total above is as wrong": {Accuracy{MAE: 1, Predicted: 8, Bought: 9}, Accuracy{MAE: .999, Predicted: 12, Bought: 9}, BGNBD},
-		"equal":                                 {Accuracy{MAE: 1, Predicted: 8}, Accuracy{MAE: 1, Predicted: 8}, BGNBD},
+		"smaller log score":                 {Accuracy{LogScore: 1}, Accuracy{LogScore: .9}, MBGNBD},
+		"whatever the mean error and total": {Accuracy{LogScore: .9, MAE: 2, Predicted: 5, Bought: 9}, Accuracy{LogScore: 1, MAE: 1, Predicted: 9, Bought: 9}, BGNBD},
+		"equal":                             {Accuracy{LogScore: 1}, Accuracy{LogScore: 1}, BGNBD},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -27,6 +25,37 @@ func TestChoose(t *testing.T) {
 				t.Errorf("chose %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestBackTestInALine(t *testing.T) {
+	t.Parallel()
+	of := func(predicted float64, bought int) BackTestReport {
+		return BackTestReport{Chosen: MBGNBD, Forecasts: []Forecast{
+			{Fitted{Model: BGNBD}, Accuracy{Predicted: 1, Bought: 1}},
+			{Fitted{Model: MBGNBD}, Accuracy{Predicted: predicted, Bought: bought}},
+		}}
+	}
+	for want, report := range map[string]BackTestReport{
+		"predicted 1,653, bought 1,882 (−12 %)":                                      of(1653.4, 1882),
+		"predicted 1,234,567, bought 1,000,000 (+23 %)":                              of(1234567, 1000000),
+		"predicted 100, bought 100 (±0 %)":                                           of(100.2, 100),
+		"predicted 3, bought 0":                                                      of(3, 0),
+		"no back-test: nobody had bought again before the last third of the history": {Reason: "nobody had bought again before the last third of the history"},
+	} {
+		if got := report.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestSimpleForecast(t *testing.T) {
+	t.Parallel()
+	histories := []History{{X: 4, Recency: 9, Age: 10}, {Age: 5}, {X: 1}}
+	got := simple(histories, []int{1, 1, 0}, 5)
+	want := Simple{MAE: 2. / 3, RMSE: math.Sqrt(2. / 3), Predicted: 2}
+	if math.Abs(got.MAE-want.MAE)+math.Abs(got.RMSE-want.RMSE)+math.Abs(got.Predicted-want.Predicted) > 1e-12 {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 

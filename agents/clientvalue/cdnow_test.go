@@ -128,3 +128,46 @@ func TestPopulationsAreReproducible(t *testing.T) {
 		}
 	}
 }
+
+func TestCDNOWRanking(t *testing.T) {
+	t.Parallel()
+	dir, err := eval.DataDir()
+	if err != nil {
+		t.Skip(err)
+	}
+	figures, deciles, err := eval.Ranking(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range figures {
+		if !f.Pass {
+			t.Errorf("%s: %s, want %s", f.Name, f.Measured, f.Target)
+		}
+	}
+	customers, bought := 0, 0
+	for _, d := range deciles {
+		customers, bought = customers+d.Customers, bought+d.Bought
+	}
+	if customers != 2357 || bought != 1882 || deciles[0].Bought < 800 {
+		t.Errorf("deciles %+v", deciles)
+	}
+}
+
+// TestIntervalsCover holds the intervals against planted truths, those of small
+// firms too; make eval does so for larger ones, with more draws.
+func TestIntervalsCover(t *testing.T) {
+	t.Parallel()
+	for _, clients := range []int{5, 50} {
+		for _, planted := range eval.Planted {
+			figures, err := eval.Coverage(clients, 60, planted)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range figures {
+				if !f.Pass {
+					t.Errorf("%s: %s, want %s", f.Name, f.Measured, f.Target)
+				}
+			}
+		}
+	}
+}

@@ -6,7 +6,7 @@
 // for the same purchases in whatever order they come. It imports the standard
 // library and gonum; databases, HTTP, clocks, logging and anything that knows
 // where purchases come from never belong in it. The agent around it (agent.go,
-// source.go) reads the source and writes the scores.
+// source.go, snapshot.go, write.go) reads the source and writes the scores.
 //
 // Time is in weeks (days/7) wherever a model works and in days since
 // 1970-01-01 UTC (Day) wherever a calendar does. Money is in the caller's one
@@ -14,8 +14,8 @@
 //
 // The stages are Summarise (purchases to histories), BackTest (which model
 // forecasts better on the last third of the history), Fit and FitSpend (the
-// parameters), ScoreAll (one Score a client) and AssignSegments; Predict runs
-// them all. What they return has JSON tags, so that each can be a step of its
+// parameters and how well they are known), ScoreAll (one Score a client) and
+// AssignSegments; Predict runs them all. What they return has JSON tags, so that each can be a step of its
 // own.
 //
 // Sources of the formulae:

@@ -126,8 +126,12 @@ func Days(purchases []Purchase) (first, last int32) {
 	return first, last
 }
 
-// upTo returns the purchases of which the day is at most cut.
+// upTo returns the purchases of which the day is at most cut: the same slice
+// where that is all of them, which is not to be written to.
 func upTo(purchases []Purchase, cut int32) []Purchase {
+	if !slices.ContainsFunc(purchases, func(p Purchase) bool { return p.Day > cut }) {
+		return purchases
+	}
 	kept := make([]Purchase, 0, len(purchases))
 	for _, p := range purchases {
 		if p.Day <= cut {

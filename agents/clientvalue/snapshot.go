@@ -53,6 +53,11 @@ func freeze(ctx context.Context, task *agents.Task, w window) (frozen, []Purchas
 			return frozen{}, nil, err
 		}
 		sortPurchases(read.purchases)
+		for i := 1; i < len(read.purchases); i++ { // one text an id is enough
+			if read.purchases[i].ClientID == read.purchases[i-1].ClientID {
+				read.purchases[i].ClientID = read.purchases[i-1].ClientID
+			}
+		}
 		parts = pack(read.purchases)
 	}
 	f, err := agents.StepTx(ctx, task, "payments", func(ctx context.Context, tx pgx.Tx) (frozen, error) {

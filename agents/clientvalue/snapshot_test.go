@@ -39,3 +39,19 @@ func TestPaymentsSurvivePacking(t *testing.T) {
 		}
 	}
 }
+
+func FuzzUnpack(f *testing.F) {
+	f.Add([]byte{})
+	for _, part := range pack([]Purchase{{"a", 5, .001}, {"a", 7, 1.25}, {"b", -1, -3}}) {
+		f.Add(part)
+	}
+	f.Fuzz(func(t *testing.T, part []byte) {
+		purchases, err := unpack(nil, part)
+		if err != nil && !errors.Is(err, errPacked) {
+			t.Errorf("error %v has no sentinel", err)
+		}
+		if len(purchases) > len(part) {
+			t.Errorf("%d purchases of %d bytes", len(purchases), len(part))
+		}
+	})
+}

@@ -135,14 +135,14 @@ type batchWritten struct {
 // with the changes of segment, so that a killed run goes on where it was and
 // writes none twice. Scores are computed batch by batch, so that they are never
 // all in memory.
-func writeScores(ctx context.Context, task *agents.Task, s *scorer, here standing, batch int) error {
+func writeScores(ctx context.Context, task *agents.Task, s *scorer, here standing) error {
 	previous, err := previousSegments(ctx, task, here.Previous, s.histories)
 	if err != nil {
 		return err
 	}
 	total := len(s.histories)
-	for from, n := 0, 1; from < total; from, n = from+batch, n+1 {
-		to := min(from+batch, total)
+	for from, n := 0, 1; from < total; from, n = from+writeBatch, n+1 {
+		to := min(from+writeBatch, total)
 		scores, err := s.scores(ctx, from, to)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package conversation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,6 +71,8 @@ type Survey struct {
 	Earlier         Part            `json:"earlier"`
 	Later           Part            `json:"later"`
 	Prompt          *promptVersions `json:"prompt"`
+	// Fingerprint is of the corpus: the same conversations have the same.
+	Fingerprint string `json:"fingerprint"`
 }
 
 // Ranking is the n-grams most typical of won and of lost conversations, by z.
@@ -121,7 +124,13 @@ type mining struct {
 	prompt   *promptVersions
 	features []Feature
 	split    int
+	// fingerprint is the corpus's; expected is that which the steps so far rest on.
+	fingerprint, expected string
 }
+
+// errChanged says that the conversations are others than those that the finished
+// steps rest on.
+var errChanged = errors.New("the conversations have changed since an earlier attempt")
 
 // Run finds patterns.
 func (t Trainer) Run(ctx context.Context, task *agents.Task) (agents.Result, error) {
@@ -130,38 +139,54 @@ func (t Trainer) Run(ctx context.Context, task *agents.Task) (agents.Result, err
 		return nil, err
 	}
 	m.settings.MinSupport, m.settings.Q = m.p.MinSupport, m.p.Q
-
-	survey, err := agents.Step(ctx, task, "load", m.survey)
+	r, err := m.mine(ctx, "")
+	if errors.Is(err, errChanged) {
+		// What rests on the conversations of then is left, and all of them is looked at
+		// as they are now, in steps of their own.
+		r, err = m.mine(ctx, " "+m.fingerprint)
+	}
 	if err != nil {
 		return nil, err
 	}
-	r := Result{Survey: survey, DaysBack: m.p.DaysBack, MinSupport: m.p.MinSupport, Q: m.p.Q, Top: []Pattern{}, Notes: []string{}}
+	return r, nil
+}
+
+// mine goes through the steps, whose names end in suffix.
+func (m *mining) mine(ctx context.Context, suffix string) (*Result, error) {
+	task := m.task
+	m.expected = ""
+	survey, err := agents.Step(ctx, task, "load"+suffix, m.survey)
+	if err != nil {
+		return nil, err
+	}
+	m.expected = survey.Fingerprint
+	r := &Result{Survey: survey, DaysBack: m.p.DaysBack, MinSupport: m.p.MinSupport, Q: m.p.Q, Top: []Pattern{}, Notes: []string{}}
 	r.Typical.Won, r.Typical.Lost = []Ranked{}, []Ranked{}
 	if survey.Won == 0 || survey.Lost == 0 {
 		r.Notes = append(r.Notes, nothingToCompare(survey))
 		r.Proposal = nothing(nothingToCompare(survey))
 		return r, nil
 	}
-	if r.Typical, err = agents.Step(ctx, task, "rank", m.rank); err != nil {
+	if r.Typical, err = agents.Step(ctx, task, "rank"+suffix, m.rank); err != nil {
 		return nil, err
 	}
-	found, err := agents.Step(ctx, task, "test", m.test)
+	found, err := agents.Step(ctx, task, "test"+suffix, m.test)
 	if err != nil {
 		return nil, err
 	}
-	found, err = agents.Step(ctx, task, "confirm", func(ctx context.Context) (tested, error) { return m.confirm(ctx, found) })
+	found, err = agents.Step(ctx, task, "confirm"+suffix, func(ctx context.Context) (tested, error) { return m.confirm(ctx, found) })
 	if err != nil {
 		return nil, err
 	}
 	task.Progress(4, 5, "writing patterns")
-	_, err = agents.StepTx(ctx, task, "write patterns", func(ctx context.Context, tx pgx.Tx) (int64, error) {
+	_, err = agents.StepTx(ctx, task, "write patterns"+suffix, func(ctx context.Context, tx pgx.Tx) (int64, error) {
 		return copyPatterns(ctx, tx, task.ExecutionID, found.Patterns)
 	})
 	if err != nil {
 		return nil, err
 	}
 	r.conclude(found)
-	if r.Proposal, err = m.propose(ctx, &r, found); err != nil {
+	if r.Proposal, err = m.propose(ctx, r, found); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -184,15 +209,21 @@ func (m *mining) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		m.prompt, m.source, m.split = prompt, s, s.corpus.Split(m.settings.Later)
+		m.prompt, m.source, m.split, m.fingerprint = prompt, s, s.corpus.Split(m.settings.Later), s.corpus.Fingerprint()
 		return nil
 	})
 }
 
 // loadFeatures finds the features, once.
 func (m *mining) loadFeatures(ctx context.Context) error {
-	if err := m.load(ctx); err != nil || m.features != nil {
+	if err := m.load(ctx); err != nil {
 		return err
+	}
+	if m.expected != m.fingerprint {
+		return errChanged
+	}
+	if m.features != nil {
+		return nil
 	}
 	m.task.Progress(1, 5, fmt.Sprintf("finding features of %d conversations", len(m.source.corpus.Conversations)))
 	m.features = m.source.corpus.Features(m.split, m.settings)
@@ -208,7 +239,7 @@ func (m *mining) survey(ctx context.Context) (Survey, error) {
 		From: s.window.from.Format(time.DateOnly), AsOf: s.window.to.Add(-day).Format(time.DateOnly),
 		Rows: s.conversation, Omitted: omissions(s.leftOut), Conversations: len(c.Conversations),
 		Messages: s.messages, MessagesOmitted: omissions(s.messagesOut), Turns: c.Turns, Tokens: c.Tokens, CutTurns: c.Cut,
-		Earlier: c.part(0, m.split), Later: c.part(m.split, len(c.Conversations)), Prompt: m.prompt,
+		Earlier: c.part(0, m.split), Later: c.part(m.split, len(c.Conversations)), Prompt: m.prompt, Fingerprint: m.fingerprint,
 	}
 	survey.Won = survey.Earlier.Won + survey.Later.Won
 	survey.Lost = survey.Conversations - survey.Won

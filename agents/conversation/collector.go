@@ -2,6 +2,9 @@ package conversation
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
@@ -16,8 +19,8 @@ import (
 // the turn counted.
 const MaxBody = 1 << 16
 
-// MaxTokens bounds what one run holds: 400 MB of tokens.
-const MaxTokens = 100_000_000
+// MaxTokens bounds what one run holds; with all that is made of them, some 3 GB.
+const MaxTokens = 40_000_000
 
 // ErrTooMuch says that there is more text than a run holds.
 var ErrTooMuch = errors.New("there is too much text for one run: look at fewer days")
@@ -275,6 +278,37 @@ func (c *Collector) Corpus() *Corpus {
 		}
 	}
 	return corpus
+}
+
+// Fingerprint is 16 hexadecimal digits of all that features and tests are made of.
+func (c *Corpus) Fingerprint() string {
+	sum := sha256.New()
+	write := func(v any) {
+		// Writing fixed-size values into a hash doesn't fail.
+		_ = binary.Write(sum, binary.LittleEndian, v)
+	}
+	text := func(s string) {
+		write(int64(len(s)))
+		sum.Write([]byte(s))
+	}
+	for _, one := range c.Conversations {
+		text(one.ID)
+		text(one.Channel)
+		text(one.Segment)
+		write([]int64{one.StartedAt, one.OutcomeAt})
+		write(one.Won)
+	}
+	for i, f := range c.facts {
+		write([]int64{int64(c.offsets[i]), int64(f.turns), int64(f.words), int64(f.asking), f.response, int64(f.marks)})
+		write(f.money)
+	}
+	for _, word := range c.words {
+		text(word)
+	}
+	for tokens := range slices.Chunk(c.tokens, 1<<16) {
+		write(tokens)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
 // assembled is a turn with its tokens and what they are in the corpus.

@@ -106,7 +106,7 @@ func TestWhatIsFound(t *testing.T) {
 				return body("hello, book a call now")
 			}
 			return body("hello, wait for me now")
-		}), []string{"hello book a"}},
+		}), []string{"hello wait for"}}, // the other side of "hello book a", which comes second
 		"nothing": {said(even, func(i int) []conversation.Message { return body([]string{"yes", "yes", "no", "no"}[i%4]) }), nil},
 		"what the client says": {said(even, func(i int) []conversation.Message {
 			order := "thanks"

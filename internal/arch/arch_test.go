@@ -70,6 +70,7 @@ var laws = map[string]law{
 	"internal/testagents":              {own: []string{"agents"}},
 	"internal/testagents/orchestrator": {own: []string{"internal/testagents", "orchestrator", "internal/service"}},
 	"internal/testagents/worker":       {own: []string{"internal/testagents", "worker", "internal/service"}},
+	"internal/persuasion":              {own: []string{"agents/conversation", "agents/conversation/eval"}, stdOnly: true},
 	"agents/clientvalue/eval":          {own: []string{"agents/clientvalue"}},
 	"agents/conversation/eval":         {own: []string{"agents/conversation"}, stdOnly: true},
 }

@@ -55,9 +55,9 @@ type commands struct {
 	Token      tokenCommand      `cmd:"" help:"Make, list and end API tokens, in the database of DATABASE_URL."`
 	Schedules  schedulesCommand  `cmd:"" help:"Show and change when agents run."`
 	Cycles     cyclesCommand     `cmd:"" help:"Show what schedules opened, and why agents ran or did not."`
-	Patterns   patternsCommand   `cmd:"" help:"Show what won conversations have more often than lost ones."`
 	Clients    clientsCommand    `cmd:"" help:"Show what the Client Value Predictor found of clients."`
 	Messages   messagesCommand   `cmd:"" help:"Read, approve and reject the messages that agents drafted for clients; the rules of writing to them."`
+	Patterns   patternsCommand   `cmd:"" help:"Show what won conversations have more often than lost ones."`
 	Webhooks   webhooksCommand   `cmd:"" help:"Tell other systems of executions' moves over HTTP."`
 	Health     healthCommand     `cmd:"" help:"Ask the orchestrator whether it is ready; exit 0 or 1, without a token."`
 	Completion completionCommand `cmd:"" help:"Print a script that completes this command in a shell."`

@@ -76,10 +76,10 @@ func (c clientsValues) Run(ctx context.Context, g *Globals) error {
 	}
 	printRun(g.out, page.Run)
 	table(g.out, func(row func(...any)) {
-		row("CLIENT", "NAME", "SEGMENT", "VALUE", "90 % INTERVAL", "CHURN RISK 90 D", "PURCHASES", "90 % INTERVAL", "BOUGHT", "LAST", "SPENT")
+		row("CLIENT", "NAME", "SEGMENT", "VALUE", "OF THE MEAN", "CHURN RISK 90 D", "PURCHASES", "9 OF 10", "BOUGHT", "LAST", "SPENT")
 		for _, v := range page.Values {
 			row(v.ClientID, text(v.Name), segmentText(v.Score), money(v.CLV), interval(v.CLVLow, v.CLVHigh, money), share(v.ChurnRisk90),
-				purchases(v.ExpectedPurchases), interval(v.ExpectedPurchasesLow, v.ExpectedPurchasesHigh, purchases), v.RepeatPurchases+1, text(v.LastPurchaseOn), maybe(v.TotalSpend, money))
+				purchases(v.ExpectedPurchases), between(v.PurchasesLow, v.PurchasesHigh), v.RepeatPurchases+1, text(v.LastPurchaseOn), maybe(v.TotalSpend, money))
 		}
 	})
 	if page.NamesError != nil {
@@ -202,7 +202,7 @@ func (c clientsHistory) Run(ctx context.Context, g *Globals) error {
 	}
 	fmt.Fprintln(g.out, strings.TrimSpace(h.ClientID+" "+text(h.Name)))
 	table(g.out, func(row func(...any)) {
-		row("AS OF", "SEGMENT", "VALUE", "90 % INTERVAL", "OVER", "CHURN RISK 90 D", "PURCHASES", "BOUGHT", "LAST", "EXECUTION")
+		row("AS OF", "SEGMENT", "VALUE", "OF THE MEAN", "OVER", "CHURN RISK 90 D", "PURCHASES", "BOUGHT", "LAST", "EXECUTION")
 		for _, v := range h.Values {
 			horizon := ""
 			if v.HorizonDays != nil {

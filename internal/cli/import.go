@@ -14,10 +14,12 @@ import (
 )
 
 type importCommand struct {
-	Clients      importClients      `cmd:"" help:"Import clients: id, and optionally name, email, phone, whatsapp, language, status, consent_marketing, tags, created_at."`
-	Payments     importPayments     `cmd:"" help:"Import payments: client_id, paid_at, amount, and optionally id, currency, refunded."`
-	Interactions importInteractions `cmd:"" help:"Import interactions: client_id, channel, direction, kind, occurred_at, and optionally id, sentiment."`
-	Rates        importRates        `cmd:"" help:"Import exchange rates: currency, into, day, rate."`
+	Clients       importClients       `cmd:"" help:"Import clients: id, and optionally name, email, phone, whatsapp, language, status, consent_marketing, tags, created_at."`
+	Payments      importPayments      `cmd:"" help:"Import payments: client_id, paid_at, amount, and optionally id, currency, refunded."`
+	Interactions  importInteractions  `cmd:"" help:"Import interactions: client_id, channel, direction, kind, occurred_at, and optionally id, sentiment."`
+	Conversations importConversations `cmd:"" help:"Import conversations: id, started_at, and optionally client_id, agent_version, channel, segment, ended_at, outcome, outcome_at, rating."`
+	Messages      importMessages      `cmd:"" help:"Import messages of conversations: id, conversation_id, role, body, sent_at."`
+	Rates         importRates         `cmd:"" help:"Import exchange rates: currency, into, day, rate."`
 }
 
 // importFlags are those of every kind of file.
@@ -37,8 +39,10 @@ type (
 		importFlags
 		Currency string `help:"Currency of payments that name none, such as USD."`
 	}
-	importInteractions struct{ importFlags }
-	importRates        struct{ importFlags }
+	importInteractions  struct{ importFlags }
+	importRates         struct{ importFlags }
+	importConversations struct{ importFlags }
+	importMessages      struct{ importFlags }
 )
 
 func (c importClients) Run(ctx context.Context, g *Globals) error {
@@ -51,6 +55,14 @@ func (c importPayments) Run(ctx context.Context, g *Globals) error {
 
 func (c importInteractions) Run(ctx context.Context, g *Globals) error {
 	return c.run(ctx, g, imports.Interactions, "")
+}
+
+func (c importConversations) Run(ctx context.Context, g *Globals) error {
+	return c.run(ctx, g, imports.Conversations, "")
+}
+
+func (c importMessages) Run(ctx context.Context, g *Globals) error {
+	return c.run(ctx, g, imports.Messages, "")
 }
 
 func (c importRates) Run(ctx context.Context, g *Globals) error {

@@ -73,6 +73,14 @@ func interval(low, high *float64, write func(float64) string) string {
 	return write(*low) + " – " + write(*high)
 }
 
+// between is how many of nine in ten such clients.
+func between(low, high *int) string {
+	if low == nil || high == nil {
+		return "-"
+	}
+	return strconv.Itoa(*low) + " – " + strconv.Itoa(*high)
+}
+
 func number(n *int) string {
 	if n == nil {
 		return "-"

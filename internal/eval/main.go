@@ -9,7 +9,7 @@ import (
 	"os"
 	"text/tabwriter"
 
-	clientvalue "github.com/nuzantara/ciclo/agents/clientvalue/eval"
+	"github.com/nuzantara/ciclo/agents/clientvalue/eval"
 	conversation "github.com/nuzantara/ciclo/agents/conversation/eval"
 )
 
@@ -28,18 +28,23 @@ func main() {
 }
 
 func run(data string) (missed int, err error) {
-	var figures []conversation.Figure
-	for _, measure := range []func() ([]clientvalue.Figure, error){
-		func() ([]clientvalue.Figure, error) { return clientvalue.CDNOW(data) },
-		clientvalue.FitTimes,
+	var figures []eval.Figure
+	var deciles []eval.Decile
+	for _, measure := range []func() ([]eval.Figure, error){
+		func() ([]eval.Figure, error) { return eval.CDNOW(data) },
+		func() (figures []eval.Figure, err error) {
+			figures, deciles, err = eval.Ranking(data)
+			return figures, err
+		},
+		eval.Recovery,
+		eval.Coverages,
+		eval.FitTimes,
 	} {
 		some, err := measure()
 		if err != nil {
 			return 0, err
 		}
-		for _, f := range some {
-			figures = append(figures, conversation.Figure(f))
-		}
+		figures = append(figures, some...)
 	}
 	for _, measure := range []func() ([]conversation.Figure, error){
 		func() ([]conversation.Figure, error) { return conversation.Ranking(data) },
@@ -52,7 +57,9 @@ func run(data string) (missed int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		figures = append(figures, some...)
+		for _, f := range some {
+			figures = append(figures, eval.Figure(f))
+		}
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "FIGURE\tTARGET\tMEASURED\t")
@@ -63,6 +70,20 @@ func run(data string) (missed int, err error) {
 			missed++
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Name, f.Target, f.Measured, verdict)
+	}
+	fmt.Fprintln(w, "\nCDNOW CUSTOMERS BY PREDICTED PURCHASES\tPREDICTED\tBOUGHT\t")
+	for i, d := range deciles {
+		fmt.Fprintf(w, "decile %d, %d customers\t%.0f\t%d\t\n", i+1, d.Customers, d.Predicted, d.Bought)
+	}
+	fmt.Fprintln(w, "\nCHOICE OF THE MODEL, PLANTED POPULATIONS OF BOTH KINDS\tPLANTED KIND CHOSEN, %\tLATER ERROR OF TOTAL, %\tLATER LOG SCORE")
+	for _, clients := range []int{300, 2000} {
+		choices, err := eval.Choices(clients, 60)
+		if err != nil {
+			return missed, err
+		}
+		for _, c := range choices {
+			fmt.Fprintf(w, "%d clients, %s\t%.0f\t%.2f\t%.5f\n", clients, c.Rule, 100*c.Right, 100*c.TotalError, c.LogScore)
+		}
 	}
 	return missed, w.Flush()
 }

@@ -171,3 +171,79 @@ func TestKilledWhileScoresAreWritten(t *testing.T) {
 		t.Errorf("changes of segment without a change: %+v", again)
 	}
 }
+
+// TestARetryFitsToThePaymentsItReads retries an execution from where it ended
+// after more was paid: the old fit isn't taken for the new payments.
+func TestARetryFitsToThePaymentsItReads(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	database, address := testdatabase.New(t), freePort(t)
+	env := []string{"DATABASE_URL=" + database, "CICLO_TOKEN=" + token, "CICLO_LISTEN=" + address}
+	pool, err := pgxpool.New(ctx, database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	pay := func(k int) {
+		t.Helper()
+		_, err := pool.Exec(ctx, `INSERT INTO crm.payments (client_id, paid_at, amount, currency)
+			SELECT 'K' || i, now() - (i % 300 + 30 * $1::int) * interval '1 day', 10 + i % 7, 'EUR' FROM generate_series(1, 300) i`, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := pool.Exec(ctx, `INSERT INTO crm.clients (id) SELECT 'K' || i FROM generate_series(1, 300) i`); err != nil {
+		t.Fatal(err)
+	}
+	pay(1)
+	start(t, "", "orchestrator", env)
+	start(t, "", "worker", env)
+	s := &system{t: t, api: &client.Client{URL: "http://" + address, Token: token}}
+	s.ready()
+	first, err := s.api.Run(ctx, "client-value-predictor", json.RawMessage(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := func(id string) (r struct {
+		Payments, Clients int
+		RepeatBuyers      int `json:"repeat_buyers"`
+		Fits              []struct {
+			RepeatBuyers int `json:"repeat_buyers"`
+		}
+	}) {
+		t.Helper()
+		e, err := s.api.Wait(ctx, id, nil)
+		if err != nil || e.Status != "completed" {
+			t.Fatalf("%s: %v, %s", id, err, e.Raw)
+		}
+		if err := json.Unmarshal(e.Result, &r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	if r := result(first.ID); r.Payments != 300 || r.RepeatBuyers != 0 {
+		t.Fatalf("the first run: %+v", r)
+	}
+	same, err := s.api.Retry(ctx, first.ID, "", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := result(same.ID); r.Payments != 300 || r.Fits[0].RepeatBuyers != 0 {
+		t.Errorf("a retry over the same payments: %+v", r)
+	}
+	pay(2)
+	again, err := s.api.Retry(ctx, first.ID, "", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := result(again.ID); r.Payments != 600 || r.Clients != 300 || r.RepeatBuyers != 300 || r.Fits[0].RepeatBuyers != 300 {
+		t.Errorf("a retry after more was paid: %+v", r)
+	}
+	var models, steps int
+	err = pool.QueryRow(ctx, `
+		SELECT (SELECT count(*) FROM ciclo.value_models WHERE execution_id = $1 AND (fit->>'repeat_buyers')::int = 300),
+		       (SELECT count(*) FROM ciclo.steps WHERE execution_id = $1 AND name LIKE 'fit%')`, again.ID).Scan(&models, &steps)
+	if err != nil || models != 2 || steps != 2 {
+		t.Errorf("%d models of the payments as they are, %d fits, %v", models, steps, err)
+	}
+}

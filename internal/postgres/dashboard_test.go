@@ -33,8 +33,8 @@ func TestDashboards(t *testing.T) {
 		"queue":     {`SELECT agent || ' ' || waiting || ' ' || waiting_for_retry || ' ' || (oldest_seconds > 0) FROM dashboard.queue`, "test-noop 1 1 true"},
 		"failures":  {`SELECT agent || ' ' || error_class || ' ' || error || ' ' || executions FROM dashboard.failures`, "test-noop permanent no 1"},
 		"workers":   {`SELECT string_agg(condition || ' ' || running, ', ' ORDER BY condition) FROM dashboard.workers`, "alive 1, lost 0"},
-		"patterns":  {`SELECT count(*)::text FROM dashboard.patterns`, "0"},
 		"list":      {`SELECT count(*) || ' ' || count(ended_at) || ' ' || count(*) FILTER (WHERE dry_run) FROM dashboard.executions`, "7 4 2"},
+		"patterns":  {`SELECT count(*)::text FROM dashboard.patterns`, "0"},
 		"values":    {`SELECT count(*)::text FROM dashboard.client_values`, "0"},
 	} {
 		var got string

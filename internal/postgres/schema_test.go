@@ -125,6 +125,13 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		"parameters that are no object":       `UPDATE ciclo.executions SET parameters = '[]' WHERE id = '` + started + `'`,
 		"a transition that is changed":        `UPDATE ciclo.transitions SET reason = 'x'`,
 		"a transition of nothing":             `INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, reason) VALUES ('x', 'started', 'running', 1, '')`,
+		"a back-test without its figures":     `INSERT INTO ciclo.value_models (execution_id, model, chosen, as_of, fit, low_confidence) VALUES ('` + final + `', 'BG/NBD', true, now(), '{}', false)`,
+		"a back-test and why there is none":   valueModel(final, "true", "1", "'none'"),
+		"a total outside its interval":        valueModel(final, "true", "9", "NULL"),
+		"two chosen models":                   valueModel(final, "true", "1", "NULL") + `; ` + strings.Replace(valueModel(final, "true", "1", "NULL"), "'BG/NBD'", "'MBG/NBD'", 1),
+		"a change to the same segment":        `INSERT INTO ciclo.segment_changes (execution_id, previous_execution_id, client_id, from_segment, to_segment) VALUES ('` + final + `', '` + final + `', 'c', 'LOW', 'LOW')`,
+		"an interval the wrong way round":     strings.Replace(score(final, "1", ".5"), "ciclo.client_scores VALUES (", "ciclo.client_scores (purchases_low, purchases_high, execution_id, client_id, as_of, segment, repeat_purchases, recency_weeks, age_weeks, mean_spend, p_alive, churn_risk_30, churn_risk_90, expected_purchases, expected_spend, expected_value, clv, clv_12_months, low_confidence) VALUES (2, 1, ", 1),
+		"a last purchase before the first":    strings.Replace(score(final, "1", ".5"), "ciclo.client_scores VALUES (", "ciclo.client_scores (first_purchase_on, last_purchase_on, execution_id, client_id, as_of, segment, repeat_purchases, recency_weeks, age_weeks, mean_spend, p_alive, churn_risk_30, churn_risk_90, expected_purchases, expected_spend, expected_value, clv, clv_12_months, low_confidence) VALUES ('2020-01-02', '2020-01-01', ", 1),
 		"a payment of NaN":                    `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('c', now(), 'NaN', 'USD')`,
 		"an endless payment":                  `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('c', now(), 'Infinity', 'USD')`,
 		"a payment at no time":                `INSERT INTO crm.payments (client_id, paid_at, amount, currency) VALUES ('c', 'infinity', 1, 'USD')`,
@@ -144,7 +151,7 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		"a risk beyond one":                   score(final, `1`, `1.5`),
 		"a score of an unknown execution":     score("nobody", `1`, `.5`),
 		"a pattern of an unknown kind":        pattern(final, `x`, `5`, `.2`, `true`, `.1`),
-		"a pattern that won more than it has": pattern(final, `ngram`, `11`, `.2`, `true`, `.1`),
+		"a pattern won more than it is there": pattern(final, `ngram`, `11`, `.2`, `true`, `.1`),
 		"a difference outside its interval":   pattern(final, `ngram`, `5`, `.9`, `true`, `.1`),
 		"a confirmation across 0":             pattern(final, `ngram`, `5`, `.2`, `true`, `-.1`),
 		"a confirmation by nothing":           pattern(final, `ngram`, `5`, `.2`, `true`, `NULL`),
@@ -202,6 +209,13 @@ func TestTheDatabaseRefuses(t *testing.T) {
 			t.Errorf("%s: the database says %v", name, err)
 		}
 	}
+}
+
+// valueModel is a back-test of which the interval of the total is 0 to 2.
+func valueModel(execution, chosen, predicted, reason string) string {
+	return `INSERT INTO ciclo.value_models (execution_id, model, chosen, as_of, fit, low_confidence, cut_on, end_on, clients, predicted, bought, mae, rmse,
+		correlation, predicted_low, predicted_high, log_score, simple_predicted, simple_mae, simple_rmse, reason)
+		VALUES ('` + execution + `', 'BG/NBD', ` + chosen + `, now(), '{}', false, now(), now(), 1, ` + predicted + `, 1, 1, 1, 0, 0, 2, 1, 1, 1, 1, ` + reason + `)`
 }
 
 func pattern(execution, kind, won, difference, confirmed, laterLow string) string {

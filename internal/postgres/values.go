@@ -66,7 +66,7 @@ type ClientScore struct {
 	Segment               string   `json:"segment" jsonschema:"One of VIP, HIGH, MEDIUM and LOW."`
 	PreviousSegment       *string  `json:"previous_segment" jsonschema:"In the complete run before; null where it had no such client, or in rows of old versions."`
 	CLV                   float64  `json:"clv" jsonschema:"The discounted value over the run's horizon, in its currency."`
-	CLVLow                *float64 `json:"clv_low" jsonschema:"Of an interval of 90 %."`
+	CLVLow                *float64 `json:"clv_low" jsonschema:"Of an interval of 90 % of the expectation: how well the model's parameters are known."`
 	CLVHigh               *float64 `json:"clv_high"`
 	CLV12Months           float64  `json:"clv_12_months"`
 	CLV36Months           *float64 `json:"clv_36_months"`
@@ -74,8 +74,10 @@ type ClientScore struct {
 	ChurnRisk90           float64  `json:"churn_risk_90" jsonschema:"The probability of no purchase within 90 days."`
 	PAlive                float64  `json:"p_alive" jsonschema:"The probability that the client still buys at all."`
 	ExpectedPurchases     float64  `json:"expected_purchases" jsonschema:"Over the run's horizon."`
-	ExpectedPurchasesLow  *float64 `json:"expected_purchases_low" jsonschema:"Of an interval of 90 %."`
+	ExpectedPurchasesLow  *float64 `json:"expected_purchases_low" jsonschema:"Of an interval of 90 % of the expectation: how well the model's parameters are known."`
 	ExpectedPurchasesHigh *float64 `json:"expected_purchases_high"`
+	PurchasesLow          *int     `json:"purchases_low" jsonschema:"Nine in ten such clients will make so many purchases over the run's horizon: chance and parameters."`
+	PurchasesHigh         *int     `json:"purchases_high"`
 	ExpectedSpend         float64  `json:"expected_spend" jsonschema:"The amount of one purchase."`
 	ExpectedValue         float64  `json:"expected_value" jsonschema:"Over the run's horizon, not discounted."`
 	RepeatPurchases       int      `json:"repeat_purchases" jsonschema:"Purchases after the first, days taken together."`
@@ -91,7 +93,7 @@ type ClientScore struct {
 // scoreColumns are ClientScore's, of scores s.
 const scoreColumns = `s.execution_id, s.client_id, to_char(s.as_of, 'YYYY-MM-DD'), s.segment, s.previous_segment,
 	s.clv::float8, s.clv_low::float8, s.clv_high::float8, s.clv_12_months::float8, s.clv_36_months::float8,
-	s.churn_risk_30, s.churn_risk_90, s.p_alive, s.expected_purchases, s.expected_purchases_low, s.expected_purchases_high,
+	s.churn_risk_30, s.churn_risk_90, s.p_alive, s.expected_purchases, s.expected_purchases_low, s.expected_purchases_high, s.purchases_low, s.purchases_high,
 	s.expected_spend::float8, s.expected_value::float8, s.repeat_purchases, to_char(s.first_purchase_on, 'YYYY-MM-DD'), to_char(s.last_purchase_on, 'YYYY-MM-DD'),
 	s.recency_weeks, s.age_weeks, s.mean_spend::float8, s.total_spend::float8, s.low_confidence`
 

@@ -144,6 +144,7 @@ func fitFigures(ctx context.Context, summary []clientvalue.History, reference []
 		near("Gamma-Gamma gamma", spend.GammaGamma.Gamma, 15.4478, .01),
 		near("Gamma-Gamma log-likelihood", spend.LogLikelihood, -4055.923, .01),
 		count("Gamma-Gamma customers", spend.Clients, 946),
+		near("BG/NBD hold-out log score", accuracy.LogScore, .98446, .001),
 		near("hold-out MAE", accuracy.MAE, .7855, .001),
 		near("hold-out RMSE", accuracy.RMSE, 1.6080, .001),
 		near("hold-out correlation", accuracy.Correlation, .6256, .0005),
