@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/nuzantara/ciclo/client"
 	"github.com/nuzantara/ciclo/internal/pullrequest/played"
@@ -32,6 +35,8 @@ type prompts struct {
 
 	mu      sync.Mutex
 	arrived map[string]int // requests, by what they are, before the host sees them
+	onList  func()         // called once, before pull requests are listed
+	ended   context.Context
 }
 
 func (p *prompts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -46,8 +51,18 @@ func (p *prompts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.mu.Lock()
 	p.arrived[on]++
+	meanwhile := p.onList
+	if on == played.List {
+		p.onList = nil
+	}
 	p.mu.Unlock()
-	p.host.ServeHTTP(w, r)
+	if on == played.List && meanwhile != nil {
+		meanwhile()
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(p.ended, cancel)()
+	p.host.ServeHTTP(w, r.WithContext(ctx))
 }
 
 func (p *prompts) arrivals(on string) int {
@@ -70,7 +85,9 @@ func newPrompts(t *testing.T) *prompts {
 	p.git(p.clone, "remote", "add", "origin", p.dir)
 	p.commit("prompts/sales.md", firmPrompt)
 	server := httptest.NewServer(p)
-	t.Cleanup(server.Close)
+	ended, end := context.WithCancel(context.Background())
+	p.ended = ended
+	t.Cleanup(func() { end(); server.Close() })
 	p.env = []string{"CICLO_GIT_REMOTE=" + server.URL + "/acme/prompts.git", "CICLO_GITHUB_API=" + server.URL + "/api", "CICLO_GIT_TOKEN=played-token", "CICLO_GIT_TIMEOUT=20s"}
 	return p
 }
@@ -154,8 +171,7 @@ func TestAProposalBecomesOnePullRequest(t *testing.T) {
 	start(t, "", "worker", s.env)
 	talk(t, pool)
 	execute(t, pool, `INSERT INTO crm.prompts (name, version, body) VALUES ('sales', 'v1', $1)`, firmPrompt)
-	// One of the words that tell is a client's name.
-	execute(t, pool, `INSERT INTO crm.clients (id, name, phone) VALUES ('k', 'Shall Papers', '+39 333 123 4567')`)
+	nameAClient(t, pool)
 
 	e, _ := s.train("--days-back", "30")
 	r := proposedBy(t, e)
@@ -180,7 +196,7 @@ func TestAProposalBecomesOnePullRequest(t *testing.T) {
 	}
 	report := repository.git(repository.dir, "show", p.Branch+":reports/"+p.ID+".md")
 	for _, text := range []string{body[len(firmPrompt):], report, pulls[0].Body, pulls[0].Title} {
-		for _, never := range []string{"shall", "papers", "Shall", "IGNORE", "we won", "played-token"} {
+		for _, never := range []string{"giuseppe", "Giuseppe", "verdi", "IGNORE", "we won", "played-token"} {
 			if strings.Contains(text, never) {
 				t.Errorf("%q is in %s", never, text)
 			}
@@ -234,6 +250,15 @@ func TestAProposalBecomesOnePullRequest(t *testing.T) {
 	}
 }
 
+// nameAClient has the agent say a client's name in won conversations more often.
+func nameAClient(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	execute(t, pool, `INSERT INTO crm.clients (id, name, phone) VALUES ('k', 'Giuseppe Verdi', '+39 333 123 4567')`)
+	execute(t, pool, `
+		UPDATE crm.messages m SET body = body || '. Your folder, Giuseppe'
+		FROM crm.conversations c WHERE c.id = m.conversation_id AND m.id LIKE '%b' AND abs(hashtext(c.id)) % 10 < CASE c.outcome WHEN 'won' THEN 7 ELSE 3 END`)
+}
+
 func TestNullDataProposeNothing(t *testing.T) {
 	t.Parallel()
 	repository := newPrompts(t)
@@ -269,7 +294,8 @@ func TestAProposalWhoseWorkerIsKilled(t *testing.T) {
 	execute(t, pool, `UPDATE ciclo.executions SET tries = 12 WHERE id = $1`, e.ID)
 	kills := 0
 	for _, fault := range []played.Fault{
-		{On: played.List}, {On: played.Push}, {On: played.Push, After: true}, {On: played.Create}, {On: played.Create, After: true},
+		{On: played.List, Status: 503}, {On: played.Push, Status: 503}, {On: played.Push, After: true},
+		{On: played.Create, Status: 503}, {On: played.Create, After: true},
 	} {
 		fault.DelayMS = 60_000
 		before := repository.arrivals(fault.On)
@@ -297,6 +323,83 @@ func TestAProposalWhoseWorkerIsKilled(t *testing.T) {
 		t.Errorf("%s commits", got)
 	}
 	if n := count(t, pool, `SELECT count(*) FROM ciclo.prompt_proposals WHERE status = 'proposed' AND pull_request = 1`); n != 1 {
+		t.Errorf("%d proposals", n)
+	}
+}
+
+// A person changes the prompt while the run is at work: nothing is written over it,
+// and the next run begins from there.
+func TestAPromptThatMovedOn(t *testing.T) {
+	t.Parallel()
+	repository := newPrompts(t)
+	s := newTrainingShop(t, append(repository.env, quick...)...)
+	pool := s.pool()
+	start(t, "", "worker", s.env)
+	talk(t, pool)
+	execute(t, pool, `INSERT INTO crm.prompts (name, version, body) VALUES ('sales', 'v1', $1)`, firmPrompt)
+	repository.onList = func() { repository.commit("prompts/sales.md", firmPrompt+" Always.") }
+	e, _ := s.train("--days-back", "30")
+	if p := proposedBy(t, e).Proposal; p.Status != "refused" || !strings.Contains(p.Reason, "the base branch moved on") || p.Branch != "" || len(repository.branches()) != 0 || len(repository.host.State().Pulls) != 0 {
+		t.Errorf("%+v, %v", p, repository.branches())
+	}
+	// Other files may change.
+	repository.onList = func() { repository.commit("other.md", "x") }
+	e, _ = s.train("--days-back", "30")
+	p := proposedBy(t, e).Proposal
+	if p.Status != "proposed" || !strings.HasPrefix(repository.git(repository.dir, "show", p.Branch+":prompts/sales.md"), firmPrompt+" Always.\r\n<!-- trainer:begin") || len(repository.host.State().Pulls) != 1 {
+		t.Errorf("%+v", p)
+	}
+	if n := count(t, pool, `SELECT count(*) FROM ciclo.prompt_proposals WHERE (status = 'refused') = (reason LIKE '%moved on%')`); n != 2 {
+		t.Errorf("%d proposals", n)
+	}
+}
+
+// What the remote refuses fails the run; what it wants later is tried again.
+func TestARemoteThatRefusesAProposal(t *testing.T) {
+	t.Parallel()
+	repository := newPrompts(t)
+	s := newTrainingShop(t, append(repository.env, quick...)...)
+	pool := s.pool()
+	start(t, "", "worker", s.env)
+	talk(t, pool)
+	execute(t, pool, `INSERT INTO crm.prompts (name, version, body) VALUES ('sales', 'v1', $1)`, firmPrompt)
+	repository.host.Misbehave(played.Fault{On: played.List, Status: 429, Header: map[string]string{"Retry-After": "1"}})
+	e, _ := s.train("--days-back", "30")
+	if p := proposedBy(t, e).Proposal; p.Status != "proposed" || e.Attempt != 2 || len(repository.host.State().Pulls) != 1 {
+		t.Errorf("after a limit: attempt %d, %+v", e.Attempt, p)
+	}
+	repository.host.Misbehave(played.Fault{On: played.List, Status: 403, Times: -1})
+	out, said, code := s.ciclo("run", "conversation-trainer", "--days-back", "29", "--wait", "--json")
+	var failed client.Execution
+	if err := json.Unmarshal([]byte(out), &failed); err != nil || code == 0 || failed.Attempt != 1 || failed.Error == nil || !strings.Contains(failed.Error.Text, "lacks a right") || strings.Contains(out+said, "played-token") {
+		t.Errorf("refused: %d %v %s%s", code, err, out, said)
+	}
+	// The proposal stands in the table meanwhile, and a retry brings it.
+	repository.host.Behave()
+	if out, said, code := s.ciclo("retry", failed.ID, "--resume", "--follow", "--json"); code != 0 || len(repository.branches()) != len(repository.host.State().Pulls) {
+		t.Errorf("%d %s%s", code, out, said)
+	}
+}
+
+// Without a repository the proposal stands in the table alone.
+func TestAProposalWithoutARepository(t *testing.T) {
+	t.Parallel()
+	s := newTrainingShop(t, quick...)
+	pool := s.pool()
+	start(t, "", "worker", s.env)
+	talk(t, pool)
+	e, _ := s.train("--days-back", "30")
+	if p := proposedBy(t, e).Proposal; p.Status != "nothing" || !strings.Contains(p.Reason, "no base prompt") {
+		t.Errorf("without a prompt: %+v", p)
+	}
+	execute(t, pool, `INSERT INTO crm.prompts (name, version, body) VALUES ('sales', 'v1', 'old'), ('sales', 'v2', $1)`, firmPrompt)
+	execute(t, pool, `UPDATE crm.conversations SET agent_version = 'v2'`)
+	e, _ = s.train("--days-back", "30")
+	p := proposedBy(t, e).Proposal
+	if p.Status != "written" || p.Branch != "" || p.Lines == 0 {
+		t.Errorf("%+v", p)
+	}
+	if n := count(t, pool, `SELECT count(*) FROM ciclo.prompt_proposals WHERE base_version = 'v2' AND body LIKE '%Never promise%trainer:begin%' AND status = 'written'`); n != 1 {
 		t.Errorf("%d proposals", n)
 	}
 }
