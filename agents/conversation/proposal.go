@@ -356,10 +356,12 @@ func (m *mining) bring(ctx context.Context, p *Proposed, commit string) (*Propos
 			if errors.Is(err, pullrequest.ErrMoved) || errors.Is(err, pullrequest.ErrNothing) {
 				return outcome{Refused: err.Error()}, nil // nothing was written
 			}
-			if err != nil {
-				return outcome{}, hopeless(err)
+			if pullrequest.Permanent(err) {
+				// No pull request is there, and a retry may make it: it would find what
+				// is there of it.
+				return outcome{}, agents.NotDone(hopeless(err))
 			}
-			return outcome{Outcome: out}, nil
+			return outcome{Outcome: out}, err
 		},
 		Ask: func(ctx context.Context, _ string) (outcome, bool, error) {
 			files, err := m.files(ctx, p.ID, commit)

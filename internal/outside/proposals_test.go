@@ -349,7 +349,7 @@ func TestAPromptThatMovedOn(t *testing.T) {
 	if p.Status != "proposed" || !strings.HasPrefix(repository.git(repository.dir, "show", p.Branch+":prompts/sales.md"), firmPrompt+" Always.\r\n<!-- trainer:begin") || len(repository.host.State().Pulls) != 1 {
 		t.Errorf("%+v", p)
 	}
-	if n := count(t, pool, `SELECT count(*) FROM ciclo.prompt_proposals WHERE (status = 'refused') = (reason LIKE '%moved on%')`); n != 2 {
+	if n := count(t, pool, `SELECT count(*) FROM ciclo.prompt_proposals WHERE (status = 'refused') = (coalesce(reason, '') LIKE '%moved on%')`); n != 2 {
 		t.Errorf("%d proposals", n)
 	}
 }
