@@ -50,6 +50,9 @@ CREATE TABLE ciclo.prompt_proposals (
 );
 CREATE INDEX prompt_proposals_by_execution ON ciclo.prompt_proposals (execution_id);
 
+-- What became of conversations by version of the prompt.
+CREATE INDEX conversations_by_version ON crm.conversations (agent_version, outcome);
+
 CREATE VIEW dashboard.prompt_proposals AS
     SELECT p.created_at, p.prompt, p.base_version, p.status, p.reason, cardinality(p.lines) AS lines, p.window_from, p.window_to,
            p.branch, p.url, p.title, p.updated_at, p.id, p.execution_id
@@ -58,4 +61,5 @@ COMMENT ON VIEW dashboard.prompt_proposals IS 'Changes of prompts that the train
 
 -- +goose Down
 DROP VIEW dashboard.prompt_proposals;
+DROP INDEX crm.conversations_by_version;
 DROP TABLE ciclo.prompt_proposals;

@@ -223,6 +223,7 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "parameters", "agents", "test-steps")
 	do(0, "workers", "workers")
 	do(0, "patterns", "patterns")
+	do(0, "proposals", "prompts")
 	do(0, "runs", "patterns", "history", "thank you")
 	do(0, "execution_id", "watch", id)
 	do(1, "execution_id", "watch", failed)
