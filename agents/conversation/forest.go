@@ -71,6 +71,7 @@ func (e Evidence) Forest(lines []Line) ([]byte, error) {
 	none.Dashes = []vg.Length{vg.Points(3), vg.Points(3)}
 	p.Add(none)
 	p.NominalY(labels...)
+	p.X.Min, p.X.Max = p.X.Min-4, p.X.Max+4 // so that no interval's end lies on the edge
 	p.Y.Min, p.Y.Max = -.5, float64(len(lines))+.2
 
 	canvas := vgsvg.New(22*vg.Centimeter, vg.Length(3.5+1.1*float64(len(lines)))*vg.Centimeter)

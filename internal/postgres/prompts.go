@@ -11,7 +11,10 @@ import (
 )
 
 // PromptProposal is a change of a prompt that the trainer proposes.
-type PromptProposal struct {
+type PromptProposal struct{ ProposalHead }
+
+// ProposalHead is what lists and the whole show of a proposal.
+type ProposalHead struct {
 	ID           string    `json:"id" jsonschema:"Made of its content: the window, the base prompt and the patterns."`
 	ExecutionID  string    `json:"execution_id" jsonschema:"The run that came to it first."`
 	Prompt       string    `json:"prompt"`
@@ -43,7 +46,7 @@ type LeftOut struct {
 
 // PromptChange is a proposal with all that it holds.
 type PromptChange struct {
-	PromptProposal
+	ProposalHead
 	Body    string    `json:"body" jsonschema:"The whole prompt, as it would be."`
 	Block   []string  `json:"block" jsonschema:"The lines of the managed block, one a pattern, the strongest first."`
 	LeftOut []LeftOut `json:"left_out" jsonschema:"Confirmed patterns that have no line, and why."`
@@ -54,7 +57,7 @@ type PromptChange struct {
 const proposalColumns = `p.id, p.execution_id, p.prompt, p.base_version, p.window_from::text, p.window_to::text, p.title, cardinality(p.lines),
 	p.status, p.reason, p.branch, p.commit, p.pull_request, p.url, p.created_at, p.updated_at, p.number, p.patterns_hash, p.base_hash, p.path, p.base_commit`
 
-func (p *PromptProposal) columns() []any {
+func (p *ProposalHead) columns() []any {
 	return []any{
 		&p.ID, &p.ExecutionID, &p.Prompt, &p.BaseVersion, &p.WindowFrom, &p.WindowTo, &p.Title, &p.Lines,
 		&p.Status, &p.Reason, &p.Branch, &p.Commit, &p.PullRequest, &p.URL, &p.CreatedAt, &p.UpdatedAt, &p.Number, &p.PatternsHash, &p.BaseHash, &p.Path, &p.BaseCommit,
