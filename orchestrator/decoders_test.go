@@ -44,6 +44,21 @@ func FuzzVersion(f *testing.F) {
 	})
 }
 
+func FuzzPatternCursor(f *testing.F) {
+	f.Add(encodePatternCursor(execution.NewID("conv_trainer_", time.Now()), 20))
+	for _, seed := range []string{"", "x", encodePatternCursor("", 1), encodePatternCursor("a.b", 0), encodePatternCursor("a", -1)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if id, rank, ok := decodePatternCursor(text); ok {
+			sameID, sameRank, ok := decodePatternCursor(encodePatternCursor(id, rank))
+			if !ok || sameID != id || sameRank != rank || rank < 1 || !execution.ValidID(id) {
+				t.Errorf("%q is %q %d", text, id, rank)
+			}
+		}
+	})
+}
+
 func FuzzCursor(f *testing.F) {
 	id := execution.NewID("noop_", time.Now())
 	f.Add(encodeCursor(postgres.Position{StartedAt: time.Now(), ID: id}), int64(1700000000000000))

@@ -222,10 +222,13 @@ type facts struct {
 func (c *Collector) Corpus() *Corpus {
 	corpus := &Corpus{Late: c.late, Astray: c.astray}
 	translate := make([][]uint32, len(c.readers))
+	tokens := 0
 	for _, r := range c.readers {
 		corpus.words = append(corpus.words, r.words...)
 		corpus.Cut += r.cut
+		tokens += len(r.tokens)
 	}
+	corpus.tokens = make([]uint32, 0, tokens)
 	slices.Sort(corpus.words)
 	corpus.words = slices.Compact(corpus.words)
 	for i, r := range c.readers {
@@ -256,7 +259,7 @@ func (c *Collector) Corpus() *Corpus {
 			next[in]++
 		}
 	}
-	corpus.offsets = append(corpus.offsets, 0)
+	corpus.offsets = append(make([]int, 0, len(c.conversations)+1), 0)
 	var turns []assembled
 	for i, conversation := range c.conversations {
 		turns = turns[:0]
@@ -277,6 +280,7 @@ func (c *Collector) Corpus() *Corpus {
 			corpus.LeftOut++
 		}
 	}
+	c.readers = nil // what they hold is not needed while features are counted
 	return corpus
 }
 

@@ -17,13 +17,6 @@ import (
 	"github.com/nuzantara/ciclo/internal/pullrequest"
 )
 
-// Config is where prompts and reports stand in the repository, as flags and
-// environment.
-type Config struct {
-	TrainerPrompt  string `env:"CICLO_TRAINER_PROMPT" default:"prompts/{name}.md" help:"File of the prompt in the repository that changes are proposed to; {name} is the prompt's name."`
-	TrainerReports string `env:"CICLO_TRAINER_REPORTS" default:"reports" help:"Folder in that repository for the reports that come with a change of a prompt."`
-}
-
 // The states of a proposal.
 const (
 	nothingProposed = "nothing"  // no confirmed pattern, or no base prompt

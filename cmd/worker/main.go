@@ -18,20 +18,21 @@ import (
 )
 
 // registry is the agents that this binary runs: one line each.
-func registry(channels []channel.Channel, trainer conversation.Trainer) map[string]agents.Agent {
+func registry(trainer conversation.Trainer, sender messagesender.Agent) map[string]agents.Agent {
 	return map[string]agents.Agent{
 		clientvalue.Name:   clientvalue.Agent{},
 		conversation.Name:  trainer,
-		messagesender.Name: messagesender.Agent{Channels: channels},
+		messagesender.Name: sender,
 	}
 }
 
 func main() {
 	var command struct {
 		worker.Command
-		channel.Config
-		pullrequest.Settings
-		Trainer conversation.Config `embed:""`
+		Channel    channel.Config       `embed:""`
+		Sender     messagesender.Config `embed:""`
+		Repository pullrequest.Settings `embed:""`
+		Trainer    conversation.Config  `embed:""`
 	}
 	kong.Parse(&command, kong.Name("worker"), kong.Description("Takes executions from the queue and runs their agents."))
 	service.Main("worker", func(ctx context.Context, log *slog.Logger) error {
@@ -39,15 +40,19 @@ func main() {
 		if err != nil {
 			return err
 		}
-		channels, err := command.Channels()
+		channels, err := command.Channel.Channels()
 		if err != nil {
 			return err
 		}
-		repository, err := command.Open()
+		sender, err := command.Sender.New(channels)
+		if err != nil {
+			return err
+		}
+		repository, err := command.Repository.Open()
 		if err != nil {
 			return err
 		}
 		trainer := conversation.Trainer{Repository: repository, Config: command.Trainer}
-		return command.Work(ctx, log, catalogue, registry(channels, trainer))
+		return command.Work(ctx, log, catalogue, registry(trainer, sender))
 	})
 }

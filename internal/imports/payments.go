@@ -49,7 +49,7 @@ func checkPayments(ctx context.Context, tx pgx.Tx, in *intake) error {
 func writePayments(ctx context.Context, tx pgx.Tx, in *intake, imported int64, r *Report) error {
 	clients, err := tx.Exec(ctx, `
 		INSERT INTO crm.clients (id, created_at)
-		SELECT client_id, min(paid_at) FROM incoming WHERE reason IS NULL GROUP BY client_id
+		SELECT client_id, min(paid_at) FROM incoming WHERE reason IS NULL GROUP BY client_id ORDER BY client_id
 		ON CONFLICT (id) DO NOTHING`)
 	if err != nil {
 		return fmt.Errorf("make clients: %w", err)

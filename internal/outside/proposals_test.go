@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/nuzantara/ciclo/client"
+	"github.com/nuzantara/ciclo/internal/conformance"
 	"github.com/nuzantara/ciclo/internal/pullrequest/played"
 	"github.com/nuzantara/ciclo/internal/testdatabase"
 )
@@ -219,6 +220,41 @@ func TestAProposalBecomesOnePullRequest(t *testing.T) {
 	}
 	// A dry run proposes nothing.
 	if out, said, code := s.ciclo("run", "conversation-trainer", "--days-back", "29", "--dry-run", "--wait"); code != 0 || count(t, pool, `SELECT count(*) FROM ciclo.prompt_proposals`) != 1 {
+		t.Errorf("%d %s%s", code, out, said)
+	}
+
+	// It is shown, with the prompt as it would be and its report.
+	api := s.api()
+	document, err := conformance.Read((&system{t: t, api: api}).get("/openapi.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	api.HTTP = &http.Client{Transport: conformance.Transport{Document: document, Wrong: func(err error) { t.Errorf("an answer is not as the document says: %v", err) }}, Timeout: 30 * time.Second}
+	page, err := api.Prompts(t.Context(), nil)
+	if err != nil || len(page.Proposals) != 1 || page.Proposals[0].ID != p.ID || page.Proposals[0].Status != "proposed" || *page.Proposals[0].URL != p.URL || *page.Proposals[0].BaseVersion != "v1" || page.Proposals[0].ExecutionID != e.ID {
+		t.Errorf("%+v, %v", page, err)
+	}
+	whole, err := api.Prompt(t.Context(), p.ID)
+	if err != nil || whole.Body != body || whole.Report != report || len(whole.Block) != p.Lines {
+		t.Errorf("%+v, %v", whole, err)
+	}
+	if out, said, code := s.ciclo("prompts"); code != 0 || !strings.Contains(out, p.URL) {
+		t.Errorf("%d %s%s", code, out, said)
+	}
+	if out, said, code := s.ciclo("prompts", "show", p.ID, "--body"); code != 0 || out != body {
+		t.Errorf("%d %s%s", code, out, said)
+	}
+	if out, said, code := s.ciclo("prompts", "show", "nobody"); code == 0 || !strings.Contains(out+said, "No such proposal") {
+		t.Errorf("%d %s%s", code, out, said)
+	}
+	// Put to use as v2, it is compared with v1.
+	execute(t, pool, `INSERT INTO crm.prompts (name, version, body) VALUES ('sales', 'v2', $1)`, body)
+	execute(t, pool, `UPDATE crm.conversations SET agent_version = CASE WHEN id < 'c/200' THEN 'v1' ELSE 'v2' END`)
+	effect, err := api.PromptEffect(t.Context(), p.ID, nil)
+	if err != nil || effect.Verdict != "no_difference_shown" || effect.Before.Conversations != 200 || effect.After.Won != 100 || effect.Difference == nil || effect.SmallestShown == nil {
+		t.Errorf("%+v, %v", effect, err)
+	}
+	if out, said, code := s.ciclo("prompts", "effect", p.ID); code != 0 || !strings.Contains(out, "No difference is shown: +0.0 points") || !strings.Contains(out, "50.0 %") {
 		t.Errorf("%d %s%s", code, out, said)
 	}
 

@@ -74,7 +74,7 @@ func Ranking(dataDir string) ([]Figure, error) {
 // Planted measures how many of what is found is false, and how many of what was
 // planted is found, over so many seeds.
 func Planted(seeds int) ([]Figure, error) {
-	var false_, recall, confirmed float64
+	var wrong, recall, confirmed float64
 	for seed := range seeds {
 		set := DefaultPlanted(uint64(seed + 1))
 		corpus, err := Collect(set.Draw())
@@ -96,14 +96,14 @@ func Planted(seeds int) ([]Figure, error) {
 			}
 		}
 		if len(found) > 0 {
-			false_ += float64(len(found)-right) / float64(len(found))
+			wrong += float64(len(found)-right) / float64(len(found))
 		}
 		recall += float64(right) / float64(set.Planted)
 		confirmed += float64(sure) / float64(set.Planted)
 	}
 	n := float64(seeds)
 	return []Figure{
-		atMost(fmt.Sprintf("planted sets (%d): mean false-discovery proportion", seeds), false_/n, .12),
+		atMost(fmt.Sprintf("planted sets (%d): mean false-discovery proportion", seeds), wrong/n, .12),
 		atLeast(fmt.Sprintf("planted sets (%d): mean recall", seeds), recall/n, .65),
 		{fmt.Sprintf("planted sets (%d): mean recall of confirmed ones", seeds), "-", fmt.Sprintf("%.3f", confirmed/n), true},
 	}, nil

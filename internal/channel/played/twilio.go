@@ -19,21 +19,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
-
-// Command is one misbehaviour of the next creation of a message.
-type Command struct {
-	// Do is status, hang, cut, half, malformed or slow.
-	Do string `json:"do"`
-	// Accept says whether the message is taken all the same; slow always does.
-	Accept     bool   `json:"accept"`
-	Status     int    `json:"status"`      // of status
-	Code       int    `json:"code"`        // Twilio's, of status; 0 answers no JSON
-	RetryAfter string `json:"retry_after"` // of status
-	Millis     int    `json:"millis"`      // of slow
-}
 
 // Sent is a message that Twilio accepted.
 type Sent struct {
@@ -41,18 +28,18 @@ type Sent struct {
 	At                                                  time.Time
 }
 
-// Twilio answers the Messages API at URL, and commands at URL/played: POST
-// /played/commands takes a Command, GET /played/messages lists what was accepted.
+// Twilio answers the Messages API at URL, and commands at URL/played.
 type Twilio struct {
-	URL            string
+	*control
+	URL string
+	// Texts are the registered templates, by content SID: {{name}} stands for a
+	// variable. Set before the first message.
+	Texts map[string]string
+
 	account, token string
 	server         *http.Server
 	served         chan struct{}
-	closed         chan struct{}
-
-	mu       sync.Mutex
-	commands []Command
-	sent     []Sent
+	sent           []Sent // under mu
 }
 
 // NewTwilio serves until Close.
@@ -61,20 +48,12 @@ func NewTwilio(account, token string) (*Twilio, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	t := &Twilio{URL: "http://" + listener.Addr().String(), account: account, token: token, served: make(chan struct{}), closed: make(chan struct{})}
+	t := &Twilio{URL: "http://" + listener.Addr().String(), account: account, token: token, served: make(chan struct{}), control: &control{closed: make(chan struct{})}}
 	mux := http.NewServeMux()
 	path := "/2010-04-01/Accounts/" + account + "/Messages.json"
 	mux.HandleFunc("POST "+path, t.create)
 	mux.HandleFunc("GET "+path, t.list)
-	mux.HandleFunc("POST /played/commands", func(w http.ResponseWriter, r *http.Request) {
-		var c Command
-		if err := json.NewDecoder(r.Body).Decode(&c); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		t.Misbehave(c)
-	})
-	mux.HandleFunc("GET /played/messages", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, t.Messages()) })
+	t.serve(mux, func() any { return t.Messages() })
 	t.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = t.server.Serve(listener); close(t.served) }()
 	return t, nil
@@ -87,24 +66,11 @@ func (t *Twilio) Close() {
 	<-t.served
 }
 
-// Misbehave adds commands; each is for one creation, in order.
-func (t *Twilio) Misbehave(commands ...Command) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.commands = append(t.commands, commands...)
-}
-
 // Messages are those that were really accepted, oldest first.
 func (t *Twilio) Messages() []Sent {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.sent)
-}
-
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // whoever left reads nothing
 }
 
 func (t *Twilio) known(w http.ResponseWriter, r *http.Request) bool {
@@ -125,10 +91,7 @@ func (t *Twilio) create(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.mu.Lock()
-	var c Command
-	if len(t.commands) > 0 {
-		c, t.commands = t.commands[0], t.commands[1:]
-	}
+	c := t.next("", "create")
 	var sent Sent
 	if c.Do == "" || c.Do == "slow" || c.Accept {
 		f := r.PostForm
@@ -136,6 +99,13 @@ func (t *Twilio) create(w http.ResponseWriter, r *http.Request) {
 		t.sent = append(t.sent, sent)
 	}
 	t.mu.Unlock()
+	if !t.misbehaves(c, w, r, http.StatusCreated) {
+		answer(w, http.StatusCreated, t.resource(sent))
+	}
+}
+
+// misbehaves answers as the command says; false where the answer is still to come.
+func (t *Twilio) misbehaves(c Command, w http.ResponseWriter, r *http.Request, status int) bool {
 	switch c.Do {
 	case "status":
 		if c.RetryAfter != "" {
@@ -146,45 +116,63 @@ func (t *Twilio) create(w http.ResponseWriter, r *http.Request) {
 		}
 		if c.Code == 0 {
 			http.Error(w, "no JSON", c.Status)
-			return
+			return true
 		}
 		answer(w, c.Status, map[string]any{"code": c.Code, "message": "no: " + r.PostForm.Get("Body"), "status": c.Status})
-	case "hang":
-		select {
-		case <-r.Context().Done():
-		case <-t.closed:
-		}
 	case "cut":
 		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to cut a connection
 	case "half":
 		w.Header().Set("Content-Length", "1000")
-		w.WriteHeader(http.StatusCreated)
+		w.WriteHeader(status)
 		_, _ = io.WriteString(w, `{"sid": "SM`)
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to cut a connection
 	case "malformed":
-		w.WriteHeader(http.StatusCreated)
+		w.WriteHeader(status)
 		_, _ = io.WriteString(w, `{"sid": `)
+	case "long":
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, `{"sid": "SM`+strings.Repeat("0", 5<<20)+`"}`)
+	case "hang":
+		t.hold(c, r.Context().Done())
 	case "slow":
-		select {
-		case <-time.After(time.Duration(c.Millis) * time.Millisecond):
-		case <-t.closed:
-		}
-		answer(w, http.StatusCreated, resource(sent))
+		t.hold(c, r.Context().Done())
+		return false
 	default:
-		answer(w, http.StatusCreated, resource(sent))
+		return false
 	}
+	return true
 }
 
-func resource(s Sent) map[string]any {
+func (t *Twilio) resource(s Sent) map[string]any {
+	if s.ContentSID != "" {
+		s.Body = t.filled(s)
+	}
 	return map[string]any{"sid": s.SID, "status": "queued", "to": s.To, "from": s.From, "body": s.Body, "messaging_service_sid": s.Service,
 		"direction": "outbound-api", "date_created": s.At.Format(time.RFC1123Z), "date_sent": nil}
+}
+
+// filled is a registered template's text with the variables in their places.
+func (t *Twilio) filled(s Sent) string {
+	var variables map[string]string
+	_ = json.Unmarshal([]byte(s.Variables), &variables) // none were given
+	text := t.Texts[s.ContentSID]
+	for name, value := range variables {
+		text = strings.ReplaceAll(text, "{{"+name+"}}", value)
+	}
+	return text
 }
 
 // list is newest first. A filter by DateSent leaves out what is queued: the worst
 // that Twilio may do; here that is what is younger than a second.
 func (t *Twilio) list(w http.ResponseWriter, r *http.Request) {
 	if !t.known(w, r) {
+		return
+	}
+	t.mu.Lock()
+	c := t.next("list")
+	t.mu.Unlock()
+	if t.misbehaves(c, w, r, http.StatusOK) {
 		return
 	}
 	q := r.URL.Query()
@@ -195,7 +183,7 @@ func (t *Twilio) list(w http.ResponseWriter, r *http.Request) {
 	for _, s := range slices.Backward(t.Messages()) {
 		after := q.Get("DateSent>")
 		if s.To == q.Get("To") && (after == "" || (s.At.Format(time.DateOnly) >= after && time.Since(s.At) > time.Second)) {
-			matching = append(matching, resource(s))
+			matching = append(matching, t.resource(s))
 		}
 	}
 	from := min(page*size, len(matching))
@@ -204,6 +192,9 @@ func (t *Twilio) list(w http.ResponseWriter, r *http.Request) {
 	if to < len(matching) {
 		q.Set("Page", strconv.Itoa(page+1))
 		next = r.URL.Path + "?" + q.Encode()
+	}
+	if c.Do == "next" {
+		next = c.Next
 	}
 	answer(w, http.StatusOK, map[string]any{"messages": matching[from:to], "next_page_uri": next})
 }
