@@ -37,7 +37,7 @@ type prompts struct {
 	mu      sync.Mutex
 	arrived map[string]int // requests, by what they are, before the host sees them
 	onList  func()         // called once, before pull requests are listed
-	ended   context.Context
+	ended   chan struct{}  // the test is over: nobody waits any more
 }
 
 func (p *prompts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -62,7 +62,15 @@ func (p *prompts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(p.ended, cancel)()
+	served := make(chan struct{})
+	defer close(served)
+	go func() {
+		select {
+		case <-p.ended:
+			cancel()
+		case <-served:
+		}
+	}()
 	p.host.ServeHTTP(w, r.WithContext(ctx))
 }
 
@@ -86,9 +94,8 @@ func newPrompts(t *testing.T) *prompts {
 	p.git(p.clone, "remote", "add", "origin", p.dir)
 	p.commit("prompts/sales.md", firmPrompt)
 	server := httptest.NewServer(p)
-	ended, end := context.WithCancel(context.Background())
-	p.ended = ended
-	t.Cleanup(func() { end(); server.Close() })
+	p.ended = make(chan struct{})
+	t.Cleanup(func() { close(p.ended); server.Close() })
 	p.env = []string{"CICLO_GIT_REMOTE=" + server.URL + "/acme/prompts.git", "CICLO_GITHUB_API=" + server.URL + "/api", "CICLO_GIT_TOKEN=played-token", "CICLO_GIT_TIMEOUT=20s"}
 	return p
 }
