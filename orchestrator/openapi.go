@@ -462,7 +462,7 @@ func describeCall(tag string, op operation) (*documentCall, error) {
 		all []parameter
 	}{{"query", op.query}, {"header", op.headers}} {
 		for _, p := range list.all {
-			call.Parameters = append(call.Parameters, documentParameter{Name: p.name, In: list.in, Description: p.about, Schema: p.schema})
+			call.Parameters = append(call.Parameters, documentParameter{Name: p.name, In: list.in, Description: p.about, Required: slices.Contains(op.must, p.name), Schema: p.schema})
 		}
 	}
 	if op.body != nil {

@@ -33,6 +33,8 @@ type operation struct {
 	summary string
 	// query and headers are what it takes beside its path.
 	query, headers []parameter
+	// must are those of the query that have to be given.
+	must []string
 	// body is a value of the type that the body is decoded into; nil where none is read.
 	body any
 	// says are the headers of its answer.
@@ -282,7 +284,7 @@ func (o *Orchestrator) sections() []section {
 			{
 				id: "getPatternHistory", method: http.MethodGet, path: Prefix + "/patterns/history", needs: Read,
 				summary: "Whether a pattern persists: the trainer's complete runs, the last one first, and what each found of it.",
-				query:   append([]parameter{{"feature", "The feature as patterns show it; it is needed.", text}}, pageParameters...), does: answers(http.StatusOK, o.getPatternHistory),
+				query:   append([]parameter{{"feature", "The feature as patterns show it.", text}}, pageParameters...), must: []string{"feature"}, does: answers(http.StatusOK, o.getPatternHistory),
 			},
 			{
 				id: "listPrompts", method: http.MethodGet, path: Prefix + "/prompts", needs: Read,

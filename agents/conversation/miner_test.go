@@ -177,6 +177,47 @@ func TestAPatternIsShownOnce(t *testing.T) {
 	}
 }
 
+// A word that goes with winning only as a part of a phrase that does says nothing
+// beside it; one that does so without the phrase too is a pattern of its own.
+func TestAPartOfAPatternIsNone(t *testing.T) {
+	t.Parallel()
+	for name, alone := range map[string]bool{"by the phrase alone": false, "by the word too": true} {
+		random := rand.New(rand.NewPCG(7, 7))
+		var phrase, word, won [200]bool
+		for i := range 200 {
+			phrase[i], word[i] = random.Float64() < .4, random.Float64() < .3
+			chance := .25
+			if phrase[i] || alone && word[i] {
+				chance = .85
+			}
+			won[i] = random.Float64() < chance
+		}
+		set := said(func(i int) bool { return won[i] }, func(i int) []conversation.Message {
+			says := []string{"well"}
+			if phrase[i] {
+				says = append(says, "tuesday or thursday")
+			}
+			if word[i] {
+				says = append(says, "by mail or so")
+			}
+			return body(strings.Join(says, ". "))
+		})
+		_, patterns := names(t, set)
+		found := map[string]conversation.Pattern{}
+		for _, p := range patterns {
+			found[p.Name] = p
+		}
+		whole, there := found["tuesday or thursday"]
+		_, own := found["or"]
+		switch {
+		case alone && !own:
+			t.Errorf("%s: or is not a pattern: %v", name, patterns)
+		case !alone && (own || !there || !slices.Contains(whole.Same, "or")):
+			t.Errorf("%s: or is not only what the phrase names: %v", name, patterns)
+		}
+	}
+}
+
 func TestTurnsAreBoundedAndCounted(t *testing.T) {
 	t.Parallel()
 	huge := strings.Repeat("word ", 2<<20) // 10 MB

@@ -31,7 +31,9 @@ type Pattern struct {
 	OddsRatio      *Interval `json:"odds_ratio"`
 	P              float64   `json:"p"`
 	Q              float64   `json:"q"`
-	// Same are features of nearly the same conversations, which say the same, weaker.
+	// Same are weaker features that say the same: nearly the same conversations have
+	// them, or they are n-grams that share a word with it and have nothing to do with
+	// winning beyond it.
 	Same []string `json:"same_as"`
 	// Examples are conversations that have it, the latest: won ones where it goes
 	// with winning, else lost ones.
@@ -79,6 +81,24 @@ func newSample(stratum []uint32, strata int, won []bool, from, to int) *sample {
 		s.all[stratum[i]].add(won[i])
 	}
 	return s
+}
+
+// within is the same sample with each stratum parted by whether a feature is there.
+func (s *sample) within(f *Feature) *sample {
+	parted := make([]uint32, len(s.stratum))
+	for i, stratum := range s.stratum {
+		parted[i] = 2 * stratum
+	}
+	for _, i := range f.in {
+		parted[i]++
+	}
+	return newSample(parted, 2*len(s.all), s.won, s.from, s.to)
+}
+
+// sharesWord reports whether two n-grams have a word in common.
+func sharesWord(a, b string) bool {
+	words := strings.Fields(b)
+	return slices.ContainsFunc(strings.Fields(a), func(w string) bool { return slices.Contains(words, w) })
 }
 
 func (t *table) add(won bool) {
@@ -138,8 +158,8 @@ func (c *Corpus) Outcomes() []bool {
 }
 
 // Test asks each feature in the first split conversations and returns the patterns at
-// the false-discovery rate q, the strongest first. Of features that nearly the same
-// conversations have, one is a pattern, the strongest; it names the others.
+// the false-discovery rate q, the strongest first. Of features that say the same, one
+// is a pattern, the strongest; it names the others.
 func (c *Corpus) Test(features []Feature, split int, q float64) []Pattern {
 	return c.test(features, c.Outcomes(), split, q)
 }
@@ -186,7 +206,7 @@ func (c *Corpus) test(features []Feature, won []bool, split int, q float64) []Pa
 		return cmp.Or(cmp.Compare(a.P, b.P), cmp.Compare(math.Abs(b.RiskDifference.Estimate), math.Abs(a.RiskDifference.Estimate)),
 			order(b.Kind == Ngram, a.Kind == Ngram), cmp.Compare(len(b.Name), len(a.Name)), strings.Compare(a.Name, b.Name))
 	})
-	found = distinct(found, split)
+	found = c.distinct(found, early)
 	for i := range found {
 		found[i].Examples = c.examples(found[i], won)
 	}
@@ -229,13 +249,31 @@ const alike = .9
 // maxSame bounds how many others a pattern names.
 const maxSame = 8
 
-// distinct keeps of patterns that are alike the first.
-func distinct(found []Pattern, split int) []Pattern {
+// explained is the p-value above which an n-gram has nothing left to say beside a
+// stronger one that shares a word with it.
+const explained = .05
+
+// distinct keeps of patterns that say the same the first.
+func (c *Corpus) distinct(found []Pattern, early *sample) []Pattern {
 	var kept []Pattern
+	beside := map[*Feature]*sample{} // the sample, stratified by a kept feature too
 	for _, p := range found {
-		mine := p.feature.in[:below(p.feature.in, split)]
+		mine := p.feature.in[:below(p.feature.in, early.to)]
 		same := slices.IndexFunc(kept, func(k Pattern) bool {
-			return (k.RiskDifference.Estimate > 0) == (p.RiskDifference.Estimate > 0) && jaccard(k.feature.in[:k.Counts.With], mine) >= alike
+			if (k.RiskDifference.Estimate > 0) != (p.RiskDifference.Estimate > 0) {
+				return false
+			}
+			if jaccard(k.feature.in[:k.Counts.With], mine) >= alike {
+				return true
+			}
+			if k.Kind != Ngram || p.Kind != Ngram || !sharesWord(k.Name, p.Name) {
+				return false
+			}
+			if beside[k.feature] == nil {
+				beside[k.feature] = early.within(k.feature)
+			}
+			tables, _ := beside[k.feature].tables(p.feature, make([]table, len(beside[k.feature].all)))
+			return pValue(tables) > explained
 		})
 		if same < 0 {
 			kept = append(kept, p)

@@ -67,6 +67,8 @@ type refusal struct {
 	NotBefore *time.Time `json:"not_before,omitempty"`
 	// Status is the message's that follows: approved, rejected or failed.
 	Status string `json:"status"`
+
+	ours bool // it is not the provider that puts it off
 }
 
 // errWithdrawn says that the client may no longer be written to.
@@ -89,7 +91,11 @@ func (a Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error
 	}
 	by := a.channel(r.Channel)
 	if by == nil {
-		return a.refuse(ctx, task, p.MessageID, putOff("the worker has no channel "+r.Channel+": set it up there, or turn it off", time.Hour))
+		// It is nobody's refusal, and counts as none: until the message expires an
+		// operator has time.
+		missing := putOff("the worker has no channel "+r.Channel+": set it up there, or turn it off", time.Hour)
+		missing.ours = true
+		return a.refuse(ctx, task, p.MessageID, missing)
 	}
 	task.Progress(0, 1, "sending by "+r.Channel)
 	receipt, err := agents.Perform(ctx, task, "send", a.effect(task, by, p.MessageID, r))
@@ -190,6 +196,11 @@ func reserve(ctx context.Context, tx pgx.Tx, execution, id string) (reservation,
 		return r, agents.Permanent(fmt.Errorf("there is no message %s", id))
 	case err != nil:
 		return r, fmt.Errorf("read message %s: %w", id, err)
+	case status != "approved" && by != nil && *by == execution:
+		// Somebody rejected it, or the client opted out, while it waited for a worker:
+		// nothing that an operator must see, so no failure.
+		r.Refused = &refusal{Reason: "the message is " + status, Status: status}
+		return r, nil
 	case status != "approved":
 		return r, agents.Permanent(fmt.Errorf("message %s is %s: only an approved one is sent", id, status))
 	case by != nil && *by != execution:
@@ -238,30 +249,39 @@ func explain(ctx context.Context, tx pgx.Tx, id string, err error) (*refusal, er
 			SELECT ciclo.quiet_ends(now(), m.zone, p.quiet_until) FROM ciclo.messages m CROSS JOIN ciclo.contact_policy p WHERE m.id = $1`)
 	case "contacts_daily_cap":
 		return until("the day's messages are used up", `
-			SELECT ((now() AT TIME ZONE p.zone)::date + 1) AT TIME ZONE p.zone FROM ciclo.contact_policy p WHERE $1 <> ''`)
+			SELECT ((now() AT TIME ZONE p.zone)::date + 1)::timestamp AT TIME ZONE p.zone FROM ciclo.contact_policy p WHERE $1 <> ''`)
 	}
 	return nil, err
 }
 
-// putOff is a refusal for a while, of at least a minute.
+// putOff is a refusal for a while.
 func putOff(reason string, wait time.Duration) refusal {
-	at := time.Now().Add(max(wait, time.Minute)).UTC()
+	at := time.Now().Add(wait).UTC().Truncate(time.Microsecond) // as the database keeps it
 	return refusal{Reason: reason, NotBefore: &at, Status: "approved"}
 }
 
 // maxPutOff is how often a provider may put a message off; then it has failed.
 const maxPutOff = 10
 
+// putOffStep is what each time adds to the shortest wait, so that ten take nearly
+// four hours.
+const putOffStep = 5 * time.Minute
+
 // refuse writes down that the message did not leave, and ends the execution.
 func (a Agent) refuse(ctx context.Context, task *agents.Task, id string, r refusal) (agents.Result, error) {
 	r, err := agents.StepTx(ctx, task, "not sent", func(ctx context.Context, tx pgx.Tx) (refusal, error) {
-		if r.NotBefore != nil {
+		if r.NotBefore != nil && !r.ours {
 			var times int
 			if err := tx.QueryRow(ctx, `UPDATE ciclo.messages SET put_off = put_off + 1 WHERE id = $1 RETURNING put_off`, id).Scan(&times); err != nil {
 				return r, fmt.Errorf("count what message %s was put off: %w", id, err)
 			}
-			if times >= maxPutOff {
+			// The provider's wait may be seconds: ten of those are no reason to give up.
+			later := time.Now().Add(time.Duration(times) * putOffStep).UTC().Truncate(time.Microsecond)
+			switch {
+			case times >= maxPutOff:
 				r = refusal{Reason: fmt.Sprintf("put off %d times, last since: %s", times, r.Reason), Status: "failed"}
+			case r.NotBefore.Before(later):
+				r.NotBefore = &later
 			}
 		}
 		return r, write(ctx, tx, id, r)

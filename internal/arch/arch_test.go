@@ -59,7 +59,7 @@ var laws = map[string]law{
 
 	// Tests, benches and figures: in no shipped binary.
 	"internal/arch":                    {},
-	"internal/channel/played":          {libraries: []string{"github.com/emersion/go-smtp"}},
+	"internal/channel/played":          {libraries: []string{"github.com/emersion/go-sasl", "github.com/emersion/go-smtp"}},
 	"internal/conformance":             {libraries: []string{"github.com/santhosh-tekuri/jsonschema"}},
 	"internal/outside":                 {},
 	"internal/eval":                    {own: []string{"agents/clientvalue/eval", "agents/conversation/eval"}},

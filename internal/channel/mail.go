@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/wneessen/go-mail"
 
@@ -24,6 +25,10 @@ type MailConfig struct {
 	From        string `name:"mail-from" env:"CICLO_MAIL_FROM" help:"Sender of messages by mail."`
 	Unsubscribe string `name:"mail-unsubscribe" env:"CICLO_MAIL_UNSUBSCRIBE" help:"Where receivers unsubscribe: a mailto: or https: URL."`
 }
+
+// laterByMail is how long a mail waits that a server doesn't take yet: those that
+// greylist take it after minutes.
+const laterByMail = 15 * time.Minute
 
 // Mail sends by SMTP.
 type Mail struct {
@@ -71,7 +76,7 @@ func (*Mail) Name() string { return "email" }
 // Send hands a mail to the server. Its Message-ID is made of Key alone, so that a
 // repetition has the same. What the server says before it has the mail, and its
 // word after it, are refusals: 5xx permanent where the receiver or the mail is
-// meant, not where our own login or sender is. A connection that ends after the
+// meant, not where our own login or sender is; 4xx about them says to wait. A connection that ends after the
 // mail went out and before that word leaves it open.
 func (m *Mail) Send(ctx context.Context, sent Message) (Receipt, error) {
 	message, err := m.message(sent)
@@ -149,8 +154,12 @@ func (m *Mail) refused(message *mail.Msg, err error) error {
 	default:
 		r.Text += " the connection"
 	}
-	if code == 0 {
+	switch {
+	case code == 0:
 		r.Code, r.Permanent = "unreachable", false
+	case code < 500 && code != 421 && (of.Reason == mail.ErrSMTPRcptTo || of.Reason == mail.ErrSMTPData || of.Reason == mail.ErrSMTPDataClose):
+		// Of this receiver alone, such as greylisting: no sign that the server is ill.
+		r.RetryAfter = laterByMail
 	}
 	return r
 }

@@ -133,9 +133,9 @@ func TestMailErrors(t *testing.T) {
 	}
 	taken := func(c played.Command) played.Command { c.Accept = true; return c }
 	type meaning struct {
-		open, permanent bool
-		code, says      string
-		kept            int
+		open, permanent, wait bool
+		code, says            string
+		kept                  int
 	}
 	for name, c := range map[string]struct {
 		command played.Command
@@ -146,12 +146,12 @@ func TestMailErrors(t *testing.T) {
 		"the sender, for good":          {status("mail", 550), meaning{code: "smtp 550 5.1.1", says: "the sender"}},
 		"421 at the sender":             {status("mail", 421), meaning{code: "smtp 421 4.1.1"}},
 		"cut at the sender":             {played.Command{At: "mail", Do: "cut"}, meaning{code: "unreachable"}},
-		"the receiver, for now":         {status("rcpt", 450), meaning{code: "smtp 450 4.1.1", says: "the receiver"}},
+		"the receiver, for now":         {status("rcpt", 450), meaning{wait: true, code: "smtp 450 4.1.1", says: "the receiver"}},
 		"the receiver, for good":        {status("rcpt", 550), meaning{permanent: true, code: "smtp 550 5.1.1", says: "the receiver"}},
 		"it wants a login":              {status("rcpt", 530), meaning{code: "smtp 530 5.1.1"}},
 		"421 at the receiver":           {status("rcpt", 421), meaning{code: "smtp 421 4.1.1"}},
 		"cut at the receiver":           {played.Command{At: "rcpt", Do: "cut"}, meaning{code: "unreachable"}},
-		"the mail, for now":             {status("data", 451), meaning{code: "smtp 451", says: "the mail"}},
+		"the mail, for now":             {status("data", 451), meaning{wait: true, code: "smtp 451", says: "the mail"}},
 		"the mail, for good":            {status("data", 554), meaning{permanent: true, code: "smtp 554", says: "the mail"}},
 		"421 after the mail":            {status("data", 421), meaning{code: "smtp 421", says: "the mail"}},
 		"cut after the mail, taken":     {taken(played.Command{Do: "cut"}), meaning{open: true, kept: 1}},
@@ -183,7 +183,7 @@ func TestMailErrors(t *testing.T) {
 				t.Fatal("it was sent")
 			case errors.As(err, &r) == c.want.open:
 				t.Fatalf("the error is %v", err)
-			case r != nil && (r.Permanent != c.want.permanent || r.Code != c.want.code || !strings.Contains(r.Text, c.want.says)):
+			case r != nil && (r.Permanent != c.want.permanent || r.Code != c.want.code || (r.RetryAfter > 0) != c.want.wait || !strings.Contains(r.Text, c.want.says)):
 				t.Errorf("the refusal is %+v", r)
 			case r == nil && !strings.Contains(err.Error(), "open"):
 				t.Errorf("the error is %v", err)

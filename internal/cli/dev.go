@@ -82,6 +82,10 @@ func (c *devCommand) use(ctx context.Context, g *Globals, env dev.Environment) e
 }
 
 // runDemo loads the consultancy, runs every agent once and shows what came out.
+// demoParameters are what the demo gives agents: a week of conversations, the
+// trainer's default, is too few to find anything in.
+var demoParameters = map[string]map[string]any{"conversation-trainer": {"days_back": 365}}
+
 func runDemo(ctx context.Context, g *Globals, env dev.Environment) ([]client.Execution, error) {
 	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: env.DatabaseURL, Name: "ciclo demo", MaxConns: 2})
 	if err != nil {
@@ -101,7 +105,11 @@ func runDemo(ctx context.Context, g *Globals, env dev.Environment) ([]client.Exe
 		if !agent.RunsByItself {
 			continue
 		}
-		e, err := env.Client.Run(ctx, agent.ID, nil)
+		var parameters any
+		if given := demoParameters[agent.ID]; given != nil {
+			parameters = given
+		}
+		e, err := env.Client.Run(ctx, agent.ID, parameters)
 		if err != nil {
 			return nil, fmt.Errorf("run %s: %w", agent.ID, err)
 		}

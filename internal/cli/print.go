@@ -64,7 +64,7 @@ func printResult(w io.Writer, e client.Execution) {
 		TotalCLV    float64        `json:"total_clv"`
 		Segments    map[string]int `json:"segments"`
 		Notes       []string       `json:"notes"`
-		Drafts      struct{ Slipping, Drafted, Approved int }
+		Drafts      struct{ Slipping, Drafted int }
 		BackTest    struct {
 			Chosen    string `json:"chosen"`
 			Forecasts []struct {
@@ -87,6 +87,9 @@ func printResult(w io.Writer, e client.Execution) {
 	unknown := json.Unmarshal(e.Result, &value) != nil
 	if e.DryRun && !unknown {
 		fmt.Fprintf(w, "Dry run: nothing was written or sent; %d effects were left out\n", len(value.DryRun.Effects)+value.DryRun.More)
+	}
+	if printTrainer(w, e) {
+		return
 	}
 	if unknown || len(value.Top) == 0 {
 		fmt.Fprintf(w, "%s\n", e.Result)

@@ -1,5 +1,6 @@
 // Package demo makes a consultancy whose truth is known: clients whose payments
-// are drawn from stated BG/NBD and Gamma-Gamma parameters. The same seed and day
+// are drawn from stated BG/NBD and Gamma-Gamma parameters, and conversations in
+// which stated sentences have to do with winning. The same seed and day
 // make the same firm, to the byte. Imports: pgx, gonum.
 package demo
 
@@ -104,7 +105,10 @@ func Seed(ctx context.Context, pool *pgxpool.Pool, truth Truth, seed uint64, tod
 		if ours > 0 {
 			return nil
 		}
-		return f.insert(ctx, tx, truth.Currency)
+		if err := f.insert(ctx, tx, truth.Currency); err != nil {
+			return err
+		}
+		return insertConversations(ctx, tx, f.talk(seed, today))
 	})
 	if err != nil {
 		return fmt.Errorf("seed the demo: %w", err)

@@ -122,8 +122,9 @@ func (g *generator) uuid() string {
 }
 
 func (g *generator) addQuery(d *draft, p parameter) {
-	if p.name == "cursor" { // no more is promised than that those of answers are taken
-		if value := g.known.any(g.random, d.op.path+" cursor"); value != "" {
+	if p.name == "cursor" || p.name == "after" { // no more is promised than that those of answers are taken, one at a time
+		placed := slices.ContainsFunc(d.query, func(f field) bool { return f.name == "cursor" || f.name == "after" })
+		if value := g.known.any(g.random, d.op.path+" "+p.name); value != "" && !placed {
 			d.query = append(d.query, field{p.name, value})
 		}
 		return

@@ -65,6 +65,7 @@ func (k *known) learn(op *operation, a answer) {
 		k.scan(a.body, name, name)
 	}
 	k.scan(a.body, "next_cursor", op.path+" cursor")
+	k.scan(a.body, "next_after", op.path+" after")
 	switch {
 	case strings.Contains(op.path, "/schedules"):
 		k.scan(a.body, "name", "schedules/name")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -84,7 +85,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("healthy, but %s is %+v", check, f)
 		}
 	}
-	if len(found) != 15 || !strings.Contains(found["database"].Detail, "schema version") || !strings.Contains(found["grant"].Detail, "administer") {
+	if len(found) != 16 || !strings.Contains(found["database"].Detail, "schema version") || !strings.Contains(found["grant"].Detail, "administer") {
 		t.Errorf("the checks are %+v", found)
 	}
 
@@ -210,6 +211,9 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "schema_version", "migrate")
 	do(0, "rows", "import", "payments", payments)
 	do(1, "bad_rows", "import", "payments", bad)
+	do(0, "rows", "import", "clients", c.file("clients.csv", "id,name\na,Ayu\n"))
+	do(0, "rows", "import", "interactions", c.file("interactions.csv", "client_id,channel,direction,kind,occurred_at\na,phone,inbound,call,2026-01-01\n"))
+	do(0, "rows", "import", "rates", c.file("rates.csv", "currency,into,day,rate\nIDR,EUR,2026-01-01,0.00006\n"))
 	do(0, "rows", "import", "conversations", c.file("conversations.csv", "id,started_at\nc,2026-01-01\n"))
 	do(0, "rows", "import", "messages", c.file("messages.csv", "id,conversation_id,role,body,sent_at\nm,c,agent,hello,2026-01-01\n"))
 	do(0, "execution_id", "run", "test-noop")
@@ -291,6 +295,29 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "delivery_id", "webhooks", "retry", hook, strconv.FormatInt(page.Deliveries[0].ID, 10))
 	do(0, "ended", "webhooks", "end", hook)
 	do(0, "changes", "clients", "changes")
+	var drafts []string
+	for i := range 3 {
+		drafts = append(drafts, fmt.Sprintf("message_%d", i))
+		execute(t, c.pool(), `
+			INSERT INTO ciclo.messages (id, client_id, drafted_by, template, language, reasons, channel, address, zone, subject, body)
+			VALUES ($1, $1, $2, 'slipping', 'en', '{"clv": 12.5}', 'email', $1 || '@firm.example', 'UTC', 'Hello', 'Hello there')`, drafts[i], id)
+	}
+	do(0, "messages", "messages")
+	do(0, "messages", "messages", "list", "--status", "draft")
+	do(0, "messages", "messages", "show", drafts[0])
+	do(0, "messages", "messages", "approve", drafts[0], drafts[1])
+	do(0, "messages", "messages", "reject", drafts[2], "--reason", "we talked")
+	do(1, "messages", "messages", "resolve", drafts[2], "sent")
+	do(0, "channels", "messages", "policy", "--firm", "The Firm")
+	do(0, "templates", "messages", "templates", "list")
+	do(0, "subject", "messages", "templates", "set", "slipping", "es", c.file("es.txt", "Hola\n\nHola {name|}\n"))
+	do(0, "address", "messages", "opt-outs", "add", "--address", "+39 06 1234 5678")
+	outs, err := s.api.OptOuts(t.Context(), nil)
+	if err != nil || len(outs.OptOuts) == 0 {
+		t.Fatalf("%+v, %v", outs, err)
+	}
+	do(0, "opt_outs", "messages", "opt-outs", "list")
+	do(0, "ended", "messages", "opt-outs", "end", strconv.FormatInt(outs.OptOuts[0].ID, 10))
 	do(0, "ready", "health")
 	do(0, "script", "completion", "bash")
 	do(0, "draining", "drain", workers[0].ID, "--plan")

@@ -203,23 +203,31 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// system is an orchestrator and workers with the test agents.
+// system is an orchestrator and workers.
 type system struct {
-	t   *testing.T
-	env []string
-	api *client.Client
+	t      *testing.T
+	folder string // of its programs: test/ has those with the test agents
+	env    []string
+	api    *client.Client
 }
 
-// newSystem starts an orchestrator on a database; extra goes to every program.
+// newSystem starts an orchestrator with the test agents on a database; extra goes
+// to every program.
 func newSystem(t *testing.T, url string, extra ...string) *system {
+	t.Helper()
+	return newSystemOf(t, "test/", url, extra...)
+}
+
+// newSystemOf is newSystem with the programs of a folder.
+func newSystemOf(t *testing.T, folder, url string, extra ...string) *system {
 	t.Helper()
 	address := freePort(t)
 	s := &system{
-		t:   t,
+		t: t, folder: folder,
 		env: append([]string{"DATABASE_URL=" + url, "CICLO_TOKEN=" + token, "CICLO_LISTEN=" + address}, extra...),
 		api: &client.Client{URL: "http://" + address, Token: token},
 	}
-	start(t, "", "test/orchestrator", s.env)
+	start(t, "", folder+"orchestrator", s.env)
 	s.ready()
 	document, err := conformance.Read(s.get("/openapi.json"))
 	if err != nil {
@@ -237,7 +245,7 @@ func (s *system) ready() {
 
 func (s *system) worker(extra ...string) *process {
 	s.t.Helper()
-	return start(s.t, "", "test/worker", append(s.env[:len(s.env):len(s.env)], extra...))
+	return start(s.t, "", s.folder+"worker", append(s.env[:len(s.env):len(s.env)], extra...))
 }
 
 func (s *system) run(agent string, parameters any) string {

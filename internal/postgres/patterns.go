@@ -46,7 +46,7 @@ type Pattern struct {
 	Confirmed      bool          `json:"confirmed" jsonschema:"The later conversations show the same sign, and an interval that excludes 0."`
 	LaterCounts    PatternCounts `json:"later_counts"`
 	Later          *Estimate     `json:"later_risk_difference" jsonschema:"Null where the later conversations can't tell."`
-	SameAs         []string      `json:"same_as" jsonschema:"Weaker features of nearly the same conversations."`
+	SameAs         []string      `json:"same_as" jsonschema:"Weaker features that say the same."`
 	Examples       []string      `json:"examples" jsonschema:"Ids of conversations."`
 	FirstSeenAt    *time.Time    `json:"first_seen_at" jsonschema:"When the first complete run that found it ended; null where none did yet."`
 	Runs           int           `json:"runs" jsonschema:"How many complete runs found it."`

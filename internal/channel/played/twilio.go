@@ -1,7 +1,7 @@
 // Package played is the world outside for tests: a Twilio and a mail server on
 // this machine, which misbehave on command. It is in no shipped binary.
 //
-// Imports: go-smtp. Never a package of Ciclo.
+// Imports: go-smtp and go-sasl. Never a package of Ciclo.
 package played
 
 import (
