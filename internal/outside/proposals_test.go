@@ -424,6 +424,37 @@ func TestARemoteThatRefusesAProposal(t *testing.T) {
 	}
 }
 
+// On a remote without pull requests the branch is all.
+func TestAProposalOnAPlainRemote(t *testing.T) {
+	t.Parallel()
+	repository := newPrompts(t)
+	s := newTrainingShop(t, append([]string{"CICLO_GIT_REMOTE=file://" + repository.dir, "CICLO_TRAINER_PROMPT=prompts/sales.md", "CICLO_TRAINER_REPORTS=docs/reports"}, quick...)...)
+	pool := s.pool()
+	start(t, "", "worker", s.env)
+	talk(t, pool) // and source.prompts is empty
+	for range 2 {
+		e, _ := s.train("--days-back", "30")
+		p := proposedBy(t, e).Proposal
+		if all := repository.branches(); p.Status != "proposed" || p.URL != "" || len(all) != 1 || all[0] != p.Branch {
+			t.Fatalf("%+v, %v", p, all)
+		}
+		repository.git(repository.dir, "cat-file", "-e", p.Branch+":docs/reports/"+p.ID+".md")
+	}
+	if n := count(t, pool, `SELECT count(*) FROM ciclo.prompt_proposals WHERE base_version IS NULL AND pull_request IS NULL AND prompt = 'base'`); n != 1 {
+		t.Errorf("%d proposals", n)
+	}
+	// No prompt there: nothing is invented.
+	repository.git(repository.clone, "rm", "-q", "prompts/sales.md")
+	repository.commit("other.md", "x")
+	e, _ := s.train("--days-back", "30")
+	if p := proposedBy(t, e).Proposal; p.Status != "refused" || !strings.Contains(p.Reason, "has no file prompts/sales.md") {
+		t.Errorf("%+v", p)
+	}
+	if out, said, code := run(t, "", "worker", append(s.env[:len(s.env):len(s.env)], "CICLO_TRAINER_REPORTS=/etc")); code == 0 || !strings.Contains(out+said, "CICLO_TRAINER_REPORTS must be a path within the repository") {
+		t.Errorf("%d %s%s", code, out, said)
+	}
+}
+
 // Without a repository the proposal stands in the table alone.
 func TestAProposalWithoutARepository(t *testing.T) {
 	t.Parallel()
