@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode"
 )
 
 // Config is where prompts and reports stand in the repository, as flags and
@@ -16,9 +17,15 @@ type Config struct {
 // Validate is called by kong: both must be paths within the repository.
 func (c *Config) Validate() error {
 	for _, set := range []struct{ variable, value string }{{"CICLO_TRAINER_PROMPT", c.TrainerPrompt}, {"CICLO_TRAINER_REPORTS", c.TrainerReports}} {
-		if clean := path.Clean(set.value); set.value == "" || clean != set.value || path.IsAbs(clean) || clean == "." || clean == ".." || strings.HasPrefix(clean, "../") || strings.Contains(clean, "\\") {
+		if !within(set.value) {
 			return fmt.Errorf("%s must be a path within the repository, such as prompts/{name}.md or reports", set.variable)
 		}
 	}
 	return nil
+}
+
+// within says whether a path is one within the repository, written the shortest way.
+func within(name string) bool {
+	return name != "" && path.Clean(name) == name && !path.IsAbs(name) && name != "." && name != ".." && !strings.HasPrefix(name, "../") &&
+		!strings.Contains(name, "\\") && !strings.ContainsFunc(name, unicode.IsControl)
 }

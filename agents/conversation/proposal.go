@@ -124,8 +124,8 @@ func (m *mining) readBase(ctx context.Context, known *promptVersions) (basePromp
 		}
 		err := m.task.Read(ctx, func(tx pgx.Tx) error {
 			err := tx.QueryRow(ctx, `
-				SELECT p.version::text, p.body FROM source.prompts p
-				LEFT JOIN LATERAL (SELECT max(c.started_at) AS used FROM source.conversations c WHERE c.agent_version = p.version) c ON true
+				SELECT p.version::text, coalesce(p.body::text, '') FROM source.prompts p
+				LEFT JOIN LATERAL (SELECT max(c.started_at) AS used FROM source.conversations c WHERE c.agent_version::text = p.version::text) c ON true
 				WHERE p.name = $1 ORDER BY c.used DESC NULLS LAST, p.version DESC LIMIT 1`, base.Name).Scan(&base.Version, &base.Text)
 			if errors.Is(err, pgx.ErrNoRows) {
 				base.Missing = "the prompt was removed from source.prompts"
@@ -143,6 +143,10 @@ func (m *mining) readBase(ctx context.Context, known *promptVersions) (basePromp
 	}
 	base.Name = cmp.Or(base.Name, "base")
 	base.Path = strings.ReplaceAll(m.trainer.Config.TrainerPrompt, "{name}", base.Name)
+	if !within(base.Path) {
+		base.Missing = fmt.Sprintf("the prompt's name %q makes no path of CICLO_TRAINER_PROMPT", base.Name)
+		return base, nil
+	}
 	text, commit, err := m.trainer.Repository.Read(ctx, base.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -247,12 +251,12 @@ func (m *mining) draft(ctx context.Context, base string, e Evidence) (draft, err
 func (m *mining) lint(ctx context.Context, texts []string, e Evidence) (*Lint, error) {
 	l := NewLint(texts)
 	return l, m.task.Read(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT coalesce(name, ''), coalesce(email, ''), coalesce(phone, ''), coalesce(whatsapp, '') FROM source.clients`)
+		rows, err := tx.Query(ctx, `SELECT coalesce(name::text, ''), coalesce(phone::text, ''), coalesce(whatsapp::text, '') FROM source.clients`)
 		if err != nil {
 			return fmt.Errorf("read source.clients: %w", err)
 		}
-		var name, mail, phone, whatsapp string
-		if _, err = pgx.ForEachRow(rows, []any{&name, &mail, &phone, &whatsapp}, func() error {
+		var name, phone, whatsapp string
+		if _, err = pgx.ForEachRow(rows, []any{&name, &phone, &whatsapp}, func() error {
 			l.Client(name, phone, whatsapp)
 			return nil
 		}); err != nil {
@@ -262,7 +266,7 @@ func (m *mining) lint(ctx context.Context, texts []string, e Evidence) (*Lint, e
 			return nil
 		}
 		rows, err = tx.Query(ctx, `
-			SELECT left(m.body, $3) FROM source.messages m
+			SELECT left(m.body::text, $3) FROM source.messages m
 			WHERE m.role = 'client' AND m.body IS NOT NULL AND m.conversation_id IN (
 				SELECT id FROM source.conversations
 				WHERE started_at >= $1::text::timestamp AT TIME ZONE 'UTC' AND started_at < ($2::text::date + 1)::timestamp AT TIME ZONE 'UTC')`, e.From, e.AsOf, MaxBody)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/pullrequest"
 )
 
 // writer is an Author that writes what it is told, all of it foreign.
@@ -175,6 +176,22 @@ func TestWhatCanNotBeProposed(t *testing.T) {
 				t.Errorf("%+v, %d rows", r.Proposal, rows)
 			}
 		})
+	}
+}
+
+// A prompt's name never leads out of the repository.
+func TestNamesThatAreNoPath(t *testing.T) {
+	t.Parallel()
+	repository, err := pullrequest.New(pullrequest.Config{Remote: "file:///nowhere", Base: "main", User: "x", Author: "A", Mail: "a@localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"../../etc/x", "a/../../b", "a\nb", `..\x`} {
+		m := &mining{trainer: Trainer{Repository: repository, Config: Config{TrainerPrompt: "prompts/{name}.md"}}}
+		base, err := m.readBase(t.Context(), &promptVersions{Name: name})
+		if err != nil || !strings.Contains(base.Missing, "makes no path") {
+			t.Errorf("%q: %+v, %v", name, base, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package conversation
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // plotLine shows the plot in the report.
@@ -10,7 +11,7 @@ const plotLine = "\n![Differences with their intervals](%s)"
 
 // title is the pull request's.
 func (e Evidence) title(lines int) string {
-	name := []rune(e.Prompt)
+	name := []rune(strings.Join(strings.FieldsFunc(e.Prompt, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }), " "))
 	patterns := fmt.Sprintf("%d patterns that go", lines)
 	if lines == 1 {
 		patterns = "1 pattern that goes"

@@ -97,6 +97,10 @@ func TestReport(t *testing.T) {
 			t.Errorf("%q is not in %s", text, report)
 		}
 	}
+	e.Prompt = "a\nb " + strings.Repeat("x", 200)
+	if title := e.title(1); !strings.HasPrefix(title, "a b xxx") || len(title) > 200 || !strings.Contains(title, "1 pattern that goes with") {
+		t.Errorf("the title is %q", title)
+	}
 	if got := plain("a|b`c*d_e[f]<g>\nh\\"); got != "a\\|b\\`c\\*d\\_e\\[f\\]&lt;g&gt; h\\\\" {
 		t.Errorf("plain text is %s", got)
 	}

@@ -125,7 +125,7 @@ func (s *Store) VersionStrata(ctx context.Context, before, after string) ([]Vers
 		SELECT c.agent_version::text, coalesce(c.channel::text, ''), coalesce(c.segment::text, ''),
 		       count(DISTINCT c.id)::int, (count(DISTINCT c.id) FILTER (WHERE c.outcome = 'won'))::int, min(c.started_at), max(c.started_at)
 		FROM source.conversations c
-		WHERE c.agent_version IN ($1, $2) AND c.outcome IN ('won', 'lost') AND isfinite(c.started_at)
+		WHERE c.agent_version::text IN ($1, $2) AND c.outcome IN ('won', 'lost') AND isfinite(c.started_at)
 		GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, before, after)
 	if err != nil {
 		return nil, fmt.Errorf("count conversations by version: %w", err)
