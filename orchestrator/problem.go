@@ -37,6 +37,7 @@ func newProblem(status int, name, title, detail string) *problem {
 }
 
 var (
+	errUnknownProposal     = newProblem(http.StatusNotFound, "proposal-unknown", "No such proposal of a prompt", "GET prompts lists them")
 	errUnknownConversation = newProblem(http.StatusNotFound, "conversation-unknown", "No such conversation", "source.conversations has none of this id")
 	errNoToken             = newProblem(http.StatusUnauthorized, "token-missing", "A bearer token is needed", "send the header Authorization: Bearer TOKEN")
 	errWrongToken          = newProblem(http.StatusUnauthorized, "token-wrong", "The token is not known", "")
@@ -101,6 +102,8 @@ func problemOf(err error) *problem {
 		return newProblem(http.StatusNotFound, "opt-out-unknown", "No such opt-out", "GET messages/opt-outs lists them; one that has ended stays so")
 	case errors.As(err, &message):
 		return newProblem(http.StatusConflict, "message-status", "The message is not where this can be done", message.Error())
+	case errors.Is(err, postgres.ErrNoProposal):
+		return errUnknownProposal
 	case errors.Is(err, postgres.ErrNoConversation):
 		return errUnknownConversation
 	case errors.Is(err, postgres.ErrRatedElsewhere):

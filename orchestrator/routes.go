@@ -80,6 +80,7 @@ func (o *Orchestrator) sections() []section {
 	noWorker := map[int]string{http.StatusNotFound: "There is no such worker."}
 	noSchedule := map[int]string{http.StatusNotFound: "There is no such schedule."}
 	noCycle := map[int]string{http.StatusNotFound: "There is no such cycle."}
+	noProposal := map[int]string{http.StatusNotFound: "There is no such proposal."}
 	noScores := map[int]string{http.StatusNotFound: "There is no such complete run, or none yet."}
 	noMessage := map[int]string{http.StatusNotFound: "There is no such message.", http.StatusConflict: "It is not where this can be done."}
 	noWebhook := map[int]string{http.StatusNotFound: "There is no such webhook, or it has ended."}
@@ -284,6 +285,23 @@ func (o *Orchestrator) sections() []section {
 				id: "getPatternHistory", method: http.MethodGet, path: Prefix + "/patterns/history", needs: Read,
 				summary: "Whether a pattern persists: the trainer's complete runs, the last one first, and what each found of it.",
 				query:   append([]parameter{{"feature", "The feature as patterns show it.", text}}, pageParameters...), must: []string{"feature"}, does: answers(http.StatusOK, o.getPatternHistory),
+			},
+			{
+				id: "listPrompts", method: http.MethodGet, path: Prefix + "/prompts", needs: Read,
+				summary: "The changes of prompts that the trainer proposed, the newest first, a page at a time.", query: pageParameters, does: answers(http.StatusOK, o.listPrompts),
+			},
+			{
+				id: "getPrompt", method: http.MethodGet, path: Prefix + "/prompts/:id", needs: Read,
+				summary: "One proposal, with the prompt as it would be, the report and the plot.", refuses: noProposal, does: answers(http.StatusOK, o.getPrompt),
+			},
+			{
+				id: "getPromptEffect", method: http.MethodGet, path: Prefix + "/prompts/:id/effect", needs: Read,
+				summary: "How conversations ended before and after, by version of the prompt, within channel and segment: an association in time, with its interval and the smallest difference that the numbers would show. Without an interval there is no claim.",
+				query: []parameter{
+					{"before", "The version before, as conversations name it in agent_version. Default: the one that the proposal changed.", text},
+					{"after", "The version after. Default: the one in source.prompts that has the proposed text.", text},
+				},
+				refuses: noProposal, does: answers(http.StatusOK, o.getPromptEffect),
 			},
 			{
 				id: "rateConversation", method: http.MethodPost, path: Prefix + "/conversations/:id/rating", needs: Run, logged: true,

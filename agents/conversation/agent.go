@@ -11,14 +11,22 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/pullrequest"
 )
 
 // Name is the agent's name in the catalogue.
 const Name = "conversation-trainer"
 
 // Trainer is the Conversation Trainer: it reads source.conversations,
-// source.messages and source.prompts and writes ciclo.patterns.
-type Trainer struct{}
+// source.messages and source.prompts and writes ciclo.patterns. What it confirms it
+// proposes as a change of a prompt, in ciclo.prompt_proposals and as a pull request.
+type Trainer struct {
+	// Repository is where prompts are kept; nil: proposals stand in the table alone.
+	Repository *pullrequest.Repository
+	Config     Config
+	// Author writes the lines of a proposal; nil is Template.
+	Author Author
+}
 
 // parameters are agent.json's.
 type parameters struct {
@@ -27,6 +35,7 @@ type parameters struct {
 	MinSupport int     `json:"min_support"`
 	Q          float64 `json:"q"`
 	Prompt     *string `json:"prompt"`
+	MaxLines   int     `json:"max_lines"`
 }
 
 // Omission counts what was left out, and why.
@@ -93,6 +102,8 @@ type Result struct {
 	Top        []Pattern   `json:"top_patterns"`
 	Typical    Ranking     `json:"typical"`
 	Notes      []string    `json:"notes"`
+	// Proposal is the change of the prompt that was made of them.
+	Proposal *Proposed `json:"proposal"`
 }
 
 const (
@@ -105,6 +116,7 @@ const (
 // mining is one attempt's work. The corpus is read when a step that isn't finished
 // needs it, so that an attempt which only has to write reads nothing.
 type mining struct {
+	trainer  Trainer
 	task     *agents.Task
 	p        parameters
 	settings Settings
@@ -121,8 +133,8 @@ type mining struct {
 var errChanged = errors.New("the conversations have changed since an earlier attempt")
 
 // Run finds patterns.
-func (Trainer) Run(ctx context.Context, task *agents.Task) (agents.Result, error) {
-	m := &mining{task: task, settings: DefaultSettings()}
+func (t Trainer) Run(ctx context.Context, task *agents.Task) (agents.Result, error) {
+	m := &mining{trainer: t, task: task, settings: DefaultSettings()}
 	if err := task.Decode(&m.p); err != nil {
 		return nil, err
 	}
@@ -152,6 +164,7 @@ func (m *mining) mine(ctx context.Context, suffix string) (*Result, error) {
 	r.Typical.Won, r.Typical.Lost = []Ranked{}, []Ranked{}
 	if survey.Won == 0 || survey.Lost == 0 {
 		r.Notes = append(r.Notes, nothingToCompare(survey))
+		r.Proposal = nothing(nothingToCompare(survey))
 		return r, nil
 	}
 	if r.Typical, err = agents.Step(ctx, task, "rank"+suffix, m.rank); err != nil {
@@ -173,6 +186,9 @@ func (m *mining) mine(ctx context.Context, suffix string) (*Result, error) {
 		return nil, err
 	}
 	r.conclude(found)
+	if r.Proposal, err = m.propose(ctx, r, found); err != nil {
+		return nil, err
+	}
 	return r, nil
 }
 

@@ -71,7 +71,7 @@ func (j *journal) attempt(t *testing.T, dies string) string {
 	j.dies, j.done = dies, nil
 	task := agents.NewTask(agents.Task{
 		ExecutionID: "conv_trainer_x", StartedAt: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC),
-		Parameters: json.RawMessage(`{"days_back": 7, "min_support": 30, "q": 0.1}`),
+		Parameters: json.RawMessage(`{"days_back": 7, "min_support": 30, "q": 0.1, "max_lines": 10}`),
 	}, j)
 	result, err := Trainer{}.Run(t.Context(), task)
 	switch {
@@ -96,6 +96,7 @@ func newJournal(t *testing.T) *journal {
 	t.Cleanup(pool.Close)
 	j := &journal{pool: pool, steps: map[string]json.RawMessage{}}
 	j.exec(t, `INSERT INTO ciclo.executions (id, agent, status, tries, timeout_seconds, next_attempt_at) VALUES ('conv_trainer_x', 'conversation-trainer', 'started', 1, 60, now())`)
+	j.exec(t, `INSERT INTO crm.prompts (name, version, body) VALUES ('sales', 'v1', 'Be kind.')`)
 	j.exec(t, `
 		INSERT INTO crm.conversations (id, started_at, outcome, outcome_at)
 		SELECT 'c' || n, timestamptz '2026-01-01Z' + n * interval '1 minute', CASE WHEN n % 2 = 0 THEN 'won' ELSE 'lost' END, timestamptz '2026-01-02Z' FROM generate_series(1, 300) n`)
@@ -112,7 +113,7 @@ func (j *journal) exec(t *testing.T, sql string) {
 	}
 }
 
-var steps = []string{"load", "rank", "test", "confirm", "write patterns"}
+var steps = []string{"load", "rank", "test", "confirm", "write patterns", "read the base prompt", "draft the proposal", "write the proposal"}
 
 func TestAKilledRunGoesOn(t *testing.T) {
 	t.Parallel()
@@ -170,6 +171,7 @@ func TestConversationsThatChangeBetweenAttempts(t *testing.T) {
 func TestThePrompt(t *testing.T) {
 	t.Parallel()
 	j := newJournal(t)
+	j.exec(t, `DELETE FROM crm.prompts`)
 	read := func(name *string) (p *promptVersions, err error) {
 		err = j.Read(t.Context(), func(tx pgx.Tx) error {
 			var err error

@@ -12,15 +12,16 @@ import (
 	"github.com/nuzantara/ciclo/agents/conversation"
 	"github.com/nuzantara/ciclo/agents/messagesender"
 	"github.com/nuzantara/ciclo/internal/channel"
+	"github.com/nuzantara/ciclo/internal/pullrequest"
 	"github.com/nuzantara/ciclo/internal/service"
 	"github.com/nuzantara/ciclo/worker"
 )
 
 // registry is the agents that this binary runs: one line each.
-func registry(sender messagesender.Agent) map[string]agents.Agent {
+func registry(trainer conversation.Trainer, sender messagesender.Agent) map[string]agents.Agent {
 	return map[string]agents.Agent{
 		clientvalue.Name:   clientvalue.Agent{},
-		conversation.Name:  conversation.Trainer{},
+		conversation.Name:  trainer,
 		messagesender.Name: sender,
 	}
 }
@@ -28,8 +29,10 @@ func registry(sender messagesender.Agent) map[string]agents.Agent {
 func main() {
 	var command struct {
 		worker.Command
-		Channel channel.Config       `embed:""`
-		Sender  messagesender.Config `embed:""`
+		Channel    channel.Config       `embed:""`
+		Sender     messagesender.Config `embed:""`
+		Repository pullrequest.Settings `embed:""`
+		Trainer    conversation.Config  `embed:""`
 	}
 	kong.Parse(&command, kong.Name("worker"), kong.Description("Takes executions from the queue and runs their agents."))
 	service.Main("worker", func(ctx context.Context, log *slog.Logger) error {
@@ -45,6 +48,11 @@ func main() {
 		if err != nil {
 			return err
 		}
-		return command.Work(ctx, log, catalogue, registry(sender))
+		repository, err := command.Repository.Open()
+		if err != nil {
+			return err
+		}
+		trainer := conversation.Trainer{Repository: repository, Config: command.Trainer}
+		return command.Work(ctx, log, catalogue, registry(trainer, sender))
 	})
 }

@@ -32,8 +32,8 @@ var laws = map[string]law{
 	"internal/postgres":      {own: []string{"internal/execution", "internal/queue", "migrations"}},
 	"internal/service":       {own: []string{"internal/postgres"}},
 	"agents":                 {own: []string{"internal/execution"}},
+	"agents/conversation":    {own: []string{"agents", "internal/phone", "internal/pullrequest"}, libraries: []string{"github.com/jackc/pgx", "gonum.org/v1/gonum", "gonum.org/v1/plot"}},
 	"agents/clientvalue":     {own: []string{"agents", "internal/phone"}},
-	"agents/conversation":    {own: []string{"agents"}, libraries: []string{"github.com/jackc/pgx", "gonum.org/v1/gonum"}},
 	"agents/messagesender":   {own: []string{"agents", "internal/channel"}},
 	"internal/phone":         {libraries: []string{"github.com/nyaruka/phonenumbers"}},
 	"internal/batch":         {stdOnly: true},
@@ -42,8 +42,10 @@ var laws = map[string]law{
 	"internal/mailserver":    {libraries: []string{"github.com/wneessen/go-mail"}},
 	"internal/channel":       {own: []string{"internal/mailserver", "internal/phone"}, libraries: []string{"github.com/wneessen/go-mail", "golang.org/x/text"}},
 	"internal/plan":          {stdOnly: true},
+	"internal/pullrequest":   {libraries: []string{"github.com/go-git/go-git", "github.com/google/go-github"}},
+	"internal/rates":         {stdOnly: true},
 	"internal/webhook":       {libraries: []string{"github.com/standard-webhooks"}},
-	"orchestrator":           {own: []string{"agents", "internal/batch", "internal/channel", "internal/execution", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/schedule", "internal/service", "internal/webhook"}},
+	"orchestrator":           {own: []string{"agents", "internal/batch", "internal/channel", "internal/execution", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/rates", "internal/schedule", "internal/service", "internal/webhook"}},
 	"worker":                 {own: []string{"agents", "internal/batch", "internal/execution", "internal/postgres", "internal/queue", "internal/service"}},
 	"internal/localpostgres": {},
 	"internal/testdatabase":  {own: []string{"internal/localpostgres"}},
@@ -52,7 +54,7 @@ var laws = map[string]law{
 	"internal/dev":           {own: []string{"client", "internal/localpostgres", "internal/postgres"}},
 	"internal/cli":           {own: []string{"client", "internal/dev", "internal/demo", "internal/imports", "internal/postgres", "internal/service"}},
 	"cmd/orchestrator":       {own: []string{"orchestrator", "agents", "internal/service"}},
-	"cmd/worker":             {own: []string{"worker", "agents", "agents/clientvalue", "agents/conversation", "agents/messagesender", "internal/channel", "internal/service"}},
+	"cmd/worker":             {own: []string{"worker", "agents", "agents/clientvalue", "agents/conversation", "internal/service", "agents/messagesender", "internal/channel", "internal/pullrequest"}},
 	"cmd/ciclo":              {own: []string{"internal/cli"}},
 
 	// Tests, benches and figures: in no shipped binary.
@@ -63,14 +65,15 @@ var laws = map[string]law{
 	"internal/eval":                    {own: []string{"agents/clientvalue/eval", "agents/conversation/eval"}},
 	"internal/bench":                   {own: []string{"internal/process", "internal/localpostgres", "internal/postgres", "internal/queue", "internal/execution", "internal/testagents", "client"}},
 	"internal/process":                 {stdOnly: true},
+	"internal/pullrequest/played":      {stdOnly: true},
 	"internal/chaos":                   {own: []string{"client", "internal/localpostgres", "internal/postgres", "internal/process"}},
 	"internal/hostile":                 {own: []string{"client", "internal/conformance", "internal/localpostgres", "internal/postgres", "internal/process"}},
 	"internal/testagents":              {own: []string{"agents"}},
 	"internal/testagents/orchestrator": {own: []string{"internal/testagents", "orchestrator", "internal/service"}},
 	"internal/testagents/worker":       {own: []string{"internal/testagents", "worker", "internal/service"}},
-	"agents/conversation/eval":         {own: []string{"agents/conversation"}, stdOnly: true},
 	"internal/persuasion":              {own: []string{"agents/conversation", "agents/conversation/eval"}, stdOnly: true},
 	"agents/clientvalue/eval":          {own: []string{"agents/clientvalue"}},
+	"agents/conversation/eval":         {own: []string{"agents/conversation"}, stdOnly: true},
 }
 
 // neverInAgents are what no agent may see, by whatever way.

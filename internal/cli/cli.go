@@ -57,6 +57,7 @@ type commands struct {
 	Cycles     cyclesCommand     `cmd:"" help:"Show what schedules opened, and why agents ran or did not."`
 	Clients    clientsCommand    `cmd:"" help:"Show what the Client Value Predictor found of clients."`
 	Messages   messagesCommand   `cmd:"" help:"Read, approve and reject the messages that agents drafted for clients; the rules of writing to them."`
+	Prompts    promptsCommand    `cmd:"" help:"Show changes of prompts that the trainer proposed, and what became of them."`
 	Patterns   patternsCommand   `cmd:"" help:"Show what won conversations have more often than lost ones."`
 	Webhooks   webhooksCommand   `cmd:"" help:"Tell other systems of executions' moves over HTTP."`
 	Health     healthCommand     `cmd:"" help:"Ask the orchestrator whether it is ready; exit 0 or 1, without a token."`

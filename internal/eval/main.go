@@ -50,6 +50,7 @@ func run(data string) (missed int, err error) {
 		func() ([]conversation.Figure, error) { return conversation.Ranking(data) },
 		func() ([]conversation.Figure, error) { return conversation.Planted(25) },
 		func() ([]conversation.Figure, error) { return conversation.Shuffled(data, 200) },
+		func() ([]conversation.Figure, error) { return conversation.Nothing(200) },
 		func() ([]conversation.Figure, error) { return conversation.Confounded(20) },
 		func() ([]conversation.Figure, error) { return conversation.Leakage(data) },
 	} {

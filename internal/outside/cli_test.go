@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/nuzantara/ciclo/client"
 	"github.com/nuzantara/ciclo/internal/postgres"
@@ -229,6 +232,19 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "parameters", "agents", "test-steps")
 	do(0, "workers", "workers")
 	do(0, "patterns", "patterns", "list")
+	do(0, "proposals", "prompts", "list")
+	database, err := pgx.Connect(t.Context(), strings.TrimPrefix(s.env[0], "DATABASE_URL="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = database.Close(context.Background()) })
+	if _, err := database.Exec(t.Context(), `
+		INSERT INTO ciclo.prompt_proposals (execution_id, id, prompt, base_hash, patterns_hash, window_from, window_to, title, body, lines, left_out, report, plot, data_until)
+		VALUES ($1, 'p-1', 'x', repeat('0', 64), repeat('1', 64), '2026-01-01', '2026-01-30', 'x', 'x', '{x}', '[]', 'x', 'x', now())`, id); err != nil {
+		t.Fatal(err)
+	}
+	do(0, "report", "prompts", "show", "p-1")
+	do(0, "verdict", "prompts", "effect", "p-1")
 	do(0, "runs", "patterns", "history", "thank you")
 	do(0, "execution_id", "watch", id)
 	do(1, "execution_id", "watch", failed)

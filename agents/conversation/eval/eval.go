@@ -134,6 +134,29 @@ func Shuffled(dataDir string, sets int) ([]Figure, error) {
 	return []Figure{atMost(fmt.Sprintf("label-shuffled sets (%d): part with a pattern", sets), float64(some)/float64(sets), .1)}, nil
 }
 
+// Nothing measures in how many sets without any effect a pattern is confirmed, so that
+// a change of the prompt would be proposed.
+func Nothing(sets int) ([]Figure, error) {
+	some := 0
+	for seed := range sets {
+		set := DefaultPlanted(uint64(seed + 1001))
+		set.OddsRatio = 1
+		corpus, err := Collect(set.Draw())
+		if err != nil {
+			return nil, fmt.Errorf("sets without effect: %w", err)
+		}
+		s := conversation.DefaultSettings()
+		split := corpus.Split(s.Later)
+		features := corpus.Features(split, s)
+		found := corpus.Test(features, split, s.Q)
+		corpus.Confirm(found, features, split)
+		if slices.ContainsFunc(found, func(p conversation.Pattern) bool { return p.Confirmed }) {
+			some++
+		}
+	}
+	return []Figure{atMost(fmt.Sprintf("sets without effect (%d): part with a proposal", sets), float64(some)/float64(sets), .02)}, nil
+}
+
 // Confounded measures that a feature which goes with the channel, and the channel
 // with winning, is no pattern (Simpson), over so many seeds.
 func Confounded(seeds int) ([]Figure, error) {

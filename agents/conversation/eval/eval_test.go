@@ -56,3 +56,9 @@ func TestLeakage(t *testing.T) {
 	figures, err := eval.Leakage(data(t))
 	check(t, figures, err)
 }
+
+func TestNothing(t *testing.T) {
+	t.Parallel()
+	figures, err := eval.Nothing(50)
+	check(t, figures, err)
+}
