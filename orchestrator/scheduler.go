@@ -399,6 +399,14 @@ func (s *scheduler) situation(ctx context.Context, o *postgres.Opening, names []
 		s.log.Warn("the planner doesn't know of new clients", "error", why)
 	}
 	situation.NewClientsOfTheDay = clients
+	ratings, why, err := o.LowRatings(ctx)
+	if err != nil {
+		return situation, err
+	}
+	if why != nil {
+		s.log.Warn("the planner doesn't know of low ratings", "error", why)
+	}
+	situation.LowRatingsOfTheWeek = ratings
 	for _, one := range seen {
 		c := plan.Candidate{
 			Agent: one.Agent, Pause: one.Pause, Alive: one.Alive, LastStartedAt: one.LastStartedAt, LastCompletedAt: one.LastCompletedAt, LastStatus: one.LastStatus,

@@ -288,13 +288,16 @@ func TestAFirmsBrokenViewStopsNoSlot(t *testing.T) {
 	t.Parallel()
 	s := newScheduling(t)
 	s.add("own", time.Hour, 10*time.Second)
-	_, err := s.pool.Exec(t.Context(), `DROP VIEW source.clients CASCADE; DROP TABLE crm.clients CASCADE`)
+	_, err := s.pool.Exec(t.Context(), `
+		INSERT INTO crm.conversations (id, started_at) VALUES ('a', now()), ('b', now()), ('c', now() - interval '8 days');
+		INSERT INTO crm.ratings (conversation_id, rating) VALUES ('a', 2), ('b', 3), ('c', 1);
+		DROP VIEW source.clients CASCADE; DROP TABLE crm.clients CASCADE`)
 	s.must(err)
 	s.must(s.tick(t.Context()))
-	var clients *int
-	s.must(s.pool.QueryRow(t.Context(), `SELECT (snapshot ->> 'new_clients_of_the_day')::int FROM ciclo.cycles`).Scan(&clients))
-	if s.slots("own") != "fired" || clients != nil {
-		t.Errorf("its slots are %s, new clients %v", s.slots("own"), clients)
+	var clients, low *int
+	s.must(s.pool.QueryRow(t.Context(), `SELECT (snapshot ->> 'new_clients_of_the_day')::int, (snapshot ->> 'low_ratings_of_the_week')::int FROM ciclo.cycles`).Scan(&clients, &low))
+	if s.slots("own") != "fired" || clients != nil || low == nil || *low != 1 {
+		t.Errorf("its slots are %s, new clients %v, low ratings %v", s.slots("own"), clients, low)
 	}
 }
 

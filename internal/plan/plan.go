@@ -57,8 +57,10 @@ type Situation struct {
 	Planned         bool `json:"planned"`
 	CooldownSeconds int  `json:"cooldown_seconds"`
 	// NewClientsOfTheDay is nil where the firm's view doesn't say.
-	NewClientsOfTheDay *int        `json:"new_clients_of_the_day"`
-	Agents             []Candidate `json:"agents"`
+	NewClientsOfTheDay *int `json:"new_clients_of_the_day"`
+	// LowRatingsOfTheWeek are conversations rated 1 or 2; nil as above.
+	LowRatingsOfTheWeek *int        `json:"low_ratings_of_the_week"`
+	Agents              []Candidate `json:"agents"`
 }
 
 // Candidate is one agent that the cycle considers.

@@ -125,15 +125,26 @@ func (o *Opening) See(ctx context.Context, agents []string, planned bool) ([]See
 // NewClients is how many clients are new since a day ago, by the firm's own view,
 // which may be slow or broken: nil where it doesn't say within a second, and why.
 func (o *Opening) NewClients(ctx context.Context) (n *int, why, err error) {
+	return o.ofTheFirm(ctx, `SELECT count(*) FROM (SELECT FROM source.clients WHERE created_at > now() - interval '1 day' LIMIT 10000) new`)
+}
+
+// LowRatings is how many conversations that began within a week were rated 1 or 2,
+// as NewClients.
+func (o *Opening) LowRatings(ctx context.Context) (n *int, why, err error) {
+	return o.ofTheFirm(ctx, `SELECT count(*) FROM (SELECT FROM source.conversations WHERE started_at > now() - interval '7 days' AND rating <= 2 LIMIT 10000) low`)
+}
+
+// ofTheFirm counts in a view of the firm's.
+func (o *Opening) ofTheFirm(ctx context.Context, count string) (n *int, why, err error) {
 	savepoint, err := o.tx.Begin(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("count new clients: %w", err)
+		return nil, nil, fmt.Errorf("count in the firm's view: %w", err)
 	}
 	if _, why = savepoint.Exec(ctx, `SET LOCAL statement_timeout = '1s'`); why == nil {
-		why = savepoint.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM source.clients WHERE created_at > now() - interval '1 day' LIMIT 10000) new`).Scan(&n)
+		why = savepoint.QueryRow(ctx, count).Scan(&n)
 	}
 	if err := savepoint.Rollback(ctx); err != nil { // with its timeout
-		return nil, why, fmt.Errorf("count new clients: %w", err)
+		return nil, why, fmt.Errorf("count in the firm's view: %w", err)
 	}
 	return n, why, nil
 }
