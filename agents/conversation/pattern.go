@@ -32,8 +32,8 @@ type Pattern struct {
 	P              float64   `json:"p"`
 	Q              float64   `json:"q"`
 	// Same are weaker features that say the same: nearly the same conversations have
-	// them, or they are n-grams that share a word with it and have nothing to do with
-	// winning beyond it.
+	// them, or they are n-grams that share a word with it, or with another of these,
+	// and have nothing to do with winning beyond it.
 	Same []string `json:"same_as"`
 	// Examples are conversations that have it, the latest: won ones where it goes
 	// with winning, else lost ones.
@@ -45,6 +45,8 @@ type Pattern struct {
 	Later       *Interval `json:"later_risk_difference"`
 
 	feature *Feature
+	// words are those of its n-gram and of all that it stands for.
+	words map[string]bool
 }
 
 // strata number the conversations' channel, segment and month.
@@ -95,10 +97,19 @@ func (s *sample) within(f *Feature) *sample {
 	return newSample(parted, 2*len(s.all), s.won, s.from, s.to)
 }
 
-// sharesWord reports whether two n-grams have a word in common.
-func sharesWord(a, b string) bool {
-	words := strings.Fields(b)
-	return slices.ContainsFunc(strings.Fields(a), func(w string) bool { return slices.Contains(words, w) })
+// shares reports whether an n-gram has a word of the pattern's.
+func (p *Pattern) shares(ngram string) bool {
+	return slices.ContainsFunc(strings.Fields(ngram), func(w string) bool { return p.words[w] })
+}
+
+// standsFor adds an n-gram's words.
+func (p *Pattern) standsFor(f *Feature) {
+	if f.Kind != Ngram {
+		return
+	}
+	for _, w := range strings.Fields(f.Name) {
+		p.words[w] = true
+	}
 }
 
 func (t *table) add(won bool) {
@@ -266,7 +277,7 @@ func (c *Corpus) distinct(found []Pattern, early *sample) []Pattern {
 			if jaccard(k.feature.in[:k.Counts.With], mine) >= alike {
 				return true
 			}
-			if k.Kind != Ngram || p.Kind != Ngram || !sharesWord(k.Name, p.Name) {
+			if k.Kind != Ngram || p.Kind != Ngram || !k.shares(p.Name) {
 				return false
 			}
 			if beside[k.feature] == nil {
@@ -276,8 +287,13 @@ func (c *Corpus) distinct(found []Pattern, early *sample) []Pattern {
 			return pValue(tables) > explained
 		})
 		if same < 0 {
+			p.words = map[string]bool{}
+			p.standsFor(p.feature)
 			kept = append(kept, p)
-		} else if len(kept[same].Same) < maxSame {
+			continue
+		}
+		kept[same].standsFor(p.feature)
+		if len(kept[same].Same) < maxSame {
 			kept[same].Same = append(kept[same].Same, p.Name)
 		}
 	}

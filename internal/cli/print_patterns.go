@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,7 +24,11 @@ type trainerResult struct {
 		Difference estimate `json:"risk_difference"`
 		Later      estimate `json:"later_risk_difference"`
 	} `json:"top_patterns"`
-	Notes []string `json:"notes"`
+	Notes    []string `json:"notes"`
+	Proposal *struct {
+		Status, Reason, ID, URL string
+		Lines                   int
+	} `json:"proposal"`
 }
 
 type estimate struct{ Low, High, Estimate float64 }
@@ -43,6 +48,11 @@ func printTrainer(w io.Writer, e client.Execution) bool {
 		r.Conversations, r.From, r.AsOf, r.Won, *r.Features, r.Found, r.Confirmed)
 	for _, n := range r.Notes {
 		fmt.Fprintln(w, "Note:", n)
+	}
+	if p := r.Proposal; p != nil && p.ID != "" {
+		fmt.Fprintf(w, "Proposal: %d lines for the prompt, %s: ciclo prompts show %s\n", p.Lines, cmp.Or(p.URL, p.Status), p.ID)
+	} else if p != nil {
+		fmt.Fprintf(w, "Proposal: %s: %s\n", p.Status, p.Reason)
 	}
 	if len(r.Top) == 0 {
 		return true
