@@ -142,14 +142,15 @@ func (c *Client) OptOuts(ctx context.Context, query url.Values) (OptOutPage, err
 	return answer[OptOutPage](ctx, c, http.MethodGet, "/messages/opt-outs", query, nil)
 }
 
-// AddOptOut writes down that an address, a client or both want to hear no more.
-func (c *Client) AddOptOut(ctx context.Context, address, clientID, detail string) error {
-	_, err := answer[struct{}](ctx, c, http.MethodPost, "/messages/opt-outs", nil, struct {
+// AddOptOut writes down that an address, a client or both want to hear no more, and
+// returns how many messages that waited for them were rejected.
+func (c *Client) AddOptOut(ctx context.Context, address, clientID, detail string) (rejected int, err error) {
+	written, err := answer[struct{ Rejected int }](ctx, c, http.MethodPost, "/messages/opt-outs", nil, struct {
 		Address  string `json:"address,omitempty"`
 		ClientID string `json:"client_id,omitempty"`
 		Detail   string `json:"detail,omitempty"`
 	}{address, clientID, detail})
-	return err
+	return written.Rejected, err
 }
 
 // EndOptOut ends an opt-out, with those of its address.

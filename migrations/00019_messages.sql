@@ -66,7 +66,8 @@ CREATE TABLE ciclo.messages (
     -- The client's, of the quiet hours.
     zone            text NOT NULL CHECK ((timestamptz '2000-01-01 00:00Z' AT TIME ZONE zone) IS NOT NULL),
     subject         text NOT NULL CHECK (length(subject) BETWEEN 1 AND 200 AND subject !~ '[[:cntrl:]]'),
-    body            text NOT NULL CHECK (length(body) BETWEEN 1 AND 1600),
+    -- Line breaks and tabs, but nothing else that moves a terminal's cursor.
+    body            text NOT NULL CHECK (length(body) BETWEEN 1 AND 1600 AND body ~ '[^[:space:]]' AND body !~ '[\x01-\x08\x0b-\x1f\x7f]'),
     -- What was filled into the template, for providers that have it registered. Empty
     -- once somebody wrote another text.
     variables       jsonb CHECK (jsonb_typeof(variables) = 'object'),
@@ -91,7 +92,7 @@ CREATE TABLE ciclo.messages (
 
     CONSTRAINT messages_address
         CHECK (CASE channel WHEN 'whatsapp' THEN address ~ '^\+[1-9][0-9]{6,14}$'
-                            ELSE address ~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$' AND length(address) <= 254 END),
+                            ELSE address ~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$' AND length(address) <= 254 AND address = lower(address) END),
     CONSTRAINT messages_approved_by_somebody
         CHECK (status IN ('draft', 'rejected', 'expired') OR (approved_by IS NOT NULL AND approved_at IS NOT NULL)),
     CONSTRAINT messages_sent_at CHECK ((status = 'sent') = (sent_at IS NOT NULL)),
@@ -110,7 +111,8 @@ CREATE INDEX messages_to_expire ON ciclo.messages (expires_at) WHERE status IN (
 -- Who wants to hear no more. An open row stops the address and the client.
 CREATE TABLE ciclo.opt_outs (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    address   text CHECK (address <> ''),
+    -- E.164, or a mail address in lower case, as messages have it.
+    address   text CHECK (address <> '' AND address = lower(address) AND address !~ '[[:space:][:cntrl:]]'),
     client_id text CHECK (client_id <> ''),
     source    text NOT NULL CHECK (source IN ('inbound', 'provider', 'hand')),
     detail    text NOT NULL DEFAULT '',
@@ -122,7 +124,9 @@ CREATE TABLE ciclo.opt_outs (
 );
 CREATE INDEX opt_outs_by_address ON ciclo.opt_outs (address) WHERE ended_at IS NULL;
 CREATE INDEX opt_outs_by_client ON ciclo.opt_outs (client_id) WHERE ended_at IS NULL;
-CREATE UNIQUE INDEX opt_outs_once ON ciclo.opt_outs (coalesce(address, ''), coalesce(client_id, '')) WHERE ended_at IS NULL;
+-- What the client said itself and what was written down by hand are two: each is
+-- ended by its own.
+CREATE UNIQUE INDEX opt_outs_once ON ciclo.opt_outs (coalesce(address, ''), coalesce(client_id, ''), source) WHERE ended_at IS NULL;
 
 -- +goose StatementBegin
 CREATE FUNCTION ciclo.is_quiet(at timestamptz, zone text, quiet_from time, quiet_until time) RETURNS boolean
@@ -209,10 +213,11 @@ BEGIN
     NEW.day := (NEW.at AT TIME ZONE p.zone)::date;
     NEW.previous_at := (SELECT max(at) FROM ciclo.contacts WHERE client_id = m.client_id);
     NEW.address_previous_at := (SELECT max(at) FROM ciclo.contacts WHERE address = m.address);
-    -- The first number that is free: one that was withdrawn is used again.
-    NEW.number := (
-        SELECT n FROM generate_series(1, p.daily_cap + 1) n
-        WHERE NOT EXISTS (SELECT FROM ciclo.contacts c WHERE c.day = NEW.day AND c.number = n) ORDER BY n LIMIT 1);
+    -- The first number that is free: one that was withdrawn is used again. None is
+    -- where the cap was lowered below the day's use.
+    NEW.number := coalesce((
+        SELECT n FROM generate_series(1, p.daily_cap) n
+        WHERE NOT EXISTS (SELECT FROM ciclo.contacts c WHERE c.day = NEW.day AND c.number = n) ORDER BY n LIMIT 1), p.daily_cap + 1);
     RETURN NEW;
 END $$;
 CREATE FUNCTION ciclo.begin_sending() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -230,7 +235,9 @@ CREATE TRIGGER contacts_fixed BEFORE UPDATE ON ciclo.contacts FOR EACH ROW EXECU
 CREATE FUNCTION ciclo.guard_message() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.id <> OLD.id OR NEW.client_id <> OLD.client_id OR NEW.channel <> OLD.channel OR NEW.address <> OLD.address OR NEW.zone <> OLD.zone
-       OR NEW.drafted_by <> OLD.drafted_by OR (OLD.status <> 'draft' AND (NEW.subject <> OLD.subject OR NEW.body <> OLD.body)) THEN
+       OR NEW.drafted_by <> OLD.drafted_by OR NEW.template <> OLD.template OR NEW.language <> OLD.language
+       OR (OLD.status <> 'draft' AND (NEW.subject <> OLD.subject OR NEW.body <> OLD.body OR NEW.variables IS DISTINCT FROM OLD.variables
+           OR NEW.approved_by IS DISTINCT FROM OLD.approved_by)) THEN
         RAISE EXCEPTION 'message %: what was drafted or approved stays', OLD.id USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.status = OLD.status THEN
@@ -246,15 +253,38 @@ BEGIN
     IF NEW.status = 'sending' AND NOT EXISTS (SELECT FROM ciclo.contacts c WHERE c.message_id = NEW.id) THEN
         RAISE EXCEPTION 'message % has no contact', OLD.id USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.status IN ('approved', 'failed', 'rejected') AND OLD.status IN ('sending', 'unknown') THEN
-        -- It did not leave: it doesn't count. Where a later one was made after it, it
-        -- stays in the chain.
-        DELETE FROM ciclo.contacts c WHERE c.message_id = NEW.id
-            AND NOT EXISTS (SELECT FROM ciclo.contacts n WHERE n.client_id = c.client_id AND n.previous_at = c.at)
-            AND NOT EXISTS (SELECT FROM ciclo.contacts n WHERE n.address = c.address AND n.address_previous_at = c.at);
+    IF NEW.status IN ('approved', 'failed', 'rejected') AND EXISTS (
+        SELECT FROM ciclo.effects f WHERE f.execution_id = OLD.execution_id AND f.name = 'send'
+        AND f.state IN ('intended', 'done', 'unknown') AND OLD.status IN ('sending', 'unknown')) THEN
+        RAISE EXCEPTION 'message % may have left: its effect says so', OLD.id USING ERRCODE = 'check_violation';
     END IF;
     NEW.status_at := now();
     RETURN NEW;
+END $$;
+-- A message begins as a draft, or as approved by the policy.
+CREATE FUNCTION ciclo.guard_new_message() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.status NOT IN ('draft', 'approved') OR NEW.execution_id IS NOT NULL THEN
+        RAISE EXCEPTION 'message % can''t begin as %', NEW.id, NEW.status USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+-- What did not leave doesn't count. Where a later contact was made after it, it stays
+-- in the chain.
+CREATE FUNCTION ciclo.withdraw_contact() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM ciclo.contacts c WHERE c.message_id = NEW.id
+        AND NOT EXISTS (SELECT FROM ciclo.contacts n WHERE n.client_id = c.client_id AND n.previous_at = c.at)
+        AND NOT EXISTS (SELECT FROM ciclo.contacts n WHERE n.address = c.address AND n.address_previous_at = c.at);
+    RETURN NULL;
+END $$;
+-- What left, or may have, counts.
+CREATE FUNCTION ciclo.keep_contact() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM ciclo.messages m WHERE m.id = OLD.message_id AND m.status IN ('sending', 'sent', 'unknown')) THEN
+        RAISE EXCEPTION 'message % left, or may have: its contact stays', OLD.message_id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN OLD;
 END $$;
 -- Who opts out has nothing waiting any more.
 CREATE FUNCTION ciclo.heed_opt_out() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -294,6 +324,11 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER messages_guard BEFORE UPDATE ON ciclo.messages FOR EACH ROW EXECUTE FUNCTION ciclo.guard_message();
+CREATE TRIGGER messages_guard_new BEFORE INSERT ON ciclo.messages FOR EACH ROW EXECUTE FUNCTION ciclo.guard_new_message();
+CREATE TRIGGER messages_withdraw AFTER UPDATE OF status ON ciclo.messages
+    FOR EACH ROW WHEN (OLD.status IN ('sending', 'unknown') AND NEW.status IN ('approved', 'failed', 'rejected'))
+    EXECUTE FUNCTION ciclo.withdraw_contact();
+CREATE TRIGGER contacts_stay BEFORE DELETE ON ciclo.contacts FOR EACH ROW EXECUTE FUNCTION ciclo.keep_contact();
 CREATE TRIGGER opt_outs_wait BEFORE INSERT ON ciclo.opt_outs FOR EACH ROW EXECUTE FUNCTION ciclo.before_opt_out();
 CREATE TRIGGER opt_outs_heed AFTER INSERT ON ciclo.opt_outs FOR EACH ROW WHEN (NEW.ended_at IS NULL) EXECUTE FUNCTION ciclo.heed_opt_out();
 -- Its name comes after executions_leave_effects: that settles the effects first.
@@ -322,5 +357,5 @@ END $$;
 DROP VIEW dashboard.messages_by_status, dashboard.messages;
 DROP TRIGGER executions_settle_message ON ciclo.executions;
 DROP TABLE ciclo.contacts, ciclo.opt_outs, ciclo.messages, ciclo.message_templates, ciclo.contact_policy;
-DROP FUNCTION ciclo.settle_message, ciclo.before_opt_out, ciclo.heed_opt_out, ciclo.guard_message, ciclo.begin_sending,
+DROP FUNCTION ciclo.settle_message, ciclo.guard_new_message, ciclo.withdraw_contact, ciclo.keep_contact, ciclo.before_opt_out, ciclo.heed_opt_out, ciclo.guard_message, ciclo.begin_sending,
     ciclo.reserve_contact, ciclo.quiet_ends, ciclo.is_quiet, ciclo.keep_contact_policy;

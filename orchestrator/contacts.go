@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/mail"
 	"regexp"
 	"slices"
 	"strconv"
@@ -50,7 +51,29 @@ type optOutRequest struct {
 
 // optOutWritten says that it was.
 type optOutWritten struct {
-	Message string `json:"message"`
+	Message  string `json:"message"`
+	Rejected int    `json:"rejected" jsonschema:"How many messages waited for them, and were rejected."`
+}
+
+// address is a number in E.164, or a mail address in lower case, as messages have
+// them.
+func (o *Orchestrator) address(c echo.Context, given string) (string, error) {
+	if !strings.Contains(given, "@") {
+		policy, err := o.store.ContactPolicy(c.Request().Context())
+		if err != nil {
+			return "", err
+		}
+		number, err := phone.E164(given, policy.Region)
+		if err != nil {
+			return "", invalid(agents.FieldError{Field: "address", Detail: err.Error()})
+		}
+		return number, nil
+	}
+	address := strings.ToLower(strings.TrimSpace(given))
+	if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address || len(address) > 254 {
+		return "", invalid(agents.FieldError{Field: "address", Detail: "is not one plain mail address, such as somebody@firm.example"})
+	}
+	return address, nil
 }
 
 type optOuts struct {
@@ -70,7 +93,6 @@ var channelNames = []string{"whatsapp", "email"}
 
 var (
 	clockPattern    = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
-	regionPattern   = regexp.MustCompile(`^([A-Z]{2})?$`)
 	languagePattern = regexp.MustCompile(`^[a-z]{2}$`)
 	templatePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	// placeholders are what a text may hold between braces; the database looks too.
@@ -91,6 +113,8 @@ func (o *Orchestrator) changePolicy(c echo.Context) (postgres.ContactPolicy, err
 		wrong = append(wrong, agents.FieldError{Field: field, Detail: fmt.Sprintf(format, args...)})
 	}
 	if r.Channels != nil {
+		slices.Sort(*r.Channels)
+		*r.Channels = slices.Compact(*r.Channels)
 		for _, name := range *r.Channels {
 			if !slices.Contains(channelNames, name) {
 				refuse("channels", "%q is not one of %s", name, strings.Join(channelNames, ", "))
@@ -124,8 +148,8 @@ func (o *Orchestrator) changePolicy(c echo.Context) (postgres.ContactPolicy, err
 			refuse("zone", "%s", err)
 		}
 	}
-	if r.Region != nil && !regionPattern.MatchString(*r.Region) {
-		refuse("region", "%.40q is not a country such as ID", *r.Region)
+	if r.Region != nil && *r.Region != "" && !phone.Region(*r.Region) {
+		refuse("region", "%.40q is no country with phone numbers, such as ID; the United Kingdom is GB", *r.Region)
 	}
 	if f := r.Firm; f != nil && (len([]rune(*f)) > 100 || strings.ContainsFunc(*f, func(r rune) bool { return r < ' ' || r == 0x7f })) {
 		refuse("firm", "must have at most 100 characters on one line")
@@ -238,22 +262,17 @@ func (o *Orchestrator) addOptOut(c echo.Context) (optOutWritten, error) {
 		out.ClientID = &r.ClientID
 	}
 	if r.Address != "" {
-		address := r.Address
-		if !strings.Contains(address, "@") {
-			policy, err := o.store.ContactPolicy(c.Request().Context())
-			if err != nil {
-				return optOutWritten{}, err
-			}
-			if address, err = phone.E164(address, policy.Region); err != nil {
-				return optOutWritten{}, invalid(agents.FieldError{Field: "address", Detail: err.Error()})
-			}
+		address, err := o.address(c, r.Address)
+		if err != nil {
+			return optOutWritten{}, err
 		}
 		out.Address = &address
 	}
-	if err := o.store.AddOptOut(c.Request().Context(), out); err != nil {
+	rejected, err := o.store.AddOptOut(c.Request().Context(), out)
+	if err != nil {
 		return optOutWritten{}, err
 	}
-	return optOutWritten{"nothing more is sent; what waited was rejected"}, nil
+	return optOutWritten{Message: fmt.Sprintf("nothing more is sent to them; %d messages that waited were rejected", rejected), Rejected: rejected}, nil
 }
 
 func (o *Orchestrator) endOptOut(c echo.Context) (optOutWritten, error) {
@@ -267,7 +286,7 @@ func (o *Orchestrator) endOptOut(c echo.Context) (optOutWritten, error) {
 	if err := o.store.EndOptOut(c.Request().Context(), id, granted(c).name); err != nil {
 		return optOutWritten{}, err
 	}
-	return optOutWritten{"they may be written to again"}, nil
+	return optOutWritten{Message: "they may be written to again"}, nil
 }
 
 // noTwiML is Twilio's answer that says nothing to the sender.
@@ -289,7 +308,7 @@ func (o *Orchestrator) receiveTwilio(c echo.Context) error {
 	ctx := c.Request().Context()
 	switch {
 	case in.Stop:
-		err = o.store.AddOptOut(ctx, postgres.OptOut{Address: &in.From, Source: "inbound", Detail: in.MessageID})
+		_, err = o.store.AddOptOut(ctx, postgres.OptOut{Address: &in.From, Source: "inbound", Detail: in.MessageID})
 	case in.Start:
 		err = o.store.EndInboundOptOuts(ctx, in.From)
 	}

@@ -117,7 +117,9 @@ func onMessage[R any](c echo.Context, check func(R) []agents.FieldError, do func
 func (o *Orchestrator) approveMessage(c echo.Context) (postgres.Message, error) {
 	check := func(r approveRequest) (wrong []agents.FieldError) {
 		wrong = append(wrong, textBounds("subject", r.Subject, maxSubject)...)
-		return append(wrong, textBounds("body", r.Body, maxMessage)...)
+		wrong = append(wrong, textBounds("body", r.Body, maxMessage)...)
+		wrong = append(wrong, noPlaceholders("subject", r.Subject)...)
+		return append(wrong, noPlaceholders("body", r.Body)...)
 	}
 	m, err := onMessage(c, check, func(id, by string, r approveRequest) (postgres.Message, error) {
 		return o.store.ApproveMessage(c.Request().Context(), id, by, r.Subject, r.Body)
@@ -136,7 +138,24 @@ func textBounds(field string, text *string, most int) []agents.FieldError {
 	if n := len([]rune(*text)); n == 0 || n > most {
 		return []agents.FieldError{{Field: field, Detail: fmt.Sprintf("has %d characters, not 1 to %d", n, most)}}
 	}
+	if strings.TrimSpace(*text) == "" || strings.ContainsFunc(*text, misleading) {
+		return []agents.FieldError{{Field: field, Detail: "is blank, or holds characters that can't be seen and move others"}}
+	}
 	return nil
+}
+
+// misleading reports whether a character is none that a person reads: controls other
+// than line breaks and tabs, and those that turn the direction of what follows.
+func misleading(r rune) bool {
+	return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r <= 0x9f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
+
+// noPlaceholders refuses a text for one client that holds what is filled in for each.
+func noPlaceholders(field string, text *string) []agents.FieldError {
+	if text == nil || !placeholders.MatchString(*text) {
+		return nil
+	}
+	return []agents.FieldError{{Field: field, Detail: "holds a placeholder such as {name}, which is filled in for templates alone"}}
 }
 
 func (o *Orchestrator) rejectMessage(c echo.Context) (postgres.Message, error) {

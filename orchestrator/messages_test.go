@@ -70,6 +70,10 @@ func TestDraftsAreApprovedAndRejected(t *testing.T) {
 		"resolved without a word":   {ids[0] + "/resolve", "", http.StatusUnprocessableEntity},
 		"an empty text":             {ids[2] + "/approve", `{"body": ""}`, http.StatusUnprocessableEntity},
 		"a text too long":           {ids[2] + "/approve", `{"body": "` + strings.Repeat("x", 1601) + `"}`, http.StatusUnprocessableEntity},
+		"a blank text":              {ids[2] + "/approve", `{"body": " \n "}`, http.StatusUnprocessableEntity},
+		"a text with an escape":     {ids[2] + "/approve", `{"body": "a\u001b[2Jb"}`, http.StatusUnprocessableEntity},
+		"a text that turns":         {ids[2] + "/approve", `{"body": "a\u202eb"}`, http.StatusUnprocessableEntity},
+		"a placeholder":             {ids[2] + "/approve", `{"body": "Dear {name}"}`, http.StatusUnprocessableEntity},
 		"an unknown field":          {ids[2] + "/approve", `{"text": "x"}`, http.StatusUnprocessableEntity},
 		"no such message":           {"message_x/approve", "", http.StatusNotFound},
 		"no message's id":           {"%00/approve", "", http.StatusNotFound},
@@ -113,7 +117,7 @@ func TestTheContactPolicy(t *testing.T) {
 	}
 	for _, body := range []string{
 		`{"channels": ["pigeon"]}`, `{"channels": null}`, `{"auto_templates": ["nobody"]}`, `{"cooldown_hours": -1}`, `{"cooldown_hours": 1e9}`, `{"daily_cap": -1}`, `{"daily_cap": 100000}`,
-		`{"quiet_from": "24:00"}`, `{"quiet_until": "8"}`, `{"zone": "Mars"}`, `{"zone": ""}`, `{"region": "indonesia"}`, `{"firm": "a\nb"}`, `{"x": 1}`, `[]`,
+		`{"quiet_from": "24:00"}`, `{"quiet_until": "8"}`, `{"zone": "Mars"}`, `{"zone": ""}`, `{"region": "indonesia"}`, `{"region": "UK"}`, `{"region": "EU"}`, `{"firm": "a\nb"}`, `{"x": 1}`, `[]`,
 	} {
 		if r := a.send("PATCH", prefix+"/messages/policy", body); r.status != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d %s", body, r.status, r.body)
@@ -164,7 +168,7 @@ func TestOptOuts(t *testing.T) {
 	if r := a.send("DELETE", end, ""); r.status != http.StatusNotFound {
 		t.Errorf("ended twice: %d %s", r.status, r.body)
 	}
-	for _, body := range []string{`{}`, `{"address": "12"}`, `{"address": "+000000"}`, `{"detail": "x"}`, `{"client_id": "` + strings.Repeat("x", 1001) + `"}`} {
+	for _, body := range []string{`{}`, `{"address": "12"}`, `{"address": "+000000"}`, `{"address": "<a@b.example>"}`, `{"address": "mailto:a@b.example"}`, `{"address": "a@b.example,c@d.example"}`, `{"detail": "x"}`, `{"client_id": "` + strings.Repeat("x", 1001) + `"}`} {
 		if r := a.send("POST", prefix+"/messages/opt-outs", body); r.status != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d %s", body, r.status, r.body)
 		}

@@ -276,7 +276,7 @@ func (p contactPolicy) address(c slipping) (channel, address string) {
 			usable["whatsapp"] = e164
 		}
 	}
-	if mail := strings.TrimSpace(text(c.email)); mailPattern.MatchString(mail) && len(mail) <= 254 {
+	if mail := strings.ToLower(strings.TrimSpace(text(c.email))); mailPattern.MatchString(mail) && len(mail) <= 254 {
 		usable["email"] = mail
 	}
 	for _, on := range []bool{true, false} {

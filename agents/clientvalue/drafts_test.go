@@ -106,7 +106,7 @@ func TestWhatADraftSays(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ change, want string }{
 		"by WhatsApp, in their language":  {"SELECT $1", "whatsapp +390612345678 Europe/Rome id draft Halo Wayan Sari,"},
-		"by mail, where that alone is on": {"UPDATE ciclo.contact_policy SET channels = '{email}', zone = 'Asia/Makassar'", "email C-1@firm.example Asia/Makassar id draft Halo Wayan Sari,"},
+		"by mail, where that alone is on": {"UPDATE ciclo.contact_policy SET channels = '{email}', zone = 'Asia/Makassar'", "email c-1@firm.example Asia/Makassar id draft Halo Wayan Sari,"},
 		"a national number":               {"UPDATE crm.clients SET whatsapp = '0812 3456 7890'; UPDATE ciclo.contact_policy SET region = 'ID', zone = 'Asia/Makassar'", "whatsapp +6281234567890 Asia/Makassar id draft Halo Wayan Sari,"},
 		"in English, for want of theirs":  {"UPDATE crm.clients SET language = 'fi'", "whatsapp +390612345678 Europe/Rome en draft Hello Wayan Sari,"},
 		"without a name":                  {"UPDATE crm.clients SET name = NULL", "whatsapp +390612345678 Europe/Rome id draft Halo Bapak/Ibu,"},

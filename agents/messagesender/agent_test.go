@@ -142,8 +142,8 @@ func (r *rig) draft(client, address string) string {
 	r.exec(`INSERT INTO crm.clients (id, consent_marketing) VALUES ($1, true) ON CONFLICT DO NOTHING`, client)
 	id := "message_" + uuid.Must(uuid.NewV7()).String()
 	r.exec(`
-		INSERT INTO ciclo.messages (id, client_id, drafted_by, template, language, reasons, channel, address, zone, subject, body)
-		VALUES ($1, $2, $3, 'slipping', 'en', '{"clv": 12}', CASE WHEN $4 LIKE '%@%' THEN 'email' ELSE 'whatsapp' END, $4, 'Asia/Makassar', 'Hello', 'Hello ' || $2)`,
+		INSERT INTO ciclo.messages (id, client_id, drafted_by, template, language, reasons, channel, address, zone, subject, body, variables)
+		VALUES ($1, $2, $3, 'slipping', 'en', '{"clv": 12}', CASE WHEN $4 LIKE '%@%' THEN 'email' ELSE 'whatsapp' END, $4, 'Asia/Makassar', 'Hello', 'Hello ' || $2, '{"1": "you", "2": "the firm"}')`,
 		id, client, r.drafter, address)
 	return id
 }
@@ -330,7 +330,7 @@ func TestAnOptOutRejects(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	client := "C-1"
-	if err := r.AddOptOut(r.t.Context(), postgres.OptOut{ClientID: &client, Source: "hand"}); err != nil {
+	if _, err := r.AddOptOut(r.t.Context(), postgres.OptOut{ClientID: &client, Source: "hand"}); err != nil {
 		t.Fatal(err)
 	}
 	id := r.approved(client, "+6281234567801")

@@ -27,7 +27,8 @@ type Message struct {
 	Body string
 	// Template names one of the configured WhatsApp templates; Variables are its
 	// values, by placeholder. Outside the 24 hours after a client's last message,
-	// WhatsApp takes nothing else. One that isn't configured is sent as its Body.
+	// WhatsApp takes nothing else. One that isn't configured is sent as its Body,
+	// as mail is.
 	Template  string
 	Variables map[string]string
 }

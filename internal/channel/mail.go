@@ -102,8 +102,6 @@ func (m *Mail) message(sent Message) (*mail.Msg, error) {
 		return nil, invalid("the mail has no key")
 	case strings.TrimSpace(sent.Body) == "":
 		return nil, invalid("the message is empty")
-	case sent.Template != "":
-		return nil, invalid("mail has no templates")
 	}
 	message := mail.NewMsg()
 	if err := message.From(m.from); err != nil {

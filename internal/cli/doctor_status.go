@@ -155,12 +155,15 @@ func (d *doctor) schedules(ctx context.Context, api *client.Client, opens bool) 
 // unknown, and that were approved for a channel that is off.
 func (d *doctor) messages(ctx context.Context, api *client.Client) {
 	var policy client.ContactPolicy
-	var lost, approved client.MessagePage
+	var lost, failed, approved client.MessagePage
 	err := d.ask(ctx, func(ctx context.Context) (err error) {
 		if policy, err = api.ContactPolicy(ctx); err != nil {
 			return err
 		}
 		if lost, err = api.Messages(ctx, url.Values{"status": {"unknown"}, "limit": {"200"}}); err != nil {
+			return err
+		}
+		if failed, err = api.Messages(ctx, url.Values{"status": {"failed"}, "limit": {"200"}}); err != nil {
 			return err
 		}
 		approved, err = api.Messages(ctx, url.Values{"status": {"approved"}, "limit": {"200"}})
@@ -173,6 +176,15 @@ func (d *doctor) messages(ctx context.Context, api *client.Client) {
 	var found []finding
 	for _, m := range lost.Messages {
 		found = append(found, finding{checkMessages, problem, fmt.Sprintf("%s to %s may have left: look whether the client has it", m.ID, m.ClientID), "ciclo messages resolve " + m.ID + " sent|send_again|dropped"})
+	}
+	today, because := 0, ""
+	for _, m := range failed.Messages {
+		if time.Since(m.StatusAt) < 24*time.Hour {
+			today, because = today+1, text(m.Reason)
+		}
+	}
+	if today > 0 {
+		found = append(found, finding{checkMessages, problem, fmt.Sprintf("%d messages failed within a day, such as: %s", today, because), "ciclo messages --status failed"})
 	}
 	off := map[string]int{}
 	for _, m := range approved.Messages {

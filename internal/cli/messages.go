@@ -360,13 +360,14 @@ func (c optOutsAdd) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	if err := api.AddOptOut(ctx, c.Address, c.Client, c.Detail); err != nil {
+	rejected, err := api.AddOptOut(ctx, c.Address, c.Client, c.Detail)
+	if err != nil {
 		return err
 	}
 	if g.JSON {
-		return g.printJSON(map[string]any{"address": c.Address, "client_id": c.Client})
+		return g.printJSON(map[string]any{"address": c.Address, "client_id": c.Client, "rejected": rejected})
 	}
-	g.say("Nothing more is sent to them; what waited was rejected.")
+	g.say("Nothing more is sent to them; %d messages that waited were rejected.", rejected)
 	return nil
 }
 

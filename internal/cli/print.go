@@ -106,7 +106,11 @@ func printResult(w io.Writer, e client.Execution) {
 	fmt.Fprintf(w, "Segments: VIP %d, HIGH %d, MEDIUM %d, LOW %d\n",
 		value.Segments["VIP"], value.Segments["HIGH"], value.Segments["MEDIUM"], value.Segments["LOW"])
 	if d := value.Drafts; d.Slipping > 0 {
-		fmt.Fprintf(w, "Messages: %d clients worth keeping are slipping, %d were drafted a message: ciclo messages\n", d.Slipping, d.Drafted)
+		drafted := "were drafted a message: ciclo messages"
+		if e.DryRun {
+			drafted = "would be drafted a message"
+		}
+		fmt.Fprintf(w, "Messages: %d clients worth keeping are slipping, %d %s\n", d.Slipping, d.Drafted, drafted)
 	}
 	for _, n := range value.Notes {
 		fmt.Fprintln(w, "Note:", n)

@@ -90,8 +90,8 @@ func (m *messaging) draft(clientID, address string) string {
 	m.exec(`INSERT INTO crm.clients (id, consent_marketing) VALUES ($1, true) ON CONFLICT DO NOTHING`, clientID)
 	id := "message_" + uuid.Must(uuid.NewV7()).String()
 	m.exec(`
-		INSERT INTO ciclo.messages (id, client_id, drafted_by, template, language, reasons, channel, address, zone, subject, body)
-		VALUES ($1, $2, $3, 'slipping', 'en', '{"clv": 12}', CASE WHEN $4 LIKE '%@%' THEN 'email' ELSE 'whatsapp' END, $4, 'Europe/Rome', 'Hello — you', $5)`,
+		INSERT INTO ciclo.messages (id, client_id, drafted_by, template, language, reasons, channel, address, zone, subject, body, variables)
+		VALUES ($1, $2, $3, 'slipping', 'en', '{"clv": 12}', CASE WHEN $4 LIKE '%@%' THEN 'email' ELSE 'whatsapp' END, $4, 'Europe/Rome', 'Hello — you', $5, '{"1": "you", "2": "the firm"}')`,
 		id, clientID, m.drafter, address, words(clientID))
 	return id
 }

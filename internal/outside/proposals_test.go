@@ -40,6 +40,13 @@ type prompts struct {
 	ended   chan struct{}  // the test is over: nobody waits any more
 }
 
+// meanwhile is done once, when pull requests are listed next.
+func (p *prompts) meanwhile(do func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onList = do
+}
+
 func (p *prompts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	on := "other"
 	switch {
@@ -380,13 +387,13 @@ func TestAPromptThatMovedOn(t *testing.T) {
 	start(t, "", "worker", s.env)
 	talk(t, pool)
 	execute(t, pool, `INSERT INTO crm.prompts (name, version, body) VALUES ('sales', 'v1', $1)`, firmPrompt)
-	repository.onList = func() { repository.commit("prompts/sales.md", firmPrompt+" Always.") }
+	repository.meanwhile(func() { repository.commit("prompts/sales.md", firmPrompt+" Always.") })
 	e, _ := s.train("--days-back", "30")
 	if p := proposedBy(t, e).Proposal; p.Status != "refused" || !strings.Contains(p.Reason, "the base branch moved on") || p.Branch != "" || len(repository.branches()) != 0 || len(repository.host.State().Pulls) != 0 {
 		t.Errorf("%+v, %v", p, repository.branches())
 	}
 	// Other files may change.
-	repository.onList = func() { repository.commit("other.md", "x") }
+	repository.meanwhile(func() { repository.commit("other.md", "x") })
 	e, _ = s.train("--days-back", "30")
 	p := proposedBy(t, e).Proposal
 	if p.Status != "proposed" || !strings.HasPrefix(repository.git(repository.dir, "show", p.Branch+":prompts/sales.md"), firmPrompt+" Always.\r\n<!-- trainer:begin") || len(repository.host.State().Pulls) != 1 {

@@ -32,8 +32,8 @@ func E164(number, region string) (string, error) {
 		return "", errors.New("the phone number holds more than digits, +, spaces and - . / ( )")
 	}
 	region = strings.ToUpper(strings.TrimSpace(region))
-	if region != "" && !phonenumbers.GetSupportedRegions()[region] {
-		return "", errors.New("the region of phone numbers must be two letters such as IT")
+	if region != "" && !Region(region) {
+		return "", errors.New("the region of phone numbers is no country that has them, such as IT")
 	}
 	parsed, err := phonenumbers.Parse(number, region)
 	switch {
@@ -115,3 +115,7 @@ func agree(zones []string) bool {
 	}
 	return true
 }
+
+// Region reports whether two capitals are a country that has phone numbers: GB is,
+// UK and EU are not.
+func Region(code string) bool { return phonenumbers.GetSupportedRegions()[code] }

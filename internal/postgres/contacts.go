@@ -53,6 +53,10 @@ type ContactPolicyChange struct {
 // may not be.
 func (s *Store) ChangeContactPolicy(ctx context.Context, by string, c ContactPolicyChange) (ContactPolicy, error) {
 	rows, err := s.pool.Query(ctx, `
+		WITH freed AS ( -- what the rules of before put off is looked at anew
+			UPDATE ciclo.messages SET not_before = now()
+			WHERE status = 'approved' AND execution_id IS NULL AND reason IN (
+				'the channel is off', 'the client was written to within the cooldown', 'it is a quiet hour where the client is', 'the day''s messages are used up'))
 		UPDATE ciclo.contact_policy
 		SET channels = coalesce($2, channels), auto_templates = coalesce($3, auto_templates),
 		    cooldown = coalesce($4::float8 * interval '1 hour', cooldown), daily_cap = coalesce($5, daily_cap),
@@ -145,18 +149,27 @@ func (s *Store) OptOuts(ctx context.Context, before int64, limit int) ([]OptOut,
 
 // AddOptOut writes down that an address, a client or both hear no more; of an
 // address, also each client who was written to there. What waits for them is
-// rejected. Said again it changes nothing.
-func (s *Store) AddOptOut(ctx context.Context, o OptOut) error {
-	_, err := s.pool.Exec(ctx, `
-		INSERT INTO ciclo.opt_outs (address, client_id, source, detail)
-		SELECT $1::text, $2::text, $3::text, $4::text
-		UNION
-		SELECT $1, m.client_id, $3, $4 FROM ciclo.messages m WHERE m.address = $1
-		ON CONFLICT DO NOTHING`, o.Address, o.ClientID, o.Source, storable(o.Detail))
+// rejected: how many is returned. Said again it changes nothing.
+func (s *Store) AddOptOut(ctx context.Context, o OptOut) (rejected int, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		waiting := `
+			SELECT count(*) FROM ciclo.messages WHERE status IN ('draft', 'approved')
+			AND (address = $1 OR client_id = $2 OR client_id IN (SELECT client_id FROM ciclo.messages WHERE address = $1))`
+		if err := tx.QueryRow(ctx, waiting, o.Address, o.ClientID).Scan(&rejected); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `
+			INSERT INTO ciclo.opt_outs (address, client_id, source, detail)
+			SELECT $1::text, $2::text, $3::text, $4::text
+			UNION
+			SELECT $1, m.client_id, $3, $4 FROM ciclo.messages m WHERE m.address = $1
+			ON CONFLICT DO NOTHING`, o.Address, o.ClientID, o.Source, storable(o.Detail))
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("write down an opt-out: %w", err)
+		return 0, fmt.Errorf("write down an opt-out: %w", err)
 	}
-	return nil
+	return rejected, nil
 }
 
 // EndOptOut ends an opt-out, and those that were written down of its address with

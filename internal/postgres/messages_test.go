@@ -247,10 +247,15 @@ func TestAnOptOutStopsWhatWaits(t *testing.T) {
 	approved, _ := m.approved("C-2", "c2@firm.example")
 	other := m.draft("C-3", "c3@firm.example")
 	address := "+390612345678"
-	m.must(m.AddOptOut(m.ctx, postgres.OptOut{Address: &address, Source: "inbound", Detail: "STOP"}))
-	m.must(m.AddOptOut(m.ctx, postgres.OptOut{Address: &address, Source: "inbound", Detail: "STOP"})) // said twice
+	for _, rejected := range []int{1, 0} { // said twice
+		if n, err := m.AddOptOut(m.ctx, postgres.OptOut{Address: &address, Source: "inbound", Detail: "STOP"}); err != nil || n != rejected {
+			t.Errorf("%d were rejected, %v", n, err)
+		}
+	}
 	client := "C-2"
-	m.must(m.AddOptOut(m.ctx, postgres.OptOut{ClientID: &client, Source: "hand"}))
+	if n, err := m.AddOptOut(m.ctx, postgres.OptOut{ClientID: &client, Source: "hand"}); err != nil || n != 1 {
+		t.Errorf("%d were rejected, %v", n, err)
+	}
 	for id, want := range map[string]string{draft: "rejected", approved: "rejected", other: "draft"} {
 		if got := m.message(id).Status; got != want {
 			t.Errorf("%s is %s, not %s", id, got, want)
@@ -274,6 +279,15 @@ func TestAnOptOutStopsWhatWaits(t *testing.T) {
 	m.must(m.EndInboundOptOuts(m.ctx, address))
 	if got := m.reserve(again); got != "" {
 		t.Errorf("after START: refused by %q", got)
+	}
+	// What was written down by hand beside it stays.
+	for _, source := range []string{"inbound", "hand"} {
+		_, err := m.AddOptOut(m.ctx, postgres.OptOut{Address: &address, Source: source})
+		m.must(err)
+	}
+	m.must(m.EndInboundOptOuts(m.ctx, address))
+	if n := m.count(`SELECT count(*) FROM ciclo.opt_outs WHERE address = $1 AND ended_at IS NULL AND source = 'hand'`, address); n == 0 {
+		t.Error("START ended what was written down by hand")
 	}
 	if err := m.EndOptOut(m.ctx, list[2].ID, "somebody"); !errors.Is(err, postgres.ErrNoOptOut) {
 		t.Errorf("ended twice: %v", err)
@@ -417,6 +431,13 @@ func TestMovesOfMessages(t *testing.T) {
 		"a subject with a line break":       `INSERT INTO ciclo.messages SELECT 'message_2', 'C-4', drafted_by, template, language, reasons, channel, address, zone, E'a\nb', body FROM ciclo.messages WHERE client_id = 'C-3'`,
 		"an unknown zone":                   `INSERT INTO ciclo.messages SELECT 'message_2', 'C-4', drafted_by, template, language, reasons, channel, address, 'Mars/Olympus', subject, body FROM ciclo.messages WHERE client_id = 'C-3'`,
 		"a policy without a row":            `DELETE FROM ciclo.contact_policy`,
+		"an address in capitals":            `INSERT INTO ciclo.messages SELECT 'message_2', 'C-4', drafted_by, template, language, reasons, 'email', 'A@firm.example', zone, subject, body FROM ciclo.messages WHERE client_id = 'C-3'`,
+		"a text of blanks":                  `UPDATE ciclo.messages SET body = E' \n ' WHERE client_id = 'C-3'`,
+		"a text that moves the cursor":      `UPDATE ciclo.messages SET body = E'a\x1b[2Jb' WHERE client_id = 'C-3'`,
+		"another template":                  `UPDATE ciclo.messages SET template = 'x' WHERE client_id = 'C-3'`,
+		"variables after the approval":      `UPDATE ciclo.messages SET variables = '{"1": "x"}' WHERE client_id = 'C-1'`,
+		"a message that begins as sent":     `INSERT INTO ciclo.messages (id, client_id, drafted_by, template, language, reasons, channel, address, zone, subject, body, status, sent_at, execution_id, approved_by, approved_at) SELECT 'message_2', 'C-4', drafted_by, template, language, reasons, channel, address, zone, subject, body, 'sent', now(), drafted_by, 'x', now() FROM ciclo.messages WHERE client_id = 'C-3'`,
+		"an opt-out in capitals":            `INSERT INTO ciclo.opt_outs (address, source) VALUES ('A@firm.example', 'hand')`,
 		"a second policy":                   `INSERT INTO ciclo.contact_policy DEFAULT VALUES`,
 		"a channel that isn't there":        `UPDATE ciclo.contact_policy SET channels = '{pigeon}'`,
 		"a negative cap":                    `UPDATE ciclo.contact_policy SET daily_cap = -1`,
@@ -460,5 +481,43 @@ func TestDispatchersShareTheWorkAndKeepTheCap(t *testing.T) {
 	m.exec(`UPDATE ciclo.contact_policy SET channels = '{whatsapp}', daily_cap = 1000`)
 	if n, err := m.DispatchMessages(m.ctx, sender); err != nil || n != 0 {
 		t.Errorf("of a channel that is off %d were dispatched, %v", n, err)
+	}
+}
+
+// What may have left can't be sent again, nor forgotten, by whatever writes.
+func TestWhatMayHaveLeftStays(t *testing.T) {
+	t.Parallel()
+	m := newMessaging(t)
+	id, a := m.approved("C-1", "c1@firm.example")
+	m.reserve(id)
+	_, _, err := m.IntendEffect(m.ctx, a, "send", a.Execution.ID+"/send", "once")
+	m.must(err)
+	for name, sql := range map[string]string{
+		"sent again":          `UPDATE ciclo.messages SET status = 'approved', execution_id = NULL WHERE id = $1`,
+		"rejected meanwhile":  `UPDATE ciclo.messages SET status = 'rejected', reason = 'x' WHERE id = $1`,
+		"its contact deleted": `DELETE FROM ciclo.contacts WHERE message_id = $1`,
+	} {
+		if _, err := m.pool.Exec(m.ctx, sql, id); !postgres.Refused(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	m.settled(a, "")
+	if got := m.message(id).Status; got != "unknown" {
+		t.Errorf("it is %s", got)
+	}
+}
+
+// A cap that is lowered below the day's use puts off, like any other.
+func TestACapBelowTheDaysUse(t *testing.T) {
+	t.Parallel()
+	m := newMessaging(t)
+	for _, client := range []string{"C-1", "C-2", "C-3"} {
+		id, _ := m.approved(client, client[2:]+"@firm.example")
+		if client == "C-3" {
+			m.exec(`UPDATE ciclo.contact_policy SET daily_cap = 1`)
+		}
+		if got, want := m.reserve(id), map[string]string{"C-3": "contacts_daily_cap"}[client]; got != want {
+			t.Errorf("%s: refused by %q, not %q", client, got, want)
+		}
 	}
 }
