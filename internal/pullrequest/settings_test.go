@@ -65,8 +65,8 @@ func TestSettings(t *testing.T) {
 func TestSettingsOfSSH(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	key, phrase, known := filepath.Join(folder, "key"), filepath.Join(folder, "phrase"), knownHosts(t, "h:22", hostKey)
-	if err := errors.Join(os.WriteFile(key, oursLocked, 0o600), os.WriteFile(phrase, []byte(passphrase+"\n"), 0o600)); err != nil {
+	key, locked, phrase, known := filepath.Join(folder, "key"), filepath.Join(folder, "locked"), filepath.Join(folder, "phrase"), knownHosts(t, "h:22", hostKey)
+	if err := errors.Join(os.WriteFile(key, ours, 0o600), os.WriteFile(locked, oursLocked, 0o600), os.WriteFile(phrase, []byte(passphrase+"\n"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for remote, want := range map[string]struct {
@@ -81,7 +81,7 @@ func TestSettingsOfSSH(t *testing.T) {
 		"[::1]:/srv/prompts":                            {"git", "[::1]:22", "/srv/prompts", gitHub{}},
 		"h:prompts":                                     {"git", "h:22", "prompts", gitHub{}},
 	} {
-		r, err := parse(t, "--git-remote="+remote, "--git-ssh-key-file="+key, "--git-ssh-passphrase-file="+phrase, "--git-known-hosts="+known, "--git-token="+token)
+		r, err := parse(t, "--git-remote="+remote, "--git-ssh-key-file="+key, "--git-known-hosts="+known, "--git-token="+token)
 		if err != nil {
 			t.Errorf("%s: %v", remote, err)
 			continue
@@ -93,6 +93,9 @@ func TestSettingsOfSSH(t *testing.T) {
 		if r.ssh.user != want.user || r.ssh.address != want.address || r.ssh.path != want.path || github != want.github {
 			t.Errorf("%s: %s %s %s %+v, want %+v", remote, r.ssh.user, r.ssh.address, r.ssh.path, github, want)
 		}
+	}
+	if _, err := parse(t, "--git-remote=git@h:a/b", "--git-ssh-key-file="+locked, "--git-ssh-passphrase-file="+phrase, "--git-known-hosts="+known); err != nil {
+		t.Errorf("a key with a passphrase: %v", err)
 	}
 }
 

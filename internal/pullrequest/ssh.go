@@ -283,7 +283,7 @@ func (s *spoken) AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, e
 // refused is the error that a service which shows no references ended with.
 func (s *spoken) refused(err error) error {
 	var line *pktline.ErrorLine
-	said := ""
+	var said string
 	if errors.As(err, &line) {
 		said = s.r.clean(line.Text)
 	} else {
