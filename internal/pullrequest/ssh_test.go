@@ -26,26 +26,34 @@ import (
 
 const passphrase = "Secret phrase"
 
-// keys are made once: what opens and what doesn't, and the host's.
+// Keys are made once: what opens, with and without a passphrase, what doesn't, and
+// the host's.
 var (
-	ours, oursLocked = newKey()
-	strangers, _     = newKey()
+	ours, oursLocked = newKey(passphrase)
+	strangers, _     = newKey("")
 	hostKey          = newSigner()
 )
 
-// newKey is a private key as ssh-keygen writes it, plain and with the passphrase.
-func newKey() (plain, locked []byte) {
+// newKey is a private key as ssh-keygen writes it, plain and, where one is given,
+// with a passphrase.
+func newKey(with string) (plain, locked []byte) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	open, err1 := ssh.MarshalPrivateKey(key, "")
-	shut, err2 := ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(passphrase))
-	if err := errors.Join(err, err1, err2); err != nil {
+	if err := errors.Join(err, err1); err != nil {
+		panic(err)
+	}
+	if with == "" {
+		return pem.EncodeToMemory(open), nil
+	}
+	shut, err := ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(with))
+	if err != nil {
 		panic(err)
 	}
 	return pem.EncodeToMemory(open), pem.EncodeToMemory(shut)
 }
 
 func newSigner() ssh.Signer {
-	plain, _ := newKey()
+	plain, _ := newKey("")
 	return signer(plain)
 }
 
