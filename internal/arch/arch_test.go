@@ -42,7 +42,7 @@ var laws = map[string]law{
 	"internal/mailserver":    {libraries: []string{"github.com/wneessen/go-mail"}},
 	"internal/channel":       {own: []string{"internal/mailserver", "internal/phone"}, libraries: []string{"github.com/wneessen/go-mail", "golang.org/x/text"}},
 	"internal/plan":          {stdOnly: true},
-	"internal/pullrequest":   {libraries: []string{"github.com/go-git/go-git", "github.com/google/go-github"}},
+	"internal/pullrequest":   {libraries: []string{"github.com/go-git/go-git", "github.com/google/go-github", "github.com/skeema/knownhosts", "golang.org/x/crypto/ssh"}},
 	"internal/rates":         {stdOnly: true},
 	"internal/webhook":       {libraries: []string{"github.com/standard-webhooks"}},
 	"orchestrator":           {own: []string{"agents", "internal/batch", "internal/channel", "internal/execution", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/rates", "internal/schedule", "internal/service", "internal/webhook"}},

@@ -28,7 +28,8 @@ type gitHub struct {
 func newGitHub(c Config, remote *url.URL) (*gitHub, error) {
 	api := c.API
 	if api == "" {
-		if !strings.EqualFold(remote.Hostname(), "github.com") {
+		host := strings.ToLower(remote.Hostname())
+		if host != "github.com" && (host != "ssh.github.com" || remote.Scheme != "ssh") { // its SSH on port 443
 			return nil, nil
 		}
 		api = "https://api.github.com"

@@ -15,8 +15,8 @@ import (
 	"github.com/nuzantara/ciclo/internal/pullrequest/played"
 )
 
-// remotes are the ways to a repository: locally, over HTTP, over HTTP with trees
-// sent without their files' contents, and on GitHub.
+// remotes are the ways to a repository: locally, over HTTP and SSH, both also with
+// trees sent without their files' contents, and on GitHub.
 var remotes = map[string]func(t *testing.T) (*origin, *Repository, *played.Host){
 	"file": func(t *testing.T) (*origin, *Repository, *played.Host) {
 		t.Helper()
@@ -36,6 +36,18 @@ var remotes = map[string]func(t *testing.T) (*origin, *Repository, *played.Host)
 		o.git("config", "uploadpack.allowReachableSHA1InWant", "true")
 		_, url := o.serve()
 		return o, open(t, config(url+"/acme/prompts.git")), nil
+	},
+	"SSH": func(t *testing.T) (*origin, *Repository, *played.Host) {
+		t.Helper()
+		o := newOrigin(t)
+		return o, open(t, o.ssh().config()), nil
+	},
+	"SSH without contents": func(t *testing.T) (*origin, *Repository, *played.Host) {
+		t.Helper()
+		o := newOrigin(t)
+		o.git("config", "uploadpack.allowFilter", "true")
+		o.git("config", "uploadpack.allowReachableSHA1InWant", "true")
+		return o, open(t, o.ssh().config()), nil
 	},
 	"GitHub": func(t *testing.T) (*origin, *Repository, *played.Host) {
 		t.Helper()

@@ -55,9 +55,12 @@ type wish struct {
 }
 
 // dial is how the remote is spoken to.
-func (r *Repository) dial(g *guard) transport.Transport {
-	if r.scheme == "file" {
+func (r *Repository) dial(ctx context.Context, g *guard) transport.Transport {
+	switch r.scheme {
+	case "file":
 		return file.DefaultClient
+	case "ssh":
+		return r.secure(ctx, g)
 	}
 	return githttp.NewClient(g.client())
 }
@@ -70,14 +73,14 @@ func (r *Repository) exchange(ctx context.Context, talk func(ctx context.Context
 		return refuse("read CICLO_GIT_REMOTE: %w", r.foreign(err))
 	}
 	var auth transport.AuthMethod
-	if r.token != "" && r.scheme != "file" {
+	if r.token != "" && r.scheme != "file" && r.scheme != "ssh" {
 		auth = &githttp.BasicAuth{Username: r.user, Password: r.token}
 	}
 	once, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	g := r.guard(r.host, r.maxAnswer)
 	var no *declined
-	err = talk(once, r.git(g), ep, auth)
+	err = talk(once, r.dial(once, g), ep, auth)
 	switch failed := g.failed(); {
 	case err == nil:
 		return nil
@@ -161,12 +164,7 @@ func (r *Repository) unpack(ctx context.Context, into *objects, session transpor
 		return err
 	}
 	var pack io.Reader = &bounded{answer, r.maxAnswer, r.maxAnswer}
-	switch {
-	case req.Capabilities.Supports(capability.Sideband64k):
-		pack = sideband.NewDemuxer(sideband.Sideband64k, pack)
-	case req.Capabilities.Supports(capability.Sideband):
-		pack = sideband.NewDemuxer(sideband.Sideband, pack)
-	}
+	pack = demuxed(req.Capabilities, pack, nil)
 	if err := packfile.UpdateObjectStorage(into, pack); err != nil {
 		// A local git that still writes would be waited for: the context ends it.
 		cancel()
@@ -175,6 +173,20 @@ func (r *Repository) unpack(ctx context.Context, into *objects, session transpor
 	}
 	_, _ = io.Copy(io.Discard, answer)
 	return answer.Close()
+}
+
+// demuxed is an answer without what is said beside it, which goes to progress.
+func demuxed(can *capability.List, answer io.Reader, progress io.Writer) io.Reader {
+	kind := sideband.Sideband
+	switch {
+	case can.Supports(capability.Sideband64k):
+		kind = sideband.Sideband64k
+	case !can.Supports(capability.Sideband):
+		return answer
+	}
+	d := sideband.NewDemuxer(kind, answer)
+	d.Progress = progress
+	return d
 }
 
 // bounded is a reader that refuses to go on beyond a size.

@@ -3,7 +3,7 @@
 // between: what is proposed has a key, the branch is named by it, its commit is
 // the same bytes each time, and nothing that is there already is ever overwritten.
 //
-// Imports: go-git and go-github. Never a package of Ciclo, and nothing of what is
+// Imports: go-git, go-github and Go's SSH. Never a package of Ciclo, and nothing of what is
 // proposed or why.
 package pullrequest
 
@@ -20,7 +20,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
 // What a repository is held to, so that none takes a worker's memory or time.
@@ -44,12 +43,19 @@ const (
 // Config is a repository and how one comes in.
 type Config struct {
 	// Remote is its URL, https:// or file:///, without user and password; http://
-	// too, but with a token for this machine alone.
+	// too, but with a token for this machine alone; ssh://user@host/path and
+	// user@host:path.
 	Remote string
 	// Base is the branch that changes are proposed for.
 	Base string
 	// User and Token open it over HTTP; the token opens GitHub's API too.
 	User, Token string
+	// SSHKey is the private key that opens it over SSH, SSHPassphrase what opens that.
+	SSHKey        []byte
+	SSHPassphrase string
+	// KnownHosts is the file of the host keys that are taken over SSH; empty: the
+	// user's and the machine's. There is no way without.
+	KnownHosts string
 	// API is the base of GitHub's REST API; empty: GitHub's own where the remote is
 	// on github.com, else there are no pull requests, the branch is all.
 	API string
@@ -75,7 +81,7 @@ type Repository struct {
 	http                   http.RoundTripper
 	github                 *gitHub           // nil: the branch is all
 	secrets                *strings.Replacer // takes the token out of other people's text
-	git                    func(*guard) transport.Transport
+	ssh                    *login            // nil: it is reached by another way
 	maxAnswer, maxInflated int64
 	history, additions     int
 }
@@ -111,6 +117,17 @@ func New(c Config) (*Repository, error) {
 	if err != nil {
 		return nil, fmt.Errorf("CICLO_GIT_REMOTE %w", err)
 	}
+	switch {
+	case r.ssh != nil:
+		err = r.ssh.unlock(c)
+	case len(c.SSHKey) > 0:
+		err = errors.New("CICLO_GIT_SSH_KEY_FILE is set and CICLO_GIT_REMOTE is not reached by ssh: change one of them")
+	case c.KnownHosts != "":
+		err = errors.New("CICLO_GIT_KNOWN_HOSTS is set and CICLO_GIT_REMOTE is not reached by ssh: change one of them")
+	}
+	if err != nil {
+		return nil, err
+	}
 	if r.github, err = newGitHub(c, remote); err != nil {
 		return nil, err
 	}
@@ -125,7 +142,6 @@ func New(c Config) (*Repository, error) {
 			base64.StdEncoding.EncodeToString([]byte(r.user+":"+r.token)), "(secret)",
 			url.QueryEscape(r.token), "(secret)", r.token, "(secret)")
 	}
-	r.git = r.dial
 	return r, nil
 }
 
@@ -135,18 +151,21 @@ func (r *Repository) readRemote(text string) (*url.URL, error) {
 	if strings.HasPrefix(text, "/") {
 		text = "file://" + text
 	}
-	if strings.HasPrefix(text, "ssh://") || !strings.Contains(text, "://") && strings.Contains(text, ":") {
-		return nil, errors.New("is reached by ssh, which is not spoken here: use its https:// URL and CICLO_GIT_TOKEN")
+	if u, l, err := readSSH(text); err != nil || l != nil {
+		if err == nil {
+			r.ssh, r.scheme, r.host, r.endpoint = l, u.Scheme, u.Host, u.String()
+		}
+		return u, err
 	}
 	u, err := url.Parse(text)
 	if err != nil || !printable(text) {
-		return nil, errors.New("is no URL such as https://host/owner/name.git or file:///path")
+		return nil, errors.New("is no URL such as https://host/owner/name.git, ssh://git@host/owner/name.git or file:///path")
 	}
 	switch {
 	case u.Scheme == "file" && (u.Host != "" || len(u.Path) < 2):
 		return nil, errors.New("must hold an absolute path after file://")
 	case u.Scheme != "file" && u.Scheme != "https" && u.Scheme != "http", u.Scheme != "file" && (u.Hostname() == "" || strings.Trim(u.Path, "/") == ""):
-		return nil, errors.New("is no URL such as https://host/owner/name.git or file:///path")
+		return nil, errors.New("is no URL such as https://host/owner/name.git, ssh://git@host/owner/name.git or file:///path")
 	case u.User != nil:
 		return nil, errors.New("holds a user or a password: they belong in CICLO_GIT_USER and CICLO_GIT_TOKEN")
 	case u.RawQuery != "" || u.Fragment != "":
