@@ -109,7 +109,9 @@ func importFile(ctx context.Context, pool *pgxpool.Pool, kind *Kind, path string
 	// What is hashed is what is read, whatever happens to the file meanwhile.
 	sum := sha256.New()
 	in := &intake{kind: kind, options: o, now: time.Now(), size: max(info.Size(), 0)}
-	if err := in.open(io.TeeReader(file, sum)); err != nil {
+	// A pipe that gives nothing is left when ctx is done; a file knows no deadline.
+	defer context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Now()) })()
+	if err := in.open(io.TeeReader(&heeding{ctx, file}, sum)); err != nil {
 		return report, err
 	}
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {

@@ -2,6 +2,7 @@ package imports
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,23 @@ type window struct {
 	err    error
 	line   int64 // of lo, from 1
 	read   int64 // bytes of the file
+}
+
+// heeding reads until its context is done, whatever there is still to read.
+type heeding struct {
+	ctx  context.Context //nolint:containedctx // Read takes none
+	file io.Reader
+}
+
+func (h *heeding) Read(p []byte) (int, error) {
+	if err := h.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := h.file.Read(p)
+	if ended := h.ctx.Err(); ended != nil && err != nil {
+		err = ended
+	}
+	return n, err
 }
 
 func newWindow(file io.Reader) *window {
