@@ -1,6 +1,10 @@
 package conversation
 
-import "math"
+import (
+	"math"
+
+	"github.com/nuzantara/ciclo/internal/rates"
+)
 
 // table is the two by two table of one stratum: conversations with a feature and
 // without, and how many of them were won.
@@ -110,25 +114,18 @@ const z95 = 1.959963984540054
 // more of each outcome with the feature and without (Agresti & Caffo, The American
 // Statistician 54(4), 2000).
 func riskDifference(strata []table) *Interval {
-	var weight, sum, p, q float64
 	var all table
+	var compared []rates.Stratum
 	for _, s := range strata {
-		n1, n0, a, c := float64(s.with), float64(s.without), float64(s.withWon), float64(s.withoutWon)
-		n := n1 + n0
-		if n1 == 0 || n0 == 0 {
-			continue
+		if s.with > 0 && s.without > 0 {
+			all = table{all.with + s.with, all.withWon + s.withWon, all.without + s.without, all.withoutWon + s.withoutWon}
+			compared = append(compared, rates.Stratum{Before: s.without, BeforeWon: s.withoutWon, After: s.with, AfterWon: s.withWon})
 		}
-		all = table{all.with + s.with, all.withWon + s.withWon, all.without + s.without, all.withoutWon + s.withoutWon}
-		weight += n1 * n0 / n
-		sum += (a*n0 - c*n1) / n
-		p += (n1*n1*c - n0*n0*a + n1*n0*(n0-n1)/2) / (n * n)
-		q += (a*(n0-c) + c*(n1-a)) / (2 * n)
 	}
-	if weight == 0 {
+	d, variance, ok := rates.Estimate(compared)
+	if !ok {
 		return nil
 	}
-	d := sum / weight
-	variance := (d*p + q) / (weight * weight)
 	if variance < 1e-12 {
 		if d == 0 {
 			return nil

@@ -32,7 +32,7 @@ var laws = map[string]law{
 	"internal/postgres":      {own: []string{"internal/execution", "internal/queue", "migrations"}},
 	"internal/service":       {own: []string{"internal/postgres"}},
 	"agents":                 {own: []string{"internal/execution"}},
-	"agents/conversation":    {own: []string{"agents", "internal/phone", "internal/pullrequest"}, libraries: []string{"github.com/jackc/pgx", "gonum.org/v1/gonum", "gonum.org/v1/plot"}},
+	"agents/conversation":    {own: []string{"agents", "internal/phone", "internal/pullrequest", "internal/rates"}, libraries: []string{"github.com/jackc/pgx", "gonum.org/v1/gonum", "gonum.org/v1/plot"}},
 	"agents/clientvalue":     {own: []string{"agents", "internal/phone"}},
 	"agents/messagesender":   {own: []string{"agents", "internal/channel"}},
 	"internal/phone":         {libraries: []string{"github.com/nyaruka/phonenumbers"}},

@@ -19,6 +19,18 @@ const (
 // Difference is the part won after less that before, with its interval of 95 %. ok is
 // false where no stratum has both groups, or nothing varies: then it can't be told.
 func Difference(strata []Stratum) (estimate, low, high float64, ok bool) {
+	estimate, variance, ok := Estimate(strata)
+	if !ok || variance < 1e-12 {
+		return 0, 0, 0, false
+	}
+	half := z95 * math.Sqrt(variance)
+	return estimate, math.Max(-1, estimate-half), math.Min(1, estimate+half), true
+}
+
+// Estimate is Mantel and Haenszel's difference of the parts won, after less before,
+// within strata, and Sato's variance of it (Sato 1989); not ok where no stratum has
+// both.
+func Estimate(strata []Stratum) (difference, variance float64, ok bool) {
 	var weight, sum, p, q float64
 	for _, s := range strata {
 		n1, n0, a, c := float64(s.After), float64(s.Before), float64(s.AfterWon), float64(s.BeforeWon)
@@ -32,15 +44,10 @@ func Difference(strata []Stratum) (estimate, low, high float64, ok bool) {
 		q += (a*(n0-c) + c*(n1-a)) / (2 * n)
 	}
 	if weight == 0 {
-		return 0, 0, 0, false
+		return 0, 0, false
 	}
-	estimate = sum / weight
-	variance := (estimate*p + q) / (weight * weight)
-	if variance < 1e-12 {
-		return 0, 0, 0, false
-	}
-	half := z95 * math.Sqrt(variance)
-	return estimate, math.Max(-1, estimate-half), math.Min(1, estimate+half), true
+	difference = sum / weight
+	return difference, (difference*p + q) / (weight * weight), true
 }
 
 // SmallestShown is the difference between two groups that is shown, at the two-sided
