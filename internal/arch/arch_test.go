@@ -76,6 +76,7 @@ var laws = map[string]law{
 	"internal/testagents/worker":       {own: []string{"internal/testagents", "worker", "internal/service"}},
 	"internal/persuasion":              {own: []string{"agents/conversation", "agents/conversation/eval"}, stdOnly: true},
 	"agents/clientvalue/eval":          {own: []string{"agents/clientvalue"}},
+	"agents/knowledgegraph/eval":       {own: []string{"agents/knowledgegraph/extraction", "agents/knowledgegraph/resolution"}},
 	"agents/conversation/eval":         {own: []string{"agents/conversation"}, stdOnly: true},
 }
 
