@@ -159,10 +159,11 @@ CREATE INDEX edges_to ON ciclo.edges (object_id, confidence DESC, id);
 CREATE UNIQUE INDEX edges_one_employer ON ciclo.edges (subject_id) WHERE relation = 'works_for' AND expired_at IS NULL;
 
 -- Trigrams of a folded name, as pg_trgm's, which not every database has: words are
--- letters and digits, with two blanks before and one behind.
+-- what lies between blanks and signs of ASCII, in any script and under any locale,
+-- with two blanks before and one behind.
 CREATE FUNCTION ciclo.trigrams(folded text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT coalesce(array_agg(DISTINCT substr(w.word, n, 3)), '{}')
-    FROM (SELECT '  ' || m[1] || ' ' AS word FROM regexp_matches(folded, '[[:alnum:]]+', 'g') AS m) AS w,
+    FROM (SELECT '  ' || m[1] || ' ' AS word FROM regexp_matches(folded, '[^\x01-\x2f\x3a-\x60\x7b-\x7f]+', 'g') AS m) AS w,
          generate_series(1, char_length(w.word) - 2) AS n $$;
 
 -- Every name of an entity, for search.
