@@ -207,14 +207,14 @@ func different(ctx context.Context, tx pgx.Tx, a, b, by string) error {
 func partDecisions(ctx context.Context, tx pgx.Tx, one, other []Stored, by string) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE ciclo.entity_reviews SET status = 'different', decided_at = now(), decided_by = $3
-		WHERE status = 'same' AND ((record_a = ANY ($1) AND record_b = ANY ($2)) OR (record_a = ANY ($2) AND record_b = ANY ($1)))`, ids(one), ids(other), by)
+		WHERE status = 'same' AND ((record_a = ANY ($1) AND record_b = ANY ($2)) OR (record_a = ANY ($2) AND record_b = ANY ($1)))`, recordIDs(one), recordIDs(other), by)
 	if err != nil {
 		return fmt.Errorf("take decisions back: %w", err)
 	}
 	return nil
 }
 
-func ids(records []Stored) []string {
+func recordIDs(records []Stored) []string {
 	all := make([]string, len(records))
 	for i, r := range records {
 		all[i] = r.ID

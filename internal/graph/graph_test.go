@@ -137,7 +137,7 @@ func (s saying) reading() graph.Reading {
 	mention := func(name string) {
 		at := len(body)
 		body += name + " "
-		r.Mentions = append(r.Mentions, graph.Mention{
+		r.Mentions = append(r.Mentions, graph.FoundMention{
 			Start: at, End: at + len(name), Surface: name, Record: recordOf(s.conversation, name), Extractor: "test", Version: "1", Confidence: .9,
 		})
 	}
@@ -149,7 +149,7 @@ func (s saying) reading() graph.Reading {
 		}
 		mention(f.object)
 		quote := strings.TrimSpace(body[at:])
-		r.Evidence = append(r.Evidence, graph.Evidence{
+		r.Evidence = append(r.Evidence, graph.FoundEvidence{
 			Subject: recordOf(s.conversation, f.subject), Relation: f.relation, Object: recordOf(s.conversation, f.object),
 			Start: at, End: at + len(quote), Quote: quote, Extractor: "test", Version: "1", Confidence: f.confidence,
 		})

@@ -18,13 +18,13 @@ type Reading struct {
 	ClientID                  string // empty where the conversation is nobody's
 	SentAt                    time.Time
 	BodyHash                  []byte
-	Mentions                  []Mention
-	Attributes                []Attribute
-	Evidence                  []Evidence
+	Mentions                  []FoundMention
+	Attributes                []FoundAttribute
+	Evidence                  []FoundEvidence
 }
 
-// Mention is a place that names a record.
-type Mention struct {
+// FoundMention is a place that names a record.
+type FoundMention struct {
 	Start, End         int
 	Surface            string
 	Record             Record
@@ -32,15 +32,15 @@ type Mention struct {
 	Confidence         float64
 }
 
-// Attribute is an e-mail address, phone number or URL of a record.
-type Attribute struct {
+// FoundAttribute is an e-mail address, phone number or URL of a record.
+type FoundAttribute struct {
 	Record             Record
 	Kind, Value        string
 	Extractor, Version string
 }
 
-// Evidence is a place that says that a relation holds.
-type Evidence struct {
+// FoundEvidence is a place that says that a relation holds.
+type FoundEvidence struct {
 	Subject            Record
 	Relation           string
 	Object             Record
@@ -155,7 +155,7 @@ func rowsOf(readings []Reading) (records []Record, mentions, attributes, evidenc
 		type evidenceKey struct{ subject, relation, object string }
 		said := map[evidenceKey]bool{}
 		all := slices.Clone(r.Evidence)
-		slices.SortStableFunc(all, func(a, b Evidence) int {
+		slices.SortStableFunc(all, func(a, b FoundEvidence) int {
 			return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(a.Extractor, b.Extractor))
 		})
 		for _, e := range all {
