@@ -36,7 +36,7 @@ var laws = map[string]law{
 	"agents/clientvalue":               {own: []string{"agents", "internal/phone"}},
 	"agents/knowledgegraph/extraction": {own: []string{"internal/phone"}},
 	"agents/knowledgegraph/resolution": {},
-	"agents/knowledgegraph/extraction/relations": {own: []string{"agents/knowledgegraph/extraction"}, libraries: []string{"gonum.org/v1/gonum"}},
+	"agents/knowledgegraph/extraction/relations": {own: []string{"agents/knowledgegraph/extraction"}, libraries: []string{"golang.org/x/text", "gonum.org/v1/gonum"}},
 	"internal/graph":         {libraries: []string{"github.com/jackc/pgx"}},
 	"agents/messagesender":   {own: []string{"agents", "internal/channel"}},
 	"internal/phone":         {libraries: []string{"github.com/nyaruka/phonenumbers"}},
