@@ -25,7 +25,7 @@ var (
 	openers = wordSet("and but so hi hello hey dear please also then well ok okay dan tapi jadi halo lalu oke e ma quindi allora ciao buongiorno")
 	// breaks end a clause.
 	breaks = wordSet(", ; : ( ) - – — " + bullet)
-	turns  = wordSet("but however though although because since so tapi tetapi namun karena sebab jadi ma però perché quindi")
+	turns  = wordSet("but however though although because so tapi tetapi namun karena sebab jadi ma però perché quindi")
 	pauses = wordSet("and but or dan tapi atau e ma o")
 )
 

@@ -24,22 +24,24 @@ var (
 func mark(t testing.TB, text string) Read {
 	t.Helper()
 	var read Read
+	var body strings.Builder
 	last := 0
 	for _, at := range marked.FindAllStringSubmatchIndex(text, -1) {
-		read.Message.Body += text[last:at[0]]
+		body.WriteString(text[last:at[0]])
 		surface := text[at[2]:at[3]]
 		kind, known := markers[text[at[4]:at[5]]]
 		if !known {
 			t.Fatalf("no type %s", text[at[4]:at[5]])
 		}
-		start := len(read.Message.Body)
-		read.Message.Body += surface
+		start := body.Len()
+		body.WriteString(surface)
 		read.Found.Mentions = append(read.Found.Mentions, extraction.Mention{
-			Span: extraction.Span{Start: start, End: len(read.Message.Body)}, Type: kind, Key: strings.ToLower(surface), Name: surface, Confidence: 1,
+			Span: extraction.Span{Start: start, End: body.Len()}, Type: kind, Key: strings.ToLower(surface), Name: surface, Confidence: 1,
 		})
 		last = at[1]
 	}
-	read.Message.Body += text[last:]
+	body.WriteString(text[last:])
+	read.Message.Body = body.String()
 	return read
 }
 

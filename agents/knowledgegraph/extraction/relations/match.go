@@ -37,11 +37,12 @@ func (t *text) word(i int) string {
 func (t *text) matches(b *book, i int) []match {
 	candidates := b.byWord[t.items[i].word]
 	if t.items[i].mention >= 0 {
-		candidates = b.bySlot[t.word(i+1)]
-		// Others that begin with several in a row.
-		if rest := t.row(i, func(extraction.Type) bool { return true }); len(rest) > 1 {
-			for _, last := range rest[1:] {
-				candidates = slices.Concat(candidates, b.bySlot[t.word(last+1)])
+		// By what stands behind it, or behind any of a row that it begins.
+		var words []string
+		for _, last := range t.row(i, func(extraction.Type) bool { return true }) {
+			if word := t.word(last + 1); !slices.Contains(words, word) {
+				words = append(words, word)
+				candidates = slices.Concat(candidates, b.bySlot[word])
 			}
 		}
 	}
