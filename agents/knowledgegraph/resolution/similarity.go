@@ -1,0 +1,363 @@
+package resolution
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Similarities are symmetric and within [0, 1]; equal strings have 1. They count
+// characters (runes), not bytes, and read no further than the first 256 characters
+// of a string or 64 tokens of a list, so that no input is expensive.
+const (
+	mostRunes  = 256
+	mostTokens = 64
+)
+
+// runes reads a string into space that stays on the stack for names.
+func runes(s string, space []rune) []rune {
+	for _, r := range s {
+		if len(space) == mostRunes {
+			break
+		}
+		space = append(space, r)
+	}
+	return space
+}
+
+// Jaro is that of Jaro (1989): characters in common within half the longer string,
+// less half of those that are in another order.
+func Jaro(a, b string) float64 {
+	if a == b {
+		return 1
+	}
+	var x, y [64]rune
+	return jaro(runes(a, x[:0]), runes(b, y[:0]))
+}
+
+func jaro(a, b []rune) float64 {
+	if len(a) == 0 || len(b) == 0 {
+		return 0
+	}
+	window := max(max(len(a), len(b))/2-1, 0)
+	var usedA, usedB [mostRunes]bool
+	common := 0
+	for i, r := range a {
+		for j := max(i-window, 0); j < min(i+window+1, len(b)); j++ {
+			if !usedB[j] && b[j] == r {
+				usedA[i], usedB[j] = true, true
+				common++
+				break
+			}
+		}
+	}
+	if common == 0 {
+		return 0
+	}
+	swapped, j := 0, 0
+	for i, r := range a {
+		if !usedA[i] {
+			continue
+		}
+		for !usedB[j] {
+			j++
+		}
+		if b[j] != r {
+			swapped++
+		}
+		j++
+	}
+	c := float64(common)
+	return (c/float64(len(a)) + c/float64(len(b)) + (c-float64(swapped/2))/c) / 3
+}
+
+// JaroWinkler raises Jaro for a common beginning of up to four characters, a tenth of
+// what is missing for each (Winkler 1990).
+func JaroWinkler(a, b string) float64 {
+	if a == b {
+		return 1
+	}
+	var u, v [64]rune
+	x, y := runes(a, u[:0]), runes(b, v[:0])
+	s := jaro(x, y)
+	prefix := 0
+	for prefix < min(len(x), len(y), 4) && x[prefix] == y[prefix] {
+		prefix++
+	}
+	return s + .1*float64(prefix)*(1-s)
+}
+
+// Edits is the optimal string alignment distance (Damerau 1964, Levenshtein 1966):
+// characters inserted, left out, replaced, or two neighbours swapped, none of them
+// edited twice.
+func Edits(a, b string) int {
+	if a == b {
+		return 0
+	}
+	var u, v [64]rune
+	x, y := runes(a, u[:0]), runes(b, v[:0])
+	var first, second, third [mostRunes + 1]int
+	before, last, row := &first, &second, &third
+	for j := range len(y) + 1 {
+		last[j] = j
+	}
+	for i := 1; i <= len(x); i++ {
+		row[0] = i
+		for j := 1; j <= len(y); j++ {
+			replaced := last[j-1]
+			if x[i-1] != y[j-1] {
+				replaced++
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, replaced)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(y)]
+}
+
+// EditSimilarity is 1 less Edits as a share of the longer string.
+func EditSimilarity(a, b string) float64 {
+	if a == b {
+		return 1
+	}
+	var u, v [64]rune
+	longer := max(len(runes(a, u[:0])), len(runes(b, v[:0])))
+	return 1 - float64(Edits(a, b))/float64(longer)
+}
+
+// QGrams is the share of common ones among the sets of q-grams of two strings
+// (Jaccard), each string padded with q-1 blanks so that its ends count (Ukkonen 1992).
+// q below 1 is taken for 1.
+func QGrams(a, b string, q int) float64 {
+	if a == b {
+		return 1
+	}
+	return Jaccard(qgrams(a, q), qgrams(b, q))
+}
+
+func qgrams(s string, q int) []string {
+	q = min(max(q, 1), mostRunes)
+	pad := strings.Repeat("\x00", q-1)
+	padded := []rune(pad + string(runes(s, nil)) + pad)
+	var grams []string
+	if s == "" {
+		return nil
+	}
+	for i := 0; i+q <= len(padded); i++ {
+		grams = append(grams, string(padded[i:i+q]))
+	}
+	return grams
+}
+
+// Jaccard is the share of common ones among two sets of tokens (Jaccard 1912); 0
+// where both are empty, for they have nothing in common.
+func Jaccard(a, b []string) float64 {
+	x, y := set(a), set(b)
+	common := intersection(x, y)
+	if common == 0 {
+		return 0
+	}
+	return float64(common) / float64(len(x)+len(y)-common)
+}
+
+// Overlap is the share of the smaller of two sets of tokens that is in the other
+// (Szymkiewicz 1934, Simpson 1943).
+func Overlap(a, b []string) float64 {
+	x, y := set(a), set(b)
+	if len(x) == 0 || len(y) == 0 {
+		return 0
+	}
+	return float64(intersection(x, y)) / float64(min(len(x), len(y)))
+}
+
+func set(tokens []string) []string {
+	s := slices.Clone(tokens)
+	slices.Sort(s)
+	return slices.Compact(s)
+}
+
+func intersection(x, y []string) int {
+	common := 0
+	for _, t := range x {
+		if _, in := slices.BinarySearch(y, t); in {
+			common++
+		}
+	}
+	return common
+}
+
+// MongeElkan is the mean, over the tokens of both lists, of each one's similarity to
+// the closest in the other list (Monge & Elkan 1996, made symmetric as the mean of
+// both directions). 0 where either is empty.
+func MongeElkan(a, b []string, similarity func(a, b string) float64) float64 {
+	a, b = a[:min(len(a), mostTokens)], b[:min(len(b), mostTokens)]
+	if len(a) == 0 || len(b) == 0 {
+		return 0
+	}
+	rows, columns := make([]float64, len(a)), make([]float64, len(b))
+	for i, v := range a {
+		for j, w := range b {
+			s := similarity(v, w)
+			rows[i], columns[j] = max(rows[i], s), max(columns[j], s)
+		}
+	}
+	return (mean(rows) + mean(columns)) / 2
+}
+
+// mean sums in order of size: the order of the tokens doesn't reach the last bit.
+func mean(values []float64) float64 {
+	slices.Sort(values)
+	sum := 0.
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
+}
+
+// Corpus knows in how many documents each token is, so that rare tokens weigh more.
+type Corpus struct {
+	documents int
+	in        map[string]int
+}
+
+// NewCorpus counts the documents, each a list of tokens.
+func NewCorpus(documents [][]string) *Corpus {
+	c := &Corpus{documents: len(documents), in: map[string]int{}}
+	for _, d := range documents {
+		for _, token := range set(d) {
+			c.in[token]++
+		}
+	}
+	return c
+}
+
+// Weight is a token's inverse document frequency, above 0, the largest for a token
+// that is in no document.
+func (c *Corpus) Weight(token string) float64 {
+	return math.Log((float64(c.documents) + 1) / (float64(c.in[token]) + .5))
+}
+
+type weighted struct {
+	token  string
+	weight float64
+}
+
+// vector is a document's tokens in order, its weights of length 1: log(1 + count)
+// times Weight.
+func (c *Corpus) vector(tokens []string) []weighted {
+	sorted := slices.Clone(tokens[:min(len(tokens), mostTokens)])
+	slices.Sort(sorted)
+	var v []weighted
+	squares := 0.
+	for i := 0; i < len(sorted); {
+		j := i
+		for j < len(sorted) && sorted[j] == sorted[i] {
+			j++
+		}
+		w := math.Log1p(float64(j-i)) * c.Weight(sorted[i])
+		v = append(v, weighted{sorted[i], w})
+		squares += w * w
+		i = j
+	}
+	for i := range v {
+		v[i].weight /= math.Sqrt(squares)
+	}
+	return v
+}
+
+// Cosine is the TF-IDF cosine of two lists of tokens (Salton & Buckley 1988); 0 where
+// either is empty.
+func (c *Corpus) Cosine(a, b []string) float64 {
+	return c.SoftCosine(a, b, nil, 1)
+}
+
+// SoftCosine is Cosine where tokens that are at least as similar as the bound count as
+// one, by their similarity (SoftTFIDF, Cohen, Ravikumar & Fienberg 2003). Each token
+// has one partner at most, the closest pairs first, which keeps it symmetric and
+// within 1.
+func (c *Corpus) SoftCosine(a, b []string, similarity func(a, b string) float64, bound float64) float64 {
+	x, y := c.vector(a), c.vector(b)
+	type partners struct {
+		i, j       int
+		like, both float64
+	}
+	var close []partners
+	for i, v := range x {
+		for j, w := range y {
+			like := 0.
+			if v.token == w.token {
+				like = 1
+			} else if similarity != nil {
+				like = similarity(v.token, w.token)
+			}
+			if like >= bound {
+				close = append(close, partners{i, j, like, v.weight * w.weight})
+			}
+		}
+	}
+	// Ties are broken by the unordered pair of tokens, which is the same for (b, a).
+	slices.SortFunc(close, func(p, q partners) int {
+		return cmp.Or(cmp.Compare(q.like, p.like), cmp.Compare(q.both, p.both),
+			cmp.Compare(min(x[p.i].token, y[p.j].token), min(x[q.i].token, y[q.j].token)),
+			cmp.Compare(max(x[p.i].token, y[p.j].token), max(x[q.i].token, y[q.j].token)))
+	})
+	var usedX, usedY [mostTokens]bool
+	sum := 0.
+	for _, p := range close {
+		if !usedX[p.i] && !usedY[p.j] {
+			usedX[p.i], usedY[p.j] = true, true
+			sum += p.like * p.both
+		}
+	}
+	return min(sum, 1)
+}
+
+// Nearness is 1 less the difference of two numbers as a share of scale, at least 0;
+// 0 where anything isn't a number or scale isn't above 0.
+func Nearness(a, b, scale float64) float64 {
+	if d := math.Abs(a-b) / scale; scale > 0 && d < 1 {
+		return 1 - d
+	}
+	return 0
+}
+
+// DateLikeness is how two dates are alike.
+type DateLikeness int
+
+// From the closest.
+const (
+	SameDate DateLikeness = iota
+	// DayForMonth is the same date with day and month in each other's place.
+	DayForMonth
+	// OneDigit is one digit wrong, or two neighbours swapped.
+	OneDigit
+	// SameYear is the same year, or the same month and day.
+	SameYear
+	OtherDate
+)
+
+// Dates compares two dates of eight digits each, year, month, day; what isn't that
+// has no likeness but to be equal or one digit off.
+func Dates(a, b string) DateLikeness {
+	switch {
+	case a == b:
+		return SameDate
+	case len(a) != 8 || len(b) != 8:
+		if Edits(a, b) == 1 {
+			return OneDigit
+		}
+		return OtherDate
+	case a[:4] == b[:4] && a[4:6] == b[6:] && a[6:] == b[4:6]:
+		return DayForMonth
+	case Edits(a, b) == 1:
+		return OneDigit
+	case a[:4] == b[:4] || a[4:] == b[4:]:
+		return SameYear
+	default:
+		return OtherDate
+	}
+}
