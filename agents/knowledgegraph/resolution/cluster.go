@@ -165,12 +165,12 @@ func (c *clusters) allowed(x, y int) may {
 }
 
 // agglomerate joins what links and limits join.
-func (c *clusters) agglomerate(ctx context.Context, pairs [][2]int) error {
+func (c *clusters) agglomerate(ctx context.Context, pairs []Candidate) error {
 	for n, p := range pairs {
 		if n%1024 == 0 && ctx.Err() != nil {
 			return fmt.Errorf("weigh pairs: %w", ctx.Err())
 		}
-		x, y := c.find(p[0]), c.find(p[1])
+		x, y := c.find(p.A), c.find(p.B)
 		if x == y {
 			continue
 		}
@@ -182,7 +182,7 @@ func (c *clusters) agglomerate(ctx context.Context, pairs [][2]int) error {
 			continue
 		}
 		at := int32(len(c.links))
-		c.links = append(c.links, link{min(p[0], p[1]), max(p[0], p[1]), bits})
+		c.links = append(c.links, link{p.A, p.B, bits})
 		c.near[x], c.near[y] = append(c.near[x], at), append(c.near[y], at)
 	}
 	// What clusters know together may raise a pair that was too weak before, so that

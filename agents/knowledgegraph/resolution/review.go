@@ -2,6 +2,8 @@ package resolution
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"math"
 	"slices"
 )
@@ -21,7 +23,7 @@ type review struct {
 
 // reviews are the doubts that are left, the likeliest first. Of clusters that exclude
 // each other at most one is right, so that each weighs against the others.
-func (c *clusters) reviews() []review {
+func (c *clusters) reviews(ctx context.Context) ([]review, error) {
 	type between struct{ x, y int }
 	strongest := map[between]link{}
 	for _, l := range c.links {
@@ -33,6 +35,9 @@ func (c *clusters) reviews() []review {
 		if known, ok := strongest[key]; !ok || l.stronger(known) {
 			strongest[key] = l
 		}
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("find what to review: %w", ctx.Err())
 	}
 	var found []review
 	for key, l := range strongest { // sorted below
@@ -68,8 +73,5 @@ func (c *clusters) reviews() []review {
 			kept = append(kept, r)
 		}
 	}
-	return kept
+	return kept, nil
 }
-
-// probability of odds in bits.
-func probability(bits float64) float64 { return 1 / (1 + math.Exp2(-bits)) }
