@@ -14,8 +14,10 @@ type may uint8
 const (
 	// joins: evidence alone decides.
 	joins may = iota
-	// asks: never without a person.
+	// asks: too little is known to do it without a person.
 	asks
+	// differs: they exclude each other as far as records say; only a person joins them.
+	differs
 	// never: they are not one, and nobody is asked.
 	never
 )
@@ -234,7 +236,7 @@ func (c *clusters) drain(ctx context.Context) error {
 // have more than so many bits with x.
 func (c *clusters) rivals(x, y int, least float64) (odds float64) {
 	for _, z := range c.neighbours(x) {
-		if z == y || c.allowed(y, z) == joins || c.allowed(x, z) != joins {
+		if z == y || c.allowed(y, z) < differs || c.allowed(x, z) != joins {
 			continue
 		}
 		if bits := c.evidence.weigh(x, z); bits > least {

@@ -24,13 +24,13 @@ func (e *people) rule(x, y int) may {
 	names, _ := p.alike(o)
 	clients := len(p.clients) > 0 && len(o.clients) > 0
 	if names.level == nameDifferent || clients && names.level == Missing {
-		return asks
+		return differs
 	}
 	if both(p.emails, o.emails) != "" || both(p.phones, o.phones) != "" {
 		return joins
 	}
 	if firm, _ := p.employer(o); clients || firm == 1 {
-		return asks
+		return differs
 	}
 	if (names.level == nameSingle || names.level == Missing) && !p.near(o) {
 		return asks
@@ -86,14 +86,14 @@ func fuller(names []*name, n *name) []*name {
 func (e *companies) rule(x, y int) may {
 	c, o := e.clusters[x], e.clusters[y]
 	if level := c.alike(o).level; level == nameDifferent || level == Missing {
-		return asks
+		return differs
 	}
 	if both(c.domains, o.domains) != "" || both(c.contacts, o.contacts) != "" {
 		return joins
 	}
 	clients := len(c.clients) > 0 && len(o.clients) > 0
 	if clients || sharing(c.domains, o.domains) == 1 || sharing(c.forms, o.forms) == 1 {
-		return asks
+		return differs
 	}
 	return joins
 }

@@ -10,8 +10,9 @@ import (
 // It counts people, not records: somebody who is mentioned in a hundred conversations
 // doesn't make the own name a common one.
 type crowd struct {
-	// people is how many there are, those that no record names included.
-	people float64
+	// people is how many there are, those that no record names included; unknown is how
+	// many of them are no clients. All clients of a name are known to bear it, others not.
+	people, unknown float64
 	// words is how many people have a word in their names.
 	words map[string]float64
 	// namesakes is how many people bear a name, by its key.
@@ -40,7 +41,7 @@ type namesake struct {
 }
 
 func newCrowd(all []*person) *crowd {
-	c := &crowd{people: unseen, words: map[string]float64{}, namesakes: map[string]float64{}, users: map[string][]*name{}, staff: map[string]float64{}}
+	c := &crowd{people: unseen, unknown: unseen, words: map[string]float64{}, namesakes: map[string]float64{}, users: map[string][]*name{}, staff: map[string]float64{}}
 	known := map[string]*namesake{}
 	staff := map[string]map[string]struct{}{}
 	for _, p := range all {
@@ -78,6 +79,7 @@ func newCrowd(all []*person) *crowd {
 		}
 		c.namesakes[key] = float64(several)
 		c.people += float64(several)
+		c.unknown += float64(several - len(s.clients))
 		for _, t := range slices.Compact(slices.Clone(s.name.tokens)) {
 			c.words[t] += float64(several)
 		}
@@ -128,8 +130,8 @@ func (c *crowd) bearers(a alike, key string) float64 {
 		u *= math.Pow(slip, float64(a.nearly))
 	case nameInitials:
 		u *= math.Pow(initial, float64(a.nearly))
-	case nameEqual, nameSingle:
-		u += max(c.namesakes[key]-1, 0) / c.people
+	case nameEqual:
+		u = (u*c.unknown + max(c.namesakes[key]-1, 0)) / c.people
 	}
 	return min(u, 1)
 }

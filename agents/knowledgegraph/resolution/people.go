@@ -95,8 +95,10 @@ func (p *person) unite(o *person) {
 type people struct {
 	clusters []*person
 	crowd    *crowd
-	// bits are log2(m/u) of levels, m and u those of the fit.
-	m, u [][]float64
+	// m and u are those of the fit, by field and level; offset is what it adds to the
+	// odds of any two that aren't both clients, in bits.
+	m, u   [][]float64
+	offset float64
 }
 
 // view is a comparison of two people: a level and its bits by field, and what stands
@@ -167,6 +169,8 @@ func (e *people) view(x, y int) view {
 	v.levels = [personFields]int{names.level, sharing(p.emails, o.emails), sharing(p.phones, o.phones), employer}
 	if len(p.clients) > 0 && len(o.clients) > 0 {
 		v.prior += math.Log2(2 * entered)
+	} else {
+		v.prior += e.offset
 	}
 	for f, l := range v.levels {
 		if l == Missing {
