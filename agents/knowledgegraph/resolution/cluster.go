@@ -30,6 +30,8 @@ type evidence interface {
 	weigh(x, y int) float64
 	// rule is what they are allowed, and cheap to ask.
 	rule(x, y int) may
+	// excludes is whether z can't be one with y, not even by way of x.
+	excludes(x, y, z int) bool
 	// explain is what weigh sums up, beside the prior.
 	explain(x, y int) []Field
 	// unite adds to one cluster what the other knows.
@@ -236,7 +238,7 @@ func (c *clusters) drain(ctx context.Context) error {
 // have more than so many bits with x.
 func (c *clusters) rivals(x, y int, least float64) (odds float64) {
 	for _, z := range c.neighbours(x) {
-		if z == y || c.allowed(y, z) < differs || c.allowed(x, z) != joins {
+		if z == y || !c.areFoes(y, z) && !c.evidence.excludes(x, y, z) || c.allowed(x, z) != joins {
 			continue
 		}
 		if bits := c.evidence.weigh(x, z); bits > least {

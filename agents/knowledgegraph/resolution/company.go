@@ -18,11 +18,17 @@ const (
 	companyShares, companyShared = .8, 1e-4
 )
 
-// Legal forms stand before a name, or behind it. Ways to write one are one.
+// Legal forms stand before a name, or behind it. Ways to write one, and forms that go
+// together, are one; "co" goes with any.
 var (
 	formsBefore = strings.Fields("pt cv ud pd firma")
-	formsBehind = strings.Fields("tbk pma ltd llc llp lp inc corp co gmbh ag kg ohg ug sa sas sarl srl srls snc spa sl slu bv nv plc pty pte oy ab as aps asa sdn bhd kk doo sro")
-	formsLong   = map[string]string{"limited": "ltd", "incorporated": "inc", "corporation": "corp", "company": "co", "persero": "tbk", "terbuka": "tbk"}
+	formsBehind = map[string]string{
+		"tbk": "pt", "terbuka": "pt", "persero": "pt", "pma": "pt", "ltd": "ltd", "limited": "ltd", "pte": "ltd", "pty": "ltd", "plc": "plc",
+		"llc": "llc", "llp": "llp", "lp": "lp", "inc": "inc", "incorporated": "inc", "corp": "inc", "corporation": "inc", "co": "", "company": "",
+		"gmbh": "gmbh", "ug": "gmbh", "ag": "ag", "kg": "kg", "ohg": "ohg", "sa": "sa", "sas": "sas", "sarl": "sarl", "srl": "srl", "srls": "srl",
+		"snc": "snc", "spa": "spa", "sl": "sl", "slu": "sl", "bv": "bv", "nv": "nv", "oy": "oy", "ab": "ab", "as": "as", "aps": "aps", "asa": "asa",
+		"sdn": "bhd", "bhd": "bhd", "kk": "kk", "doo": "doo", "sro": "sro",
+	}
 )
 
 // companyName is a company's name without its legal forms. key has no blanks, so that
@@ -38,19 +44,13 @@ func newCompanyName(s string) companyName {
 	var forms []string
 	rest := words
 	for len(rest) > 0 {
-		last := rest[len(rest)-1]
-		if short, ok := formsLong[last]; ok {
-			last = short
-		}
-		switch {
-		case slices.Contains(formsBefore, rest[0]):
+		if form, ok := formsBehind[rest[len(rest)-1]]; ok {
+			forms, rest = insert(forms, form), rest[:len(rest)-1]
+		} else if slices.Contains(formsBefore, rest[0]) {
 			forms, rest = insert(forms, rest[0]), rest[1:]
-			continue
-		case slices.Contains(formsBehind, last):
-			forms, rest = insert(forms, last), rest[:len(rest)-1]
-			continue
+		} else {
+			break
 		}
-		break
 	}
 	if len(rest) == 0 {
 		rest, forms = words, nil
@@ -86,6 +86,11 @@ func newCompany(r Record) *company {
 	c.contacts = insert(ordered(r.Emails), r.Phones...)
 	c.clients = ordered([]string{r.ClientID})
 	return c
+}
+
+// clone is a copy to be united with others.
+func (c *company) clone() *company {
+	return &company{slices.Clip(c.names), slices.Clip(c.forms), slices.Clip(c.domains), slices.Clip(c.contacts), slices.Clip(c.clients)}
 }
 
 func (c *company) unite(o *company) {

@@ -16,8 +16,7 @@ import (
 //   - A single name is joined by a contact, or within its conversation.
 //
 // The first is never doubted, the others a person is asked where they are likely.
-func (e *people) rule(x, y int) may {
-	p, o := e.clusters[x], e.clusters[y]
+func (p *person) rule(o *person) may {
 	if p.contradicts(o) {
 		return never
 	}
@@ -36,6 +35,21 @@ func (e *people) rule(x, y int) may {
 		return asks
 	}
 	return joins
+}
+
+func (e *people) rule(x, y int) may { return e.clusters[x].rule(e.clusters[y]) }
+
+func (e *people) excludes(x, y, z int) bool {
+	switch e.rule(y, z) {
+	case never:
+		return true
+	case differs:
+		// Of conversations x knows nothing against z, or nobody would ask.
+		both, silent := e.clusters[x].silent(), e.clusters[y].silent()
+		both.unite(silent)
+		return both.rule(e.clusters[z]) >= differs
+	}
+	return false
 }
 
 // contradicts is whether a conversation has both by names that are not one's.
@@ -83,8 +97,7 @@ func fuller(names []*name, n *name) []*name {
 // rule holds for companies whatever the evidence: different names, two clients, other
 // domains and other legal forms ("PT Kusuma" and "Kusuma Ltd") are for a person to
 // judge, the last three unless the two have a domain or contact in common.
-func (e *companies) rule(x, y int) may {
-	c, o := e.clusters[x], e.clusters[y]
+func (c *company) rule(o *company) may {
 	if level := c.alike(o).level; level == nameDifferent || level == Missing {
 		return differs
 	}
@@ -96,6 +109,17 @@ func (e *companies) rule(x, y int) may {
 		return differs
 	}
 	return joins
+}
+
+func (e *companies) rule(x, y int) may { return e.clusters[x].rule(e.clusters[y]) }
+
+func (e *companies) excludes(x, y, z int) bool {
+	if e.rule(y, z) < differs {
+		return false
+	}
+	both := e.clusters[x].clone()
+	both.unite(e.clusters[y])
+	return both.rule(e.clusters[z]) >= differs
 }
 
 func compareDecisions(a, b Decision) int {

@@ -113,17 +113,19 @@ func (c *crowd) use(contact string, n *name) {
 	c.users[contact] = append(users, n)
 }
 
-// share is the part of people that has a word. One more has it than is known, as the
-// next new person may; of unseen people each word has its share of a hundredth.
-func (c *crowd) share(word string) float64 { return (c.words[word] + .01*unseen) / c.people }
+// leastBearers is how common the rarest name is: given names and families' aren't drawn
+// apart, after all.
+const leastBearers = 1e-7
 
 // bearers is how likely two different people have names that are so alike: by their
 // words, as if given names and families' were drawn apart, and by the others known to
-// bear the very name.
-func (c *crowd) bearers(a alike, key string) float64 {
+// bear the very name. known is how many of the people counted the two may be: two
+// clients that may be one don't make a name common. Of the unseen people each word has
+// its share of a hundredth.
+func (c *crowd) bearers(a alike, key string, known int) float64 {
 	u := 1.
 	for _, w := range a.common {
-		u *= c.share(w)
+		u *= (max(c.words[w]-float64(known-1), 0) + .01*unseen) / c.people
 	}
 	switch a.level {
 	case nameClose:
@@ -131,9 +133,9 @@ func (c *crowd) bearers(a alike, key string) float64 {
 	case nameInitials:
 		u *= math.Pow(initial, float64(a.nearly))
 	case nameEqual:
-		u = (u*c.unknown + max(c.namesakes[key]-1, 0)) / c.people
+		u = (u*c.unknown + max(c.namesakes[key]-float64(known), 0)) / c.people
 	}
-	return min(u, 1)
+	return min(max(u, leastBearers), 1)
 }
 
 // holders is how likely two different people share the rarest of the contacts that

@@ -25,8 +25,9 @@ func newName(s string) *name {
 	return &name{tokens, strings.Join(tokens, " ")}
 }
 
-// full is whether it is more than a given name or a family's.
-func (n *name) full() bool { return len(n.tokens) > 1 }
+// full is whether it is more than a given name or a family's, and no longer than names
+// are.
+func (n *name) full() bool { return len(n.tokens) > 1 && len(n.tokens) <= mostWords }
 
 // The levels of two names, the closest first.
 const (

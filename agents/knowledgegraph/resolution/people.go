@@ -91,6 +91,11 @@ func (p *person) unite(o *person) {
 	}
 }
 
+// silent is a copy without conversations, to be united with others.
+func (p *person) silent() *person {
+	return &person{slices.Clip(p.names), slices.Clip(p.emails), slices.Clip(p.phones), slices.Clip(p.employers), slices.Clip(p.domains), slices.Clip(p.clients), nil}
+}
+
 // people is the evidence about persons.
 type people struct {
 	clusters []*person
@@ -179,7 +184,7 @@ func (e *people) view(x, y int) view {
 		u := e.u[f][l]
 		switch {
 		case f == personName && l != nameDifferent:
-			u = e.crowd.bearers(names, key)
+			u = e.crowd.bearers(names, key, max(len(p.clients)+len(o.clients), 1))
 		case f == personEmail && l == 0:
 			u = e.crowd.holders(p.emails, o.emails, u)
 		case f == personPhone && l == 0:

@@ -129,10 +129,11 @@ func (c *clusters) identify(records []Record) {
 // keys is the evidence about things whose name is what they are: there is none.
 type keys struct{}
 
-func (keys) weigh(_, _ int) float64   { return 0 }
-func (keys) rule(_, _ int) may        { return never }
-func (keys) explain(_, _ int) []Field { return nil }
-func (keys) unite(_, _ int)           {}
+func (keys) weigh(_, _ int) float64    { return 0 }
+func (keys) rule(_, _ int) may         { return never }
+func (keys) excludes(_, _, _ int) bool { return true }
+func (keys) explain(_, _ int) []Field  { return nil }
+func (keys) unite(_, _ int)            {}
 
 // companyPairs is the evidence about companies, and the pairs that may be one.
 func companyPairs(ctx context.Context, records []Record) (*companies, []Candidate, error) {
