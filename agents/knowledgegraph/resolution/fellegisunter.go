@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Model weighs pairs after Fellegi & Sunter (1969): a field's level is worth
@@ -90,12 +92,16 @@ func Fit(t *Table, comparisons []Comparison, candidates []Candidate, o FitOption
 // histogram counts patterns and puts them in order, so that every sum over them is
 // the same whatever the order of the pairs.
 func histogram(t *Table, comparisons []Comparison, pairs []Candidate) ([]count, error) {
+	patterns := make([]pattern, len(pairs))
+	err := halves(len(pairs), func(i int) (err error) {
+		patterns[i], err = compare(comparisons, t.Row(pairs[i].A), t.Row(pairs[i].B))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	of := map[pattern]float64{}
-	for _, c := range pairs {
-		p, err := compare(comparisons, t.Row(c.A), t.Row(c.B))
-		if err != nil {
-			return nil, err
-		}
+	for _, p := range patterns {
 		of[p]++
 	}
 	counts := make([]count, 0, len(of))
@@ -104,6 +110,22 @@ func histogram(t *Table, comparisons []Comparison, pairs []Candidate) ([]count, 
 	}
 	slices.SortFunc(counts, func(a, b count) int { return cmp.Compare(a.pattern, b.pattern) })
 	return counts, nil
+}
+
+// halves does n things, half of them in another goroutine, and waits for both.
+func halves(n int, do func(i int) error) error {
+	var g errgroup.Group
+	for _, half := range [][2]int{{0, n / 2}, {n / 2, n}} {
+		g.Go(func() error {
+			for i := half[0]; i < half[1]; i++ {
+				if err := do(i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
 }
 
 // sample draws size pairs of n rows, with repetition, or gives all where they are no
@@ -258,6 +280,16 @@ func (m *Model) Probability(c Candidate) (float64, error) {
 		}
 	}
 	return probability(bits), nil
+}
+
+// Probabilities are those of many pairs, in their order.
+func (m *Model) Probabilities(candidates []Candidate) ([]float64, error) {
+	p := make([]float64, len(candidates))
+	err := halves(len(candidates), func(i int) (err error) {
+		p[i], err = m.Probability(candidates[i])
+		return err
+	})
+	return p, err
 }
 
 // Score is Probability with what each field weighs, in the order of the comparisons;
