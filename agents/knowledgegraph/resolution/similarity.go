@@ -217,15 +217,32 @@ func QGrams(a, b string, q int) float64 {
 }
 
 func qgrams(s string, q int) []string {
-	q = min(max(q, 1), mostRunes)
-	pad := strings.Repeat("\x00", q-1)
-	padded := []rune(pad + string(runes(s, nil)) + pad)
-	var grams []string
 	if s == "" {
 		return nil
 	}
-	for i := 0; i+q <= len(padded); i++ {
-		grams = append(grams, string(padded[i:i+q]))
+	q = min(max(q, 1), mostRunes)
+	pad := strings.Repeat("\x00", q-1)
+	var starts []int
+	end := len(pad)
+	for at, r := range s {
+		if len(starts) == mostRunes {
+			break
+		}
+		starts = append(starts, len(pad)+at)
+		end = len(pad) + at + utf8.RuneLen(r)
+	}
+	padded := pad + s[:end-len(pad)] + pad
+	places := make([]int, 0, len(starts)+2*q)
+	for i := range q - 1 {
+		places = append(places, i)
+	}
+	places = append(places, starts...)
+	for i := range q {
+		places = append(places, end+i)
+	}
+	var grams []string
+	for i := 0; i+q < len(places); i++ {
+		grams = append(grams, padded[places[i]:places[i+q]])
 	}
 	return grams
 }
@@ -269,8 +286,9 @@ func intersection(x, y []string) int {
 
 // MongeElkan is the mean, over the tokens of both lists, of each one's similarity to
 // the closest in the other list (Monge & Elkan 1996, made symmetric as the mean of
-// both directions). 0 where either is empty.
-func MongeElkan(a, b []string, similarity func(a, b string) float64) float64 {
+// both directions). 0 where either is empty. A token may itself be a list, of a name's
+// parts.
+func MongeElkan[T any](a, b []T, similarity func(a, b T) float64) float64 {
 	a, b = a[:min(len(a), mostTokens)], b[:min(len(b), mostTokens)]
 	if len(a) == 0 || len(b) == 0 {
 		return 0
