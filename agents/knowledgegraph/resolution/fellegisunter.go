@@ -66,9 +66,14 @@ func Fit(t *Table, comparisons []Comparison, candidates []Candidate, o FitOption
 	if o.Sample < 0 || o.Iterations < 0 || !(o.Weight > 0) || math.IsInf(o.Weight, 0) {
 		return nil, errors.New("the options of a fit are above 0")
 	}
-	for _, c := range candidates {
+	candidates = slices.Clone(candidates)
+	slices.SortFunc(candidates, compareCandidates)
+	for i, c := range candidates {
 		if c.A < 0 || c.A >= c.B || c.B >= t.Len() {
 			return nil, fmt.Errorf("candidate %d, %d: no pair of the table's %d rows", c.A, c.B, t.Len())
+		}
+		if i > 0 && c == candidates[i-1] {
+			return nil, fmt.Errorf("candidate %d, %d is there twice", c.A, c.B)
 		}
 	}
 	blocked, err := histogram(t, comparisons, candidates)
@@ -80,7 +85,7 @@ func Fit(t *Table, comparisons []Comparison, candidates []Candidate, o FitOption
 		return nil, err
 	}
 	m := &Model{Comparisons: comparisons, table: t}
-	m.start(random, o.Weight)
+	m.start()
 	for m.Iterations < o.Iterations && !m.Converged {
 		m.Iterations++
 		m.Converged = m.step(blocked, random, o.Weight) < tolerance
@@ -161,22 +166,22 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// start takes m from the levels, u from the random pairs as if none were of one
-// thing, and lambda as if one row in five were there twice.
-func (m *Model) start(random []count, weight float64) {
-	m.M, m.U = make([][]float64, len(m.Comparisons)), make([][]float64, len(m.Comparisons))
-	for f, c := range m.Comparisons {
-		m.M[f], m.U[f] = make([]float64, len(c.Levels)), make([]float64, len(c.Levels))
+// start is what one knows without data. EM ends at what is likely near it, so that the
+// roles of m and u can't be swapped.
+func (m *Model) start() {
+	for _, c := range m.Comparisons {
+		of, two := make([]float64, len(c.Levels)), make([]float64, len(c.Levels))
 		for l, level := range c.Levels {
-			m.M[f][l] = level.M
+			of[l], two[l] = level.M, level.U
 		}
-		m.u(f, random, make([]float64, len(random)), weight)
+		m.M, m.U = append(m.M, of), append(m.U, two)
 	}
 	m.Lambda = m.before()
 	m.weigh()
 }
 
-// before is lambda as far as one knows without data.
+// before is lambda as far as one knows without data: as if one row in ten were of a
+// thing that another row is of.
 func (m *Model) before() float64 {
 	return min(.1*float64(max(m.table.Len(), 2))/max(m.table.pairs(), 1), .1)
 }

@@ -158,7 +158,7 @@ func wordEdits(a, b string) int {
 	for i := range len(b) {
 		equal := at[b[i]]
 		swapped := (^diagonal & equal) << 1 & before
-		diagonal = ((equal&up)+up)^up | equal | down | swapped
+		diagonal = ((equal & up) + up) ^ up | equal | down | swapped
 		right, left := down|^(diagonal|up), diagonal&up
 		if right&last != 0 {
 			distance++
@@ -222,24 +222,21 @@ func qgrams(s string, q int) []string {
 	}
 	q = min(max(q, 1), mostRunes)
 	pad := strings.Repeat("\x00", q-1)
-	var starts []int
-	end := len(pad)
-	for at, r := range s {
-		if len(starts) == mostRunes {
-			break
-		}
-		starts = append(starts, len(pad)+at)
-		end = len(pad) + at + utf8.RuneLen(r)
-	}
-	padded := pad + s[:end-len(pad)] + pad
-	places := make([]int, 0, len(starts)+2*q)
+	// places are where each character of the padded string begins, and its end.
+	var places []int
 	for i := range q - 1 {
 		places = append(places, i)
 	}
-	places = append(places, starts...)
-	for i := range q {
-		places = append(places, end+i)
+	end := 0
+	for count := 0; count < mostRunes && end < len(s); count++ {
+		_, wide := utf8.DecodeRuneInString(s[end:])
+		places = append(places, len(pad)+end)
+		end += wide
 	}
+	for i := range q {
+		places = append(places, len(pad)+end+i)
+	}
+	padded := pad + s[:end] + pad
 	var grams []string
 	for i := 0; i+q < len(places); i++ {
 		grams = append(grams, padded[places[i]:places[i+q]])
