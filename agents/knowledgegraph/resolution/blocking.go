@@ -92,10 +92,14 @@ func Block(t *Table, keys func(*Row) []string, limits Limits) (Blocks, error) {
 			found.Cuts = append(found.Cuts, Cut{b.key, n, left})
 		}
 	}
-	slices.SortFunc(found.Candidates, func(a, b Candidate) int { return cmp.Or(cmp.Compare(a.A, b.A), cmp.Compare(a.B, b.B)) })
+	slices.SortFunc(found.Candidates, compareCandidates)
 	found.Candidates = slices.Compact(found.Candidates)
 	slices.SortFunc(found.Cuts, func(a, b Cut) int { return cmp.Compare(a.Key, b.Key) })
 	return found, nil
+}
+
+func compareCandidates(a, b Candidate) int {
+	return cmp.Or(cmp.Compare(a.A, b.A), cmp.Compare(a.B, b.B))
 }
 
 func compareColumns(a, b [][]string) int {

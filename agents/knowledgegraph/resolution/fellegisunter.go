@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Model weighs pairs after Fellegi & Sunter (1969): a field's level is worth
@@ -64,9 +66,14 @@ func Fit(t *Table, comparisons []Comparison, candidates []Candidate, o FitOption
 	if o.Sample < 0 || o.Iterations < 0 || !(o.Weight > 0) || math.IsInf(o.Weight, 0) {
 		return nil, errors.New("the options of a fit are above 0")
 	}
-	for _, c := range candidates {
+	candidates = slices.Clone(candidates)
+	slices.SortFunc(candidates, compareCandidates)
+	for i, c := range candidates {
 		if c.A < 0 || c.A >= c.B || c.B >= t.Len() {
 			return nil, fmt.Errorf("candidate %d, %d: no pair of the table's %d rows", c.A, c.B, t.Len())
+		}
+		if i > 0 && c == candidates[i-1] {
+			return nil, fmt.Errorf("candidate %d, %d is there twice", c.A, c.B)
 		}
 	}
 	blocked, err := histogram(t, comparisons, candidates)
@@ -78,7 +85,7 @@ func Fit(t *Table, comparisons []Comparison, candidates []Candidate, o FitOption
 		return nil, err
 	}
 	m := &Model{Comparisons: comparisons, table: t}
-	m.start(random, o.Weight)
+	m.start()
 	for m.Iterations < o.Iterations && !m.Converged {
 		m.Iterations++
 		m.Converged = m.step(blocked, random, o.Weight) < tolerance
@@ -90,12 +97,16 @@ func Fit(t *Table, comparisons []Comparison, candidates []Candidate, o FitOption
 // histogram counts patterns and puts them in order, so that every sum over them is
 // the same whatever the order of the pairs.
 func histogram(t *Table, comparisons []Comparison, pairs []Candidate) ([]count, error) {
+	patterns := make([]pattern, len(pairs))
+	err := halves(len(pairs), func(i int) (err error) {
+		patterns[i], err = compare(comparisons, t.Row(pairs[i].A), t.Row(pairs[i].B))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	of := map[pattern]float64{}
-	for _, c := range pairs {
-		p, err := compare(comparisons, t.Row(c.A), t.Row(c.B))
-		if err != nil {
-			return nil, err
-		}
+	for _, p := range patterns {
 		of[p]++
 	}
 	counts := make([]count, 0, len(of))
@@ -104,6 +115,22 @@ func histogram(t *Table, comparisons []Comparison, pairs []Candidate) ([]count, 
 	}
 	slices.SortFunc(counts, func(a, b count) int { return cmp.Compare(a.pattern, b.pattern) })
 	return counts, nil
+}
+
+// halves does n things, half of them in another goroutine, and waits for both.
+func halves(n int, do func(i int) error) error {
+	var g errgroup.Group
+	for _, half := range [][2]int{{0, n / 2}, {n / 2, n}} {
+		g.Go(func() error {
+			for i := half[0]; i < half[1]; i++ {
+				if err := do(i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
 }
 
 // sample draws size pairs of n rows, with repetition, or gives all where they are no
@@ -139,22 +166,22 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// start takes m from the levels, u from the random pairs as if none were of one
-// thing, and lambda as if one row in five were there twice.
-func (m *Model) start(random []count, weight float64) {
-	m.M, m.U = make([][]float64, len(m.Comparisons)), make([][]float64, len(m.Comparisons))
-	for f, c := range m.Comparisons {
-		m.M[f], m.U[f] = make([]float64, len(c.Levels)), make([]float64, len(c.Levels))
+// start is what one knows without data. EM ends at what is likely near it, so that the
+// roles of m and u can't be swapped.
+func (m *Model) start() {
+	for _, c := range m.Comparisons {
+		of, two := make([]float64, len(c.Levels)), make([]float64, len(c.Levels))
 		for l, level := range c.Levels {
-			m.M[f][l] = level.M
+			of[l], two[l] = level.M, level.U
 		}
-		m.u(f, random, make([]float64, len(random)), weight)
+		m.M, m.U = append(m.M, of), append(m.U, two)
 	}
 	m.Lambda = m.before()
 	m.weigh()
 }
 
-// before is lambda as far as one knows without data.
+// before is lambda as far as one knows without data: as if one row in ten were of a
+// thing that another row is of.
 func (m *Model) before() float64 {
 	return min(.1*float64(max(m.table.Len(), 2))/max(m.table.pairs(), 1), .1)
 }
@@ -258,6 +285,16 @@ func (m *Model) Probability(c Candidate) (float64, error) {
 		}
 	}
 	return probability(bits), nil
+}
+
+// Probabilities are those of many pairs, in their order.
+func (m *Model) Probabilities(candidates []Candidate) ([]float64, error) {
+	p := make([]float64, len(candidates))
+	err := halves(len(candidates), func(i int) (err error) {
+		p[i], err = m.Probability(candidates[i])
+		return err
+	})
+	return p, err
 }
 
 // Score is Probability with what each field weighs, in the order of the comparisons;

@@ -34,7 +34,8 @@ func Tokens(s string) []string {
 // sj, ch; before that oe) or of 1972 (j, c, ny, sy, kh; u): Soeharto is Suharto,
 // Tjokro Cokro, Hardjono Harjono and Haryono, Achmad Ahmad.
 var older = []*strings.Replacer{
-	strings.NewReplacer("tsch", "c", "sch", "s", "tch", "c", "tj", "c", "dj", "j", "nj", "n", "ny", "n", "sj", "s", "sy", "s",
+	strings.NewReplacer("tsch", "c", "sch", "s", "tch", "c", "tj", "c", "dj", "j"),
+	strings.NewReplacer("nj", "n", "ny", "n", "sj", "s", "sy", "s",
 		"oe", "u", "ou", "u", "oo", "u", "ph", "f", "th", "t", "dh", "d", "bh", "b", "dt", "t", "ght", "t", "gh", "g", "ck", "k", "cz", "s", "sz", "s", "tz", "s", "ts", "s", "zh", "s", "sh", "s"),
 	// ch and kh are h before m and between a dark vowel and another (Rachmat, Mochamad).
 	strings.NewReplacer("chm", "m", "khm", "m", "ocha", "oha", "ucha", "uha", "akhi", "ahi", "ch", "k", "kh", "k", "rj", "ry", "ce", "se", "ci", "si", "cy", "sy"),
@@ -63,12 +64,15 @@ func Phonetic(token string) string {
 	var key []rune
 	first := true
 	var last rune
-	for _, r := range word {
+	spelt := []rune(word)
+	for i, r := range spelt {
 		if !unicode.IsLetter(r) {
 			continue
 		}
 		sound := r
 		switch {
+		case r == 'j' && last == 0 && !first && i+1 < len(spelt) && strings.ContainsRune("aeiou", spelt[i+1]):
+			sound = 0 // Widjaja is Wijaya
 		case strings.ContainsRune("aeiouy", r):
 			sound = 0
 			if first {
@@ -80,7 +84,7 @@ func Phonetic(token string) string {
 		case r == 'h' && !first:
 			continue // silent, and it separates no doubled letters
 		case r == 'x':
-			if last != 'k' {
+			if last != 'k' && !first {
 				key = append(key, 'k')
 			}
 			sound = 's'

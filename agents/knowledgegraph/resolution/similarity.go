@@ -3,8 +3,10 @@ package resolution
 import (
 	"cmp"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Similarities are symmetric and within [0, 1]; equal strings have 1. They count
@@ -29,60 +31,90 @@ func runes(s string, space []rune) []rune {
 // Jaro is that of Jaro (1989): characters in common within half the longer string,
 // less half of those that are in another order.
 func Jaro(a, b string) float64 {
-	if a == b {
+	switch {
+	case a == b:
 		return 1
-	}
-	var x, y [64]rune
-	return jaro(runes(a, x[:0]), runes(b, y[:0]))
-}
-
-func jaro(a, b []rune) float64 {
-	if len(a) == 0 || len(b) == 0 {
+	case a == "" || b == "":
 		return 0
+	case len(a) <= 64 && len(b) <= 64 && ascii(a) && ascii(b):
+		return wordJaro(a, b)
 	}
-	window := max(max(len(a), len(b))/2-1, 0)
-	var usedA, usedB [mostRunes]bool
-	common := 0
-	for i, r := range a {
-		for j := max(i-window, 0); j < min(i+window+1, len(b)); j++ {
-			if !usedB[j] && b[j] == r {
-				usedA[i], usedB[j] = true, true
-				common++
+	var u, v [64]rune
+	x, y := runes(a, u[:0]), runes(b, v[:0])
+	window := max(max(len(x), len(y))/2-1, 0)
+	var used [mostRunes]bool
+	inX, inY := make([]rune, 0, 64), make([]rune, 0, 64)
+	for i, r := range x {
+		for j := max(i-window, 0); j < min(i+window+1, len(y)); j++ {
+			if !used[j] && y[j] == r {
+				used[j] = true
+				inX = append(inX, r)
 				break
 			}
 		}
 	}
+	for j, r := range y {
+		if used[j] {
+			inY = append(inY, r)
+		}
+	}
+	swapped := 0
+	for i := range inX {
+		if inX[i] != inY[i] {
+			swapped++
+		}
+	}
+	return jaro(len(x), len(y), len(inX), swapped)
+}
+
+// wordJaro keeps in the bits of words where each character of b is, and which
+// characters have a partner.
+func wordJaro(a, b string) float64 {
+	var at [0x80]uint64
+	for j := range len(b) {
+		at[b[j]] |= 1 << j
+	}
+	window := max(max(len(a), len(b))/2-1, 0)
+	var usedA, usedB uint64
+	for i := range len(a) {
+		// The characters of b from i-window to i+window.
+		within := ^uint64(0) << max(i-window, 0)
+		if i+window < 63 {
+			within &= 1<<(i+window+1) - 1
+		}
+		if free := at[a[i]] & within &^ usedB; free != 0 {
+			usedA |= 1 << i
+			usedB |= free & -free
+		}
+	}
+	common, swapped := bits.OnesCount64(usedA), 0
+	for range common {
+		if a[bits.TrailingZeros64(usedA)] != b[bits.TrailingZeros64(usedB)] {
+			swapped++
+		}
+		usedA, usedB = usedA&(usedA-1), usedB&(usedB-1)
+	}
+	return jaro(len(a), len(b), common, swapped)
+}
+
+func jaro(a, b, common, swapped int) float64 {
 	if common == 0 {
 		return 0
 	}
-	swapped, j := 0, 0
-	for i, r := range a {
-		if !usedA[i] {
-			continue
-		}
-		for !usedB[j] {
-			j++
-		}
-		if b[j] != r {
-			swapped++
-		}
-		j++
-	}
 	c := float64(common)
-	return (c/float64(len(a)) + c/float64(len(b)) + (c-float64(swapped/2))/c) / 3
+	return (c/float64(a) + c/float64(b) + (c-float64(swapped/2))/c) / 3
 }
 
 // JaroWinkler raises Jaro for a common beginning of up to four characters, a tenth of
 // what is missing for each (Winkler 1990).
 func JaroWinkler(a, b string) float64 {
-	if a == b {
-		return 1
-	}
-	var u, v [64]rune
-	x, y := runes(a, u[:0]), runes(b, v[:0])
-	s := jaro(x, y)
-	prefix := 0
-	for prefix < min(len(x), len(y), 4) && x[prefix] == y[prefix] {
+	s, prefix := Jaro(a, b), 0
+	for prefix < 4 && a != "" && b != "" {
+		x, wide := utf8.DecodeRuneInString(a)
+		if y, _ := utf8.DecodeRuneInString(b); x != y {
+			break
+		}
+		a, b = a[wide:], b[wide:]
 		prefix++
 	}
 	return s + .1*float64(prefix)*(1-s)
@@ -95,28 +127,74 @@ func Edits(a, b string) int {
 	if a == b {
 		return 0
 	}
+	if len(a) <= 64 && ascii(a) && ascii(b) {
+		return wordEdits(a, b[:min(len(b), mostRunes)])
+	}
 	var u, v [64]rune
-	x, y := runes(a, u[:0]), runes(b, v[:0])
-	var first, second, third [mostRunes + 1]int
-	before, last, row := &first, &second, &third
-	for j := range len(y) + 1 {
+	return tableEdits(runes(a, u[:0]), runes(b, v[:0]))
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// wordEdits keeps a column of the table in the bits of two words (Hyyrö 2003): bit i
+// of up and down says that row i is one more, or one less, than the row above it.
+func wordEdits(a, b string) int {
+	if a == "" {
+		return len(b)
+	}
+	var at [0x80]uint64
+	for i := range len(a) {
+		at[a[i]] |= 1 << i
+	}
+	up, down, diagonal, before := ^uint64(0), uint64(0), uint64(0), uint64(0)
+	distance, last := len(a), uint64(1)<<(len(a)-1)
+	for i := range len(b) {
+		equal := at[b[i]]
+		swapped := (^diagonal & equal) << 1 & before
+		diagonal = ((equal & up) + up) ^ up | equal | down | swapped
+		right, left := down|^(diagonal|up), diagonal&up
+		if right&last != 0 {
+			distance++
+		}
+		if left&last != 0 {
+			distance--
+		}
+		right, left = right<<1|1, left<<1
+		up, down = left|^(diagonal|right), right&diagonal
+		before = equal
+	}
+	return distance
+}
+
+func tableEdits(a, b []rune) int {
+	width := len(b) + 1
+	space := make([]int, 3*width)
+	before, last, row := space[:width], space[width:2*width], space[2*width:]
+	for j := range last {
 		last[j] = j
 	}
-	for i := 1; i <= len(x); i++ {
+	for i := 1; i <= len(a); i++ {
 		row[0] = i
-		for j := 1; j <= len(y); j++ {
+		for j := 1; j < width; j++ {
 			replaced := last[j-1]
-			if x[i-1] != y[j-1] {
+			if a[i-1] != b[j-1] {
 				replaced++
 			}
 			row[j] = min(last[j]+1, row[j-1]+1, replaced)
-			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
 				row[j] = min(row[j], before[j-2]+1)
 			}
 		}
 		before, last, row = last, row, before
 	}
-	return last[len(y)]
+	return last[len(b)]
 }
 
 // EditSimilarity is 1 less Edits as a share of the longer string.
@@ -124,8 +202,7 @@ func EditSimilarity(a, b string) float64 {
 	if a == b {
 		return 1
 	}
-	var u, v [64]rune
-	longer := max(len(runes(a, u[:0])), len(runes(b, v[:0])))
+	longer := min(max(utf8.RuneCountInString(a), utf8.RuneCountInString(b)), mostRunes)
 	return 1 - float64(Edits(a, b))/float64(longer)
 }
 
@@ -140,15 +217,29 @@ func QGrams(a, b string, q int) float64 {
 }
 
 func qgrams(s string, q int) []string {
-	q = min(max(q, 1), mostRunes)
-	pad := strings.Repeat("\x00", q-1)
-	padded := []rune(pad + string(runes(s, nil)) + pad)
-	var grams []string
 	if s == "" {
 		return nil
 	}
-	for i := 0; i+q <= len(padded); i++ {
-		grams = append(grams, string(padded[i:i+q]))
+	q = min(max(q, 1), mostRunes)
+	pad := strings.Repeat("\x00", q-1)
+	// places are where each character of the padded string begins, and its end.
+	var places []int
+	for i := range q - 1 {
+		places = append(places, i)
+	}
+	end := 0
+	for count := 0; count < mostRunes && end < len(s); count++ {
+		_, wide := utf8.DecodeRuneInString(s[end:])
+		places = append(places, len(pad)+end)
+		end += wide
+	}
+	for i := range q {
+		places = append(places, len(pad)+end+i)
+	}
+	padded := pad + s[:end] + pad
+	var grams []string
+	for i := 0; i+q < len(places); i++ {
+		grams = append(grams, padded[places[i]:places[i+q]])
 	}
 	return grams
 }
@@ -192,8 +283,9 @@ func intersection(x, y []string) int {
 
 // MongeElkan is the mean, over the tokens of both lists, of each one's similarity to
 // the closest in the other list (Monge & Elkan 1996, made symmetric as the mean of
-// both directions). 0 where either is empty.
-func MongeElkan(a, b []string, similarity func(a, b string) float64) float64 {
+// both directions). 0 where either is empty. A token may itself be a list, of a name's
+// parts.
+func MongeElkan[T any](a, b []T, similarity func(a, b T) float64) float64 {
 	a, b = a[:min(len(a), mostTokens)], b[:min(len(b), mostTokens)]
 	if len(a) == 0 || len(b) == 0 {
 		return 0
