@@ -35,9 +35,10 @@ var laws = map[string]law{
 	"agents/conversation":              {own: []string{"agents", "internal/phone", "internal/pullrequest", "internal/rates"}, libraries: []string{"github.com/jackc/pgx", "gonum.org/v1/gonum", "gonum.org/v1/plot"}},
 	"agents/clientvalue":               {own: []string{"agents", "internal/phone"}},
 	"agents/knowledgegraph/extraction": {own: []string{"internal/fold", "internal/phone"}},
-	"agents/knowledgegraph/resolution": {},
-	"internal/fold":                    {libraries: []string{"golang.org/x/text"}},
-	"internal/graph":                   {own: []string{"internal/fold"}, libraries: []string{"github.com/jackc/pgx"}},
+	"agents/knowledgegraph/extraction/tagger":    {own: []string{"agents/knowledgegraph/extraction"}},
+	"agents/knowledgegraph/resolution":           {},
+	"internal/fold":                              {libraries: []string{"golang.org/x/text"}},
+	"internal/graph":                             {own: []string{"internal/fold"}, libraries: []string{"github.com/jackc/pgx"}},
 	"agents/knowledgegraph/extraction/relations": {own: []string{"agents/knowledgegraph/extraction"}, libraries: []string{"golang.org/x/text", "gonum.org/v1/gonum"}},
 	"agents/messagesender":                       {own: []string{"agents", "internal/channel"}},
 	"internal/phone":                             {libraries: []string{"github.com/nyaruka/phonenumbers"}},
@@ -78,7 +79,7 @@ var laws = map[string]law{
 	"internal/testagents/worker":       {own: []string{"internal/testagents", "worker", "internal/service"}},
 	"internal/persuasion":              {own: []string{"agents/conversation", "agents/conversation/eval"}, stdOnly: true},
 	"agents/clientvalue/eval":          {own: []string{"agents/clientvalue"}},
-	"agents/knowledgegraph/eval":       {own: []string{"agents/knowledgegraph/extraction", "agents/knowledgegraph/extraction/relations", "agents/knowledgegraph/resolution"}},
+	"agents/knowledgegraph/eval":       {own: []string{"agents/knowledgegraph/extraction", "agents/knowledgegraph/extraction/tagger", "agents/knowledgegraph/resolution"}},
 	"agents/conversation/eval":         {own: []string{"agents/conversation"}, stdOnly: true},
 }
 
