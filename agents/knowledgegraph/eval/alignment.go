@@ -50,6 +50,9 @@ func align(truth demo.Knowledge, built Built) *alignment {
 	places := map[spot]demo.Place{}
 	for _, p := range truth.Places {
 		places[spot{p.Message, p.Start, p.End}] = p
+		if strings.HasSuffix(p.Surface, ".") {
+			places[spot{p.Message, p.Start, p.End - 1}] = p // Bianchi S.r.l: whose dot it is, is a matter of taste
+		}
 		types[a.truth[p.Entity].Type] = true
 	}
 	covered := map[string]bool{}

@@ -46,7 +46,7 @@ func small() demo.Knowledge {
 		Places: []demo.Place{
 			{Message: "m1", Start: 4, End: 13, Surface: "Anna Ruiz", Entity: "anna"}, {Message: "m1", Start: 26, End: 30, Surface: "Acme", Entity: "acme"},
 			{Message: "m2", Start: 4, End: 13, Surface: "Anna Ruiz", Entity: "anna"}, {Message: "m2", Start: 26, End: 36, Surface: "Sinar Laut", Entity: "laut"},
-			{Message: "m3", Start: 0, End: 8, Surface: "Sven Moe", Entity: "sven"}, {Message: "m3", Start: 19, End: 23, Surface: "Acme", Entity: "acme"},
+			{Message: "m3", Start: 0, End: 8, Surface: "Sven Moe", Entity: "sven"}, {Message: "m3", Start: 19, End: 30, Surface: "Acme S.r.l.", Entity: "acme"},
 			{Message: "m4", Start: 0, End: 6, Surface: "Zoning", Entity: "zoning"}, {Message: "m4", Start: 21, End: 30, Surface: "UU 5/1960", Entity: "law"},
 			{Message: "m5", Start: 0, End: 9, Surface: "Anna Ruiz", Entity: "other-anna"}, {Message: "m5", Start: 20, End: 30, Surface: "Sinar Laut", Entity: "laut"},
 		},
@@ -162,6 +162,14 @@ func TestCompareShowsWhatIsWrong(t *testing.T) {
 				b.Mentions = append(b.Mentions, BuiltMention{"m1", 0, 3, "e/acme"})
 			},
 			[]string{"names, precision: 0.8182 (9 of 11)"},
+		},
+		"a name without the dot at its end": {
+			func(b *Built) { b.Mentions[5].End-- },
+			nil,
+		},
+		"names without their last letters": {
+			func(b *Built) { b.Mentions[1].End--; b.Mentions[3].End-- },
+			[]string{"names, precision: 0.8000 (8 of 10)", "names, recall: 0.8000 (8 of 10)"},
 		},
 		"money, other messages, and a name found twice": {
 			func(b *Built) {
