@@ -65,8 +65,8 @@ type inquiry struct {
 	client, agent [][]statement
 }
 
-// bundle is what one message says together; late and early ones are of inquiries of
-// the last and the first months.
+// bundle is what one message says together; early and late ones are of the first and
+// the last third of inquiries.
 type bundle struct {
 	says        []statement
 	early, late bool
