@@ -132,7 +132,7 @@ var laws = []thing{
 	regulation("visas", "Ministerial Regulation", "Peraturan Menteri", "Permen", "Decreto ministeriale", "288", "2024"),
 }
 
-var documents = []thing{
+var documents = []thing{ //nolint:misspell // Italian
 	named(document, "passport", "passport", "paspor", "il ", "passaporto"),
 	named(document, "sponsor-letter", "sponsor letter", "surat sponsor", "la ", "lettera di sponsorizzazione"),
 	named(document, "bank-statement", "bank statement", "rekening koran", "l'", "estratto conto"),

@@ -5,7 +5,7 @@ package demo
 type phrases map[string][]string
 
 // asserted are phrases that say a relation.
-var asserted = map[string]phrases{
+var asserted = map[string]phrases{ //nolint:misspell // Italian
 	requires: {
 		"en": {"{S} requires {O}.", "For {S} you need {O}.", "{O} is required for {S}.", "You have to send us {O} for {S}.", "{S} needs {O}, please.", "Without {O} we cannot file {S}."},
 		"id": {"{S} memerlukan {o}.", "Untuk {s} diperlukan {o}.", "{S} membutuhkan {o}.", "{O} diperlukan untuk {s} ya.", "{S} mensyaratkan {o}."},
@@ -63,7 +63,7 @@ var moved = phrases{
 }
 
 // withheld are phrases of the same words that don't say it: questions, denials, wishes.
-var withheld = map[string]phrases{
+var withheld = map[string]phrases{ //nolint:misspell // Italian
 	requires: {
 		"en": {"Does {S} require {O}?", "{S} does not require {O}.", "Do I need {O} for {S}?", "You don't need {O} for {S}.", "I wonder whether {S} requires {O}."},
 		"id": {"Apakah {s} memerlukan {o}?", "{S} tidak memerlukan {o}.", "Apa {s} butuh {o}?", "{S} tidak membutuhkan {o}."},
