@@ -132,17 +132,17 @@ var laws = []thing{
 	regulation("visas", "Ministerial Regulation", "Peraturan Menteri", "Permen", "Decreto ministeriale", "288", "2024"),
 }
 
-var documents = []thing{ //nolint:misspell // Italian
+var documents = []thing{
 	named(document, "passport", "passport", "paspor", "il ", "passaporto"),
 	named(document, "sponsor-letter", "sponsor letter", "surat sponsor", "la ", "lettera di sponsorizzazione"),
 	named(document, "bank-statement", "bank statement", "rekening koran", "l'", "estratto conto"),
 	named(document, "lease-agreement", "lease agreement", "perjanjian sewa", "il ", "contratto di locazione"),
 	named(document, "deed", "deed of establishment", "akta pendirian", "l'", "atto costitutivo"),
 	named(document, "tax-card", "taxpayer card", "kartu NPWP", "la ", "tessera fiscale"),
-	named(document, "police-certificate", "police certificate", "surat keterangan catatan kepolisian", "il ", "certificato penale"),
-	named(document, "marriage-certificate", "marriage certificate", "akta nikah", "il ", "certificato di matrimonio"),
-	named(document, "land-certificate", "land certificate", "sertifikat tanah", "il ", "certificato catastale"),
-	named(document, "domicile-letter", "domicile letter", "surat domisili", "il ", "certificato di domicilio"),
+	named(document, "police-certificate", "police certificate", "surat keterangan catatan kepolisian", "l'", "estratto del casellario"),
+	named(document, "marriage-certificate", "marriage certificate", "akta nikah", "l'", "atto di matrimonio"),
+	named(document, "land-certificate", "land certificate", "sertifikat tanah", "la ", "visura catastale"),
+	named(document, "domicile-letter", "domicile letter", "surat domisili", "la ", "dichiarazione di domicilio"),
 	named(document, "curriculum", "curriculum vitae", "daftar riwayat hidup", "il ", "curriculum"),
 	named(document, "investment-plan", "investment plan", "rencana investasi", "il ", "piano di investimento"),
 }

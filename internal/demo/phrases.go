@@ -5,7 +5,7 @@ package demo
 type phrases map[string][]string
 
 // asserted are phrases that say a relation.
-var asserted = map[string]phrases{ //nolint:misspell // Italian
+var asserted = map[string]phrases{
 	requires: {
 		"en": {"{S} requires {O}.", "For {S} you need {O}.", "{O} is required for {S}.", "You have to send us {O} for {S}.", "{S} needs {O}, please.", "Without {O} we cannot file {S}."},
 		"id": {"{S} memerlukan {o}.", "Untuk {s} diperlukan {o}.", "{S} membutuhkan {o}.", "{O} diperlukan untuk {s} ya.", "{S} mensyaratkan {o}."},
@@ -24,7 +24,7 @@ var asserted = map[string]phrases{ //nolint:misspell // Italian
 	conflictsWith: {
 		"en": {"{S} conflicts with {O}.", "{S} contradicts {O}.", "{S} is incompatible with {O}.", "{S} is in conflict with {O}."},
 		"id": {"{S} bertentangan dengan {o}.", "{S} tidak sesuai dengan {o}.", "{S} melanggar {o}."},
-		"it": {"{S} è in contrasto con {O}.", "{S} contraddice {O}.", "{S} è incompatibile con {O}."},
+		"it": {"{S} è in contrasto con {O}.", "{S} va contro {O}.", "{S} non è compatibile con {O}."},
 	},
 	exampleOf: {
 		"en": {"{S} is an example of {o}.", "{S} is a typical example of {o}.", "{S} is a kind of {o}.", "{S} is one example of {o}."},
@@ -63,7 +63,7 @@ var moved = phrases{
 }
 
 // withheld are phrases of the same words that don't say it: questions, denials, wishes.
-var withheld = map[string]phrases{ //nolint:misspell // Italian
+var withheld = map[string]phrases{
 	requires: {
 		"en": {"Does {S} require {O}?", "{S} does not require {O}.", "Do I need {O} for {S}?", "You don't need {O} for {S}.", "I wonder whether {S} requires {O}."},
 		"id": {"Apakah {s} memerlukan {o}?", "{S} tidak memerlukan {o}.", "Apa {s} butuh {o}?", "{S} tidak membutuhkan {o}."},
@@ -82,7 +82,7 @@ var withheld = map[string]phrases{ //nolint:misspell // Italian
 	conflictsWith: {
 		"en": {"Does {S} conflict with {O}?", "{S} does not conflict with {O}."},
 		"id": {"Apakah {s} bertentangan dengan {o}?", "{S} tidak bertentangan dengan {o}."},
-		"it": {"{S} contraddice {O}?", "{S} non contraddice {O}."},
+		"it": {"{S} va contro {O}?", "{S} non va contro {O}."},
 	},
 	worksFor: {
 		"en": {"Does {s} work for {o}?", "{s} does not work for {o}.", "Is it true that {s} works at {o}?", "{s} would like to work for {o}.", "{s} never worked for {o}.", "If {s} worked for {o}, it would be easier."},
