@@ -24,7 +24,7 @@ var asserted = map[string]phrases{
 	conflictsWith: {
 		"en": {"{S} conflicts with {O}.", "{S} contradicts {O}.", "{S} is incompatible with {O}.", "{S} is in conflict with {O}."},
 		"id": {"{S} bertentangan dengan {o}.", "{S} tidak sesuai dengan {o}.", "{S} melanggar {o}."},
-		"it": {"{S} è in contrasto con {O}.", "{S} va contro {O}.", "{S} non è compatibile con {O}."},
+		"it": {"{S} è in contrasto con {O}.", "{S} va contro {O}.", "{S} è in conflitto con {O}."},
 	},
 	exampleOf: {
 		"en": {"{S} is an example of {o}.", "{S} is a typical example of {o}.", "{S} is a kind of {o}.", "{S} is one example of {o}."},
