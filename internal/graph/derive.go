@@ -74,8 +74,8 @@ func Derive(ctx context.Context, tx pgx.Tx, entities []string) (Derived, error) 
 // happens to write it: the firm's (1 is a client's), or a value's.
 const namedRecords = `
 	SELECT r.entity_id, r.name, r.id, CASE WHEN r.client_id IS NOT NULL THEN 1 ELSE 2 END AS rank
-	FROM ciclo.graph_records r JOIN pg_temp.graph_scope s ON s.id = r.entity_id
-	WHERE r.scope LIKE 'client:%' OR r.key LIKE '=%' OR r.type IN ('money', 'date', 'law')`
+	FROM ciclo.graph_records r JOIN pg_temp.graph_scope ours ON ours.id = r.entity_id
+	WHERE (r.scope LIKE 'client:%' OR r.key LIKE '=%' OR r.type IN ('money', 'date', 'law'))`
 
 // deriveAliases writes the names of the entities in scope.
 func deriveAliases(ctx context.Context, tx pgx.Tx) (int64, error) {
