@@ -80,7 +80,7 @@ var laws = map[string]law{
 	"internal/testagents/worker":       {own: []string{"internal/testagents", "worker", "internal/service"}},
 	"internal/persuasion":              {own: []string{"agents/conversation", "agents/conversation/eval"}, stdOnly: true},
 	"agents/clientvalue/eval":          {own: []string{"agents/clientvalue"}},
-	"agents/knowledgegraph/eval":       {own: []string{"agents/knowledgegraph/extraction", "agents/knowledgegraph/extraction/relations", "agents/knowledgegraph/extraction/tagger", "agents/knowledgegraph/resolution"}},
+	"agents/knowledgegraph/eval":       {own: []string{"agents/knowledgegraph/extraction", "agents/knowledgegraph/extraction/relations", "agents/knowledgegraph/extraction/tagger", "agents/knowledgegraph/resolution", "internal/demo"}},
 	"agents/conversation/eval":         {own: []string{"agents/conversation"}, stdOnly: true},
 }
 
