@@ -41,8 +41,13 @@ var older = []*strings.Replacer{
 	strings.NewReplacer("chm", "m", "khm", "m", "ocha", "oha", "ucha", "uha", "akhi", "ahi", "ch", "k", "kh", "k", "rj", "ry", "ce", "se", "ci", "si", "cy", "sy"),
 }
 
-// sounds are the classes of consonants; letters that are in none sound like themselves.
-var sounds = map[rune]rune{'c': 'k', 'k': 'k', 'q': 'k', 'z': 's', 'v': 'f', 'w': 'f'}
+// The classes of letters; those that are in none sound like themselves. Vowels count at
+// the beginning alone; at the end what is voiced loses its voice.
+var (
+	sounds = map[rune]rune{'c': 'k', 'q': 'k', 'z': 's', 'v': 'f', 'w': 'f'}
+	vowels = map[rune]rune{'a': 'a', 'e': 'a', 'i': 'i', 'o': 'u', 'u': 'u', 'y': 'j'}
+	ends   = map[rune]rune{'d': 't', 'b': 'p', 'g': 'k'}
+)
 
 // mostSounds is how long a key is at most: endings say little.
 const mostSounds = 8
@@ -73,13 +78,10 @@ func Phonetic(token string) string {
 		switch {
 		case r == 'j' && last == 0 && !first && i+1 < len(spelt) && strings.ContainsRune("aeiou", spelt[i+1]):
 			sound = 0 // Widjaja is Wijaya
-		case strings.ContainsRune("aeiouy", r):
+		case vowels[r] != 0:
 			sound = 0
 			if first {
-				sound = map[rune]rune{'e': 'a', 'y': 'j', 'o': 'u'}[r]
-				if sound == 0 {
-					sound = r
-				}
+				sound = vowels[r]
 			}
 		case r == 'h' && !first:
 			continue // silent, and it separates no doubled letters
@@ -99,7 +101,7 @@ func Phonetic(token string) string {
 		first, last = false, sound
 	}
 	if len(key) > 1 {
-		if s, ok := map[rune]rune{'d': 't', 'b': 'p', 'g': 'k'}[key[len(key)-1]]; ok {
+		if s, ok := ends[key[len(key)-1]]; ok {
 			key[len(key)-1] = s
 		}
 	}
