@@ -10,23 +10,24 @@ import (
 // letters are those that Unicode doesn't decompose into a Latin letter and a mark.
 var letters = strings.NewReplacer("ß", "ss", "ø", "o", "æ", "ae", "œ", "oe", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ı", "i", "ŋ", "ng")
 
-// Fold is a string in small letters without marks, in compatibility form: "José Łuk"
-// becomes "jose luk". Letters of other scripts stay.
+// Fold is a string in small letters without accents and invisible characters, in
+// compatibility form: "José Łuk" becomes "jose luk". Other scripts stay, with the marks
+// that are their own, such as vowels.
 func Fold(s string) string {
 	var b strings.Builder
 	for _, r := range norm.NFKD.String(s) {
-		if !unicode.Is(unicode.Mn, r) && !unicode.Is(unicode.Cf, r) {
+		if !unicode.In(r, unicode.Inherited, unicode.Me, unicode.Cf) {
 			b.WriteRune(unicode.ToLower(r))
 		}
 	}
-	return letters.Replace(b.String())
+	return letters.Replace(norm.NFC.String(b.String()))
 }
 
-// Tokens are the runs of letters and digits of a folded string; an apostrophe belongs
-// to its word and is left out ("o'brien" is "obrien").
+// Tokens are the runs of letters and digits of a folded string, with their marks; an
+// apostrophe belongs to its word and is left out ("o'brien" is "obrien").
 func Tokens(s string) []string {
 	s = strings.NewReplacer("'", "", "’", "", "ʼ", "").Replace(Fold(s))
-	return strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
 }
 
 // older puts spellings of one sound into one. The order matters: what is earlier is
