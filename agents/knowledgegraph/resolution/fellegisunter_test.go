@@ -74,11 +74,11 @@ func everyPair(n int) []resolution.Candidate {
 	return all
 }
 
-func fit(t testing.TB, tab *resolution.Table, comparisons []resolution.Comparison, candidates []resolution.Candidate) *resolution.Model {
-	t.Helper()
+func fit(tb testing.TB, tab *resolution.Table, comparisons []resolution.Comparison, candidates []resolution.Candidate) *resolution.Model {
+	tb.Helper()
 	m, err := resolution.Fit(tab, comparisons, candidates, resolution.FitOptions{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return m
 }
