@@ -11,6 +11,9 @@ CREATE INDEX entities_latest ON ciclo.entities (type, (coalesce(last_at, '-infin
 CREATE INDEX edges_from_by_relation ON ciclo.edges (subject_id, relation, confidence DESC, id);
 CREATE INDEX edges_to_by_relation ON ciclo.edges (object_id, relation, confidence DESC, id);
 
+-- The latest mentions of what nearly every message mentions.
+CREATE INDEX graph_messages_latest ON ciclo.graph_messages (sent_at DESC, id);
+
 DROP INDEX ciclo.edge_evidence_by_subject;
 CREATE INDEX edge_evidence_by_subject ON ciclo.edge_evidence (subject_id, relation, object_id);
 
@@ -64,6 +67,7 @@ DROP INDEX ciclo.entity_reviews_by_status;
 CREATE INDEX entity_reviews_open ON ciclo.entity_reviews (probability DESC NULLS LAST, id) WHERE status = 'open';
 DROP INDEX ciclo.edge_evidence_by_subject;
 CREATE INDEX edge_evidence_by_subject ON ciclo.edge_evidence (subject_id);
+DROP INDEX ciclo.graph_messages_latest;
 DROP INDEX ciclo.edges_to_by_relation;
 DROP INDEX ciclo.edges_from_by_relation;
 DROP INDEX ciclo.entities_latest;

@@ -170,7 +170,7 @@ func (o *Orchestrator) listMentions(c echo.Context) (mentionPage, error) {
 	if err := q.err(); err != nil {
 		return mentionPage{}, err
 	}
-	mentions, err := o.graph.Mentions(c.Request().Context(), e.ID, after, limit+1)
+	mentions, err := o.graph.Mentions(c.Request().Context(), e, after, limit+1)
 	page := mentionPage{EntityID: e.ID, MergedFrom: mergedFrom, Mentions: mentions}
 	if len(mentions) > limit {
 		page.Mentions, page.NextCursor = mentions[:limit], graphCursor(list, mentions[limit-1].Place())

@@ -35,15 +35,20 @@ func confidence(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
 
 func whole(n int) string { return grouped(strconv.Itoa(n)) }
 
+// printEntities writes a list, which is not empty.
 func printEntities(w io.Writer, entities []client.ListedEntity) {
 	table(w, func(row func(...any)) {
-		row("NAME", "TYPE", "CONVERSATIONS", "MENTIONS", "EDGES", "LAST SEEN", "ID", "FOUND AS")
+		heads := []any{"NAME", "TYPE", "CONVERSATIONS", "MENTIONS", "EDGES", "LAST SEEN", "ID"}
+		if entities[0].Alias != nil {
+			heads = append(heads, "FOUND AS", "SCORE")
+		}
+		row(heads...)
 		for _, e := range entities {
-			found := ""
+			cells := []any{printable(e.Name), e.Type, whole(e.Conversations), whole(e.Mentions), whole(e.Degree), dayOf(e.LastAt), e.ID}
 			if e.Alias != nil && e.Score != nil {
-				found = fmt.Sprintf("%s (%.2f)", printable(*e.Alias), *e.Score)
+				cells = append(cells, printable(*e.Alias), confidence(*e.Score))
 			}
-			row(printable(e.Name), e.Type, whole(e.Conversations), whole(e.Mentions), whole(e.Degree), dayOf(e.LastAt), e.ID, found)
+			row(cells...)
 		}
 	})
 }
@@ -122,7 +127,7 @@ func timesSaid(e client.Edge) string {
 
 func printPath(w io.Writer, p client.GraphPath) {
 	table(w, func(row func(...any)) {
-		row("", "ENTITY", "TYPE", "CONFIDENCE", "SINCE", "EDGE")
+		row("BY", "ENTITY", "TYPE", "CONFIDENCE", "SINCE", "EDGE")
 		row("", printable(p.Nodes[0].Name), p.Nodes[0].Type, "", "", "")
 		for i, e := range p.Edges {
 			way := "— " + e.Relation + " →"
