@@ -14,7 +14,7 @@ import (
 )
 
 // asked asks a server, whose answer is read by and by.
-func (a *api) asked(server *httptest.Server, path string) *http.Response {
+func (a *api) asked(server *httptest.Server, path string) (status int, header http.Header, body io.Reader) {
 	a.t.Helper()
 	req, err := http.NewRequestWithContext(a.t.Context(), http.MethodGet, server.URL+path, nil)
 	if err != nil {
@@ -26,7 +26,7 @@ func (a *api) asked(server *httptest.Server, path string) *http.Response {
 		a.t.Fatal(err)
 	}
 	a.t.Cleanup(func() { _ = resp.Body.Close() }) // it was read as far as it is of interest
-	return resp
+	return resp.StatusCode, resp.Header, resp.Body
 }
 
 func (a *api) serve() *httptest.Server {
@@ -137,8 +137,8 @@ func TestALargeExport(t *testing.T) {
 		t.Errorf("%d rows, %v", len(rows), err)
 	}
 	server := a.serve()
-	resp := a.asked(server, knowledge+"/export?format=csv&part=edges")
-	if text, err := io.ReadAll(resp.Body); err != nil || !strings.HasPrefix(string(text), "edge_id,") {
+	_, _, body := a.asked(server, knowledge+"/export?format=csv&part=edges")
+	if text, err := io.ReadAll(body); err != nil || !strings.HasPrefix(string(text), "edge_id,") {
 		t.Errorf("%s, %v", text, err)
 	}
 	// The second batch of edges can't be read: a cell of theirs divides by nothing.
@@ -146,8 +146,8 @@ func TestALargeExport(t *testing.T) {
 	a.exec(`CREATE VIEW ciclo.edges AS SELECT 'edge_' || lpad(i::text, 16, '0') COLLATE "C" AS id, $$entity_0000000000000001$$::text COLLATE "C" AS subject_id, 'requires' AS relation,
 		'entity_0000000000000002' COLLATE "C" AS object_id, timestamptz '2026-01-01' AS valid_at, NULL::timestamptz AS invalid_at, NULL::timestamptz AS expired_at, now() AS created_at,
 		CASE WHEN i > 6000 THEN 1 / (6001 - i) ELSE .5 END::float8 AS confidence, 1 AS evidence, 1 AS conversations FROM generate_series(1, 20000) i`)
-	resp = a.asked(server, knowledge+"/export?format=graphml")
-	if text, err := io.ReadAll(resp.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+	_, _, body = a.asked(server, knowledge+"/export?format=graphml")
+	if text, err := io.ReadAll(body); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a part looks like the whole: %d bytes, %v", len(text), err)
 	}
 }
@@ -158,19 +158,20 @@ func TestTwoExportsAtATime(t *testing.T) {
 	a.exec(`INSERT INTO ciclo.entities (id, type, name, mentions, conversations, first_at, last_at)
 		SELECT 'entity_' || lpad(i::text, 16, '0'), 'topic', repeat('n', 4000), 1, 1, '2026-01-01', '2026-01-01' FROM generate_series(1, 6000) i`)
 	server := a.serve()
-	var readers []io.ReadCloser
+	var readers []io.Reader
 	for range 2 { // they read nothing: more than the buffers of a connection waits
-		readers = append(readers, a.asked(server, knowledge+"/export").Body)
+		_, _, body := a.asked(server, knowledge+"/export")
+		readers = append(readers, body)
 	}
-	if r := a.asked(server, knowledge+"/export"); r.StatusCode != http.StatusTooManyRequests || r.Header.Get("Retry-After") == "" {
-		t.Errorf("a third: %d", r.StatusCode)
+	if status, header, _ := a.asked(server, knowledge+"/export"); status != http.StatusTooManyRequests || header.Get("Retry-After") == "" {
+		t.Errorf("a third: %d", status)
 	}
 	for _, r := range readers {
 		if text, err := io.ReadAll(r); err != nil || !json.Valid(text) {
 			t.Errorf("%d bytes, %v", len(text), err)
 		}
 	}
-	if r := a.asked(server, knowledge+"/export?format=csv&as_of="+"2020-01-01"); r.StatusCode != http.StatusOK {
-		t.Errorf("after them: %d", r.StatusCode)
+	if status, _, _ := a.asked(server, knowledge+"/export?format=csv&as_of=2020-01-01"); status != http.StatusOK {
+		t.Errorf("after them: %d", status)
 	}
 }
