@@ -48,9 +48,9 @@ type EntityMerge struct {
 	ID          int64         `json:"merge_id"`
 	Kind        string        `json:"kind"`
 	FromID      string        `json:"from_id"`
-	FromName    string        `json:"from_name"`
+	FromName    *string       `json:"from_name"`
 	ToID        string        `json:"to_id"`
-	ToName      string        `json:"to_name"`
+	ToName      *string       `json:"to_name"`
 	Records     []string      `json:"records"`
 	Probability *float64      `json:"probability"`
 	Fields      []ReviewField `json:"fields"`

@@ -41,7 +41,8 @@ func (a *api) edge(short, subject, relation, object string, confidence float64) 
 // read is a message that was read, sent on a day of January 2026.
 func (a *api) read(id string, day int) {
 	a.t.Helper()
-	a.exec(`INSERT INTO ciclo.graph_messages (id, conversation_id, sent_at, body_hash, versions) VALUES ($1, 'c-' || $1, timestamptz '2026-01-01' + $2 * interval '1 day', decode(repeat('00', 32), 'hex'), '{}')`, id, day)
+	a.exec(`INSERT INTO ciclo.executions (id, agent, status, tries, timeout_seconds, next_attempt_at) VALUES ('kg_builder_test', 'knowledge-graph-builder', 'started', 1, 60, now()) ON CONFLICT DO NOTHING`)
+	a.exec(`INSERT INTO ciclo.graph_messages (id, conversation_id, sent_at, body_hash, versions, execution_id) VALUES ($1, 'c-' || $1, timestamptz '2026-01-01' + $2 * interval '1 day', decode(repeat('00', 32), 'hex'), '{}', 'kg_builder_test')`, id, day)
 }
 
 // merged lets an entity be part of another.
@@ -212,6 +213,11 @@ func TestAnEntityThatIsPartOfAnother(t *testing.T) {
 	}
 	if r := a.send("GET", knowledge+"/path?from="+graphID("entity", "b")+"&to="+graphID("entity", "d"), ""); r.field(t, "length") != 1. || r.field(t, "from") != graphID("entity", "c") {
 		t.Errorf("from what it is part of: %s", r.body)
+	}
+	// What was never an entity by itself is known by what it came into.
+	a.exec(`INSERT INTO ciclo.entity_merges (kind, from_id, to_id, records, decided_by) VALUES ('merge', $1, $2, '{r}', 'test')`, graphID("entity", "never"), graphID("entity", "a"))
+	if r := a.send("GET", knowledge+"/entities/"+graphID("entity", "never"), ""); r.status != http.StatusOK || r.field(t, "entity_id") != graphID("entity", "c") {
+		t.Errorf("never by itself: %d %s", r.status, r.body)
 	}
 	for _, short := range []string{"x", "lone"} {
 		if r := a.send("GET", knowledge+"/entities/"+graphID("entity", short), ""); r.status != http.StatusOK || r.field(t, "expired_at") == nil {

@@ -77,9 +77,12 @@ func printEntity(w io.Writer, e client.EntityDetail) {
 		if m.Probability != nil {
 			who = fmt.Sprintf("%.3f, %s", *m.Probability, who)
 		}
-		fmt.Fprintf(w, "  %s %s: %s (%s) → %s (%s), %d records, %s\n", dayOf(&m.MergedAt), m.Kind, printable(m.FromName), m.FromID, printable(m.ToName), m.ToID, len(m.Records), printable(who))
+		fmt.Fprintf(w, "  %s %s: %s (%s) → %s (%s), %d records, %s\n", dayOf(&m.MergedAt), m.Kind, mergedName(m.FromName), m.FromID, mergedName(m.ToName), m.ToID, len(m.Records), printable(who))
 	}
 }
+
+// mergedName is the name of what a merge was of, where it has one.
+func mergedName(name *string) string { return cmp.Or(printable(text(name)), "?") }
 
 func printMentions(w io.Writer, mentions []client.Mention) {
 	if len(mentions) == 0 {

@@ -11,11 +11,11 @@ import (
 // from a walk through messages first, and from all of its mentions at last.
 func TestMentionsOfWhatAllTalkAbout(t *testing.T) {
 	t.Parallel()
-	b := newBundle(t)
+	b := newDrawing(t)
 	b.entity("a", "topic", "tax", 5200)
 	b.entity("z", "topic", "other", 1)
-	b.exec(`INSERT INTO ciclo.graph_messages (id, conversation_id, sent_at, body_hash, versions)
-		SELECT 'm' || i, 'c', timestamptz '2026-01-01' + (i / 3) * interval '1 minute', decode(repeat('00', 32), 'hex'), '{}' FROM generate_series(1, 27000) i`)
+	b.exec(`INSERT INTO ciclo.graph_messages (id, conversation_id, sent_at, body_hash, versions, execution_id)
+		SELECT 'm' || i, 'c', timestamptz '2026-01-01' + (i / 3) * interval '1 minute', decode(repeat('00', 32), 'hex'), '{}', $1 FROM generate_series(1, 27000) i`, execution)
 	// 200 in the latest tenth, 5000 in the oldest fifth.
 	b.exec(`INSERT INTO ciclo.mentions SELECT 'm' || i, i % 5, i % 5 + 3, 'tax', 'topic', CASE WHEN i > 26800 OR i <= 5000 THEN $1 ELSE $2 END, 'x', '1', 1 FROM generate_series(1, 27000) i`, id("record", "a"), id("record", "z"))
 	e, err := b.Resolve(b.ctx, id("entity", "a"))

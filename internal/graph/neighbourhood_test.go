@@ -9,7 +9,7 @@ import (
 )
 
 // around shows a neighbourhood: nodes with their depths, edges, and whether there is more.
-func (b *bundle) around(f graph.NeighbourFilter) string {
+func (b *drawing) around(f graph.NeighbourFilter) string {
 	b.t.Helper()
 	f.Entity = id("entity", f.Entity)
 	if f.AsOf.IsZero() {
@@ -41,7 +41,7 @@ func (b *bundle) around(f graph.NeighbourFilter) string {
 
 func TestNeighboursBreadthFirstTheStrongestFirst(t *testing.T) {
 	t.Parallel()
-	b := newBundle(t)
+	b := newDrawing(t)
 	b.nodes("a", "b", "c", "d", "e", "x")
 	b.entity("law", "law", "Law 11", 1)
 	b.edge("ab", "a", "requires", "b", .5)
@@ -85,7 +85,7 @@ func TestNeighboursBreadthFirstTheStrongestFirst(t *testing.T) {
 // Seminyak lies in Bali, Bali in Indonesia, and somebody wrote that Indonesia lies in Seminyak.
 func TestCyclesEnd(t *testing.T) {
 	t.Parallel()
-	b := newBundle(t)
+	b := newDrawing(t)
 	b.nodes("s", "b", "i", "far")
 	b.edge("sb", "s", "located_in", "b", .9)
 	b.edge("bi", "b", "located_in", "i", .9)
@@ -105,7 +105,7 @@ func TestCyclesEnd(t *testing.T) {
 // A hub's edges are bounded, and so is the looking for those that a filter lets pass.
 func TestHubsDoNotExplode(t *testing.T) {
 	t.Parallel()
-	b := newBundle(t)
+	b := newDrawing(t)
 	b.entity("hub", "topic", "hub", 1)
 	b.exec(`INSERT INTO ciclo.entities (id, type, name, mentions, conversations, first_at, last_at)
 		SELECT 'entity_' || lpad('n' || i, 16, '0'), CASE WHEN i = 6001 THEN 'law' ELSE 'person' END, 'n' || i, 1, 1, now(), now() FROM generate_series(1, 6001) i`)

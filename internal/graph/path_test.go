@@ -11,7 +11,7 @@ import (
 )
 
 // between shows the path from one node to another: nodes and edges in turn.
-func (b *bundle) between(from, to string, most int) string {
+func (b *drawing) between(from, to string, most int) string {
 	b.t.Helper()
 	p, err := b.Path(b.ctx, graph.PathFilter{From: id("entity", from), To: id("entity", to), AsOf: day(100), MaxLength: most})
 	if err != nil {
@@ -29,7 +29,7 @@ func (b *bundle) between(from, to string, most int) string {
 
 func TestPath(t *testing.T) {
 	t.Parallel()
-	b := newBundle(t)
+	b := newDrawing(t)
 	b.nodes("a", "b", "c", "d", "e", "f", "g", "alone")
 	b.edge("ab", "a", "requires", "b", .5)
 	b.edge("cb", "c", "requires", "b", .5)
@@ -69,7 +69,7 @@ func TestPath(t *testing.T) {
 // Against all paths of random graphs, written down without a search from both ends.
 func TestPathIsTheBestOfTheShortest(t *testing.T) {
 	t.Parallel()
-	b := newBundle(t)
+	b := newDrawing(t)
 	random := rand.New(rand.NewPCG(9, 9))
 	const n = 14
 	var shorts []string
@@ -139,7 +139,7 @@ func order(path string) string {
 // Three hubs in a row, of which the last leads on.
 func TestPathGivesUp(t *testing.T) {
 	t.Parallel()
-	b := newBundle(t)
+	b := newDrawing(t)
 	b.nodes("a", "b", "c", "d")
 	b.edge("ab", "a", "requires", "b", .5)
 	b.edge("cd", "c", "requires", "d", .5)

@@ -42,7 +42,8 @@ func TestKnowledgeForPeople(t *testing.T) {
 		`INSERT INTO ciclo.graph_records (id, type, scope, key, name, entity_id) VALUES
 			('record_00000000000anna1', 'person', 'c1', 'anna ruiz', 'Anna Ruíz', 'entity_00000000000anna1'), ('record_00000000000anna2', 'person', 'c2', 'a ruiz', 'A. Ruiz', 'entity_00000000000anna1'),
 			('record_000000000nordvik', 'company', '', 'nordvik', 'Nordvik AS', 'entity_000000000nordvik')`,
-		`INSERT INTO ciclo.graph_messages (id, conversation_id, sent_at, body_hash, versions) VALUES ('m1', 'c1', '2026-01-05', decode(repeat('00', 32), 'hex'), '{}')`,
+		`INSERT INTO ciclo.executions (id, agent, status, tries, timeout_seconds, next_attempt_at) VALUES ('noop_test', 'test-noop', 'started', 1, 60, now() + interval '1 hour')`,
+		`INSERT INTO ciclo.graph_messages (id, conversation_id, sent_at, body_hash, versions, execution_id) VALUES ('m1', 'c1', '2026-01-05', decode(repeat('00', 32), 'hex'), '{}', 'noop_test')`,
 		`INSERT INTO ciclo.mentions VALUES ('m1', 3, 12, 'Anna Ruíz', 'person', 'record_00000000000anna1', 'tagger', '7', .93)`,
 		`INSERT INTO ciclo.edges (id, subject_id, relation, object_id, valid_at, confidence, evidence, conversations) VALUES
 			('edge_0000000000000001', 'entity_00000000000anna1', 'works_for', 'entity_000000000nordvik', '2026-01-05', .87, 2, 1)`,

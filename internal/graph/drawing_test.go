@@ -1,54 +1,25 @@
 package graph_test
 
 import (
-	"context"
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/nuzantara/ciclo/internal/fold"
 	"github.com/nuzantara/ciclo/internal/graph"
-	"github.com/nuzantara/ciclo/internal/postgres"
-	"github.com/nuzantara/ciclo/internal/testdatabase"
 )
 
-func TestMain(m *testing.M) {
-	fingerprint, err := postgres.SchemaFingerprint()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	testdatabase.Main(m, testdatabase.Options{Migrate: postgres.Migrate, Fingerprint: fingerprint})
-}
-
-// bundle is a graph on a database of the test's own.
-type bundle struct {
+// drawing is a graph whose entities and edges are written as they are, and not
+// derived from what was read.
+type drawing struct {
+	*bundle
 	graph.Store
-	t   *testing.T
-	ctx context.Context //nolint:containedctx // it is the test's
 }
 
-func newBundle(t *testing.T) *bundle {
+func newDrawing(t *testing.T) *drawing {
 	t.Helper()
-	pool, err := postgres.Connect(t.Context(), postgres.PoolConfig{URL: testdatabase.New(t), Name: t.Name(), MaxConns: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
-	return &bundle{graph.Store{Pool: pool}, t, t.Context()}
-}
-
-func (b *bundle) pool() *pgxpool.Pool { return b.Pool }
-
-func (b *bundle) exec(sql string, args ...any) {
-	b.t.Helper()
-	if _, err := b.pool().Exec(b.ctx, sql, args...); err != nil {
-		b.t.Fatalf("%s: %v", sql, err)
-	}
+	b := newBundle(t)
+	return &drawing{b, graph.Store{Pool: b.pool}}
 }
 
 // id is an id of a kind made of a short name of letters and digits.
@@ -64,7 +35,7 @@ func name(id string) string {
 func day(n int) time.Time { return time.Date(2026, 1, 1+n, 0, 0, 0, 0, time.UTC) }
 
 // entity makes an entity of one record, mentioned in so many conversations.
-func (b *bundle) entity(short, kind, shown string, conversations int) {
+func (b *drawing) entity(short, kind, shown string, conversations int) {
 	b.t.Helper()
 	b.exec(`INSERT INTO ciclo.entities (id, type, name, mentions, conversations, first_at, last_at)
 		VALUES ($1, $2, $3, $4, $4, CASE WHEN $4 > 0 THEN $5::timestamptz END, CASE WHEN $4 > 0 THEN $5::timestamptz + $4 * interval '1 day' END)`, id("entity", short), kind, shown, conversations, day(0))
@@ -72,13 +43,13 @@ func (b *bundle) entity(short, kind, shown string, conversations int) {
 	b.alias(short, shown)
 }
 
-func (b *bundle) alias(short, alias string) {
+func (b *drawing) alias(short, alias string) {
 	b.t.Helper()
 	b.exec(`INSERT INTO ciclo.entity_aliases (entity_id, alias, folded, mentions) VALUES ($1, $2, $3, 1)`, id("entity", short), alias, fold.Text(alias))
 }
 
 // nodes makes topics of these short names.
-func (b *bundle) nodes(shorts ...string) {
+func (b *drawing) nodes(shorts ...string) {
 	b.t.Helper()
 	for _, s := range shorts {
 		b.entity(s, "topic", "topic "+s, 1)
@@ -86,7 +57,7 @@ func (b *bundle) nodes(shorts ...string) {
 }
 
 // edge makes an edge that holds since the first day.
-func (b *bundle) edge(short, subject, relation, object string, confidence float64) {
+func (b *drawing) edge(short, subject, relation, object string, confidence float64) {
 	b.t.Helper()
 	b.exec(`INSERT INTO ciclo.edges (id, subject_id, relation, object_id, valid_at, confidence, evidence, conversations) VALUES ($1, $2, $3, $4, $5, $6, 1, 1)`,
 		id("edge", short), id("entity", subject), relation, id("entity", object), day(0), confidence)
@@ -94,7 +65,7 @@ func (b *bundle) edge(short, subject, relation, object string, confidence float6
 }
 
 // ended lets an edge hold from one day to another.
-func (b *bundle) ended(short string, from, to int) {
+func (b *drawing) ended(short string, from, to int) {
 	b.t.Helper()
 	b.exec(`UPDATE ciclo.edges SET valid_at = $2, invalid_at = $3, expired_at = now() WHERE id = $1`, id("edge", short), day(from), day(to))
 }
