@@ -49,11 +49,10 @@ func (u urlReader) find(text string) []contactMatch {
 		}
 		dot += at
 		start, end := u.around(text, at, dot)
+		at = max(end, dot+1)
 		if start == end {
-			at = dot + 1
 			continue
 		}
-		at = max(end, dot+1)
 		if value := siteOf(text[start:end]); value != "" && end-start <= longestURL {
 			found = append(found, contactMatch{start: start, end: end, value: value})
 		}
