@@ -149,6 +149,8 @@ func (o *owners) owner(c Contact) int {
 		case len(people) > 1, len(people) == 1 && place != nobody && o.mentions[place].Type == Person && o.mentions[place].Key != o.mentions[people[0]].Key:
 			o.of = nobody
 			return nobody
+		case len(people) == 1 && place != nobody && o.mentions[place].Key == o.mentions[people[0]].Key && o.mentions[place].Type == Person:
+			return place // the nearest of its mentions
 		case len(people) == 1:
 			return people[0]
 		case place != nobody && sure:

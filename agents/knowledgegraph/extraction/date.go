@@ -49,9 +49,9 @@ var weekdays = func() map[string]time.Weekday {
 	return all
 }()
 
-// relativeDays are words for days from the day of the message on.
+// relativeDays are words for days from the day of the message on. That day itself is
+// left out: "how are you today?" is said of no date.
 var relativeDays = map[string]int{
-	"today": 0, "hari ini": 0, "oggi": 0,
 	"tomorrow": 1, "besok": 1, "domani": 1,
 	"yesterday": -1, "ieri": -1,
 	"day after tomorrow": 2, "lusa": 2, "dopodomani": 2,

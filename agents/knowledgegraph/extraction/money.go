@@ -47,6 +47,9 @@ var powers = map[string]int{
 // number is digits with or without groups, and what is behind the point.
 var number = regexp.MustCompile(`^(?:\d{1,3}(?:[., ']\d{3}){1,5}(?:[.,]\d{1,2})?|\d{1,15}(?:[.,]\d{1,4})?)`)
 
+// cents are a number without its whole.
+var cents = regexp.MustCompile(`^\.\d{1,2}`)
+
 // moneyMatch is an amount at a place in folded text.
 type moneyMatch struct {
 	start, end int
@@ -83,6 +86,9 @@ func findMoney(folded string) []moneyMatch {
 				end++
 			}
 			digits = number.FindString(closeTo(folded, end))
+			if digits == "" { // $.50
+				digits = cents.FindString(closeTo(folded, end))
+			}
 			power, end = powerAt(folded, end+len(digits))
 		}
 		if currency == "" || digits == "" || !moneyStands(folded, start, end) {
@@ -216,7 +222,7 @@ func moneyStands(folded string, start, end int) bool {
 	if first, _ := utf8.DecodeRuneInString(folded[start:]); start > 0 && isWord(before) && (isWord(first) || digit(folded, start-1)) {
 		return false
 	}
-	if number && strings.ContainsRune(".,/'", before) && digit(folded, start-size-1) {
+	if number && (before == '.' || strings.ContainsRune(",/'", before) && digit(folded, start-size-1)) {
 		return false
 	}
 	if lower, ranges := strings.CutSuffix(strings.TrimRight(folded[:start], " "), "-"); ranges && number && digit(lower, len(strings.TrimRight(lower, " "))-1) {
