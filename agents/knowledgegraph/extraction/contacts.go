@@ -306,7 +306,7 @@ func siteName(domain string) string {
 
 var (
 	// joining stand between a name and its contact.
-	joining = set("s email e mail emails tel telp telepon phone telephone mobile cell cel cellulare hp wa whatsapp fax contact kontak contatto number numero nomor no nr n address alamat indirizzo at is on by via website site web sito situs url ext or and its the e ed dan atau adalah di al ini itu nya his her reached adress id")
+	joining = set("s email e mail emails tel telp telepon phone telephone mobile cell cel cellulare hp wa whatsapp fax contact kontak contatto number numero nomor no nr n address alamat indirizzo at is on by via website site web sito situs url ext or and its the e ed dan atau adalah di al ini itu nya his her reached id")
 	// selves are words of the one who speaks.
 	selves = set("my mine me i our ours us we saya aku kami kita mio mia mi miei mie nostro nostra ci io")
 	// reaching are verbs by which one is reached.

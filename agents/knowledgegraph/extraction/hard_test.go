@@ -18,11 +18,11 @@ var hardNames = []FirmName{
 	{Law, "w1", "UU No. 6 Tahun 2011", false}, {Topic, "a", "a", false}, {Topic, "aa", "aa aa", false},
 }
 
-func hardPipeline(t testing.TB, names []FirmName) *Pipeline {
-	t.Helper()
-	p, err := NewPipeline(newExact(t, "ID"), must(NewGazetteer(names)), Contacts{})
+func hardPipeline(tb testing.TB, names []FirmName) *Pipeline {
+	tb.Helper()
+	p, err := NewPipeline(newExact(tb, "ID"), must(NewGazetteer(names)), Contacts{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }

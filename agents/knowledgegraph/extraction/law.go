@@ -30,11 +30,11 @@ var lawKinds = []lawKind{
 	{"minister of manpower regulation", "Minister of Manpower Regulation", `permenaker(?:trans)?|minister of manpower regulation`},
 	{"minister of trade regulation", "Minister of Trade Regulation", `permendag|minister of trade regulation`},
 	{"legge", "Legge", `legge|l\.`},
-	{"decreto legislativo", "D.Lgs.", `d\. ?lgs\.?|dlgs|decreto legislativo|legislative decree`},
-	{"decreto legge", "D.L.", `d\. ?l\.|decreto[ -]legge`},
+	{"dlgs", "D.Lgs.", `d\. ?lgs\.?|dlgs|decreto legislativ[oi]|legislative decree`},
+	{"dl", "D.L.", `d\. ?l\.|decreto[ -]legge`},
 	{"dpr", "D.P.R.", `d\. ?p\. ?r\.?|dpr`},
 	{"dpcm", "D.P.C.M.", `d\. ?p\. ?c\. ?m\.?|dpcm`},
-	{"decreto ministeriale", "D.M.", `d\. ?m\.|decreto ministeriale`},
+	{"dm", "D.M.", `d\. ?m\.|decreto ministeriale`},
 	{"eu regulation", "Regulation (EU)", `(?:regulation|regolamento|peraturan) \(? ?(?:eu|ue|ec|ce|eec|cee) ?\)?`},
 	{"eu directive", "Directive", `(?:directive|direttiva) ?(?:\(? ?(?:eu|ue|ec|ce|eec|cee) ?\)?)?`},
 }
@@ -56,7 +56,7 @@ var laws = func() *regexp.Regexp {
 		`(?:,?\s(?:del |of )?(\d{1,2}[°o]? \pL{3,10} \d{4}|\d{1,2}/\d{1,2}/\d{4}),?)?` +
 		`((?:(?: \pL{2,20}){0,4}?,?\s)?(?:no ?\.?|nr ?\.?|n ?\.|n|numero|number|nomor|num\.))?` +
 		`\s?(\d{1,4})` +
-		`(?:\s?/\s?(?:[a-z]{2,8}(?:\.\d{1,3})?/)?(\d{4}|\d{1,4})(?:/(?:eu|ec|eec|ue|ce|cee))?|\s(?:of|tahun|thn\.?|th\.?|year|del(?:l'anno)?|of the year|of year)\s(?:year )?(\d{4})|)`)
+		`(?:\s?/\s?(?:[a-z]{2,8}(?:\.\d{1,3})?/)?(\d{4}|\d{1,4})(?:/(?:eu|ec|eec|ue|ce|cee))?|\s(?:of|ta?hu?n\.?|th\.?|year|del(?:l'anno)?|of the year|of year)\s(?:year )?(\d{4})|)`)
 }()
 
 // lawMatch is a law at a place in folded text.
@@ -119,7 +119,7 @@ func citeEU(kind lawKind, first, second string) (key, name string, ok bool) {
 	switch {
 	case first == "" || second == "":
 		return "", "", false
-	case lawYear(first) && !(lawYear(second) && kind.key == "eu regulation" && second < "2015"):
+	case lawYear(first) && (!lawYear(second) || kind.key != "eu regulation" || second >= "2015"):
 	case lawYear(second) && kind.key == "eu regulation":
 	case len(first) == 2 && kind.key == "eu directive" && first >= "58":
 		first = "19" + first
