@@ -99,9 +99,7 @@ func NewGazetteer(names []FirmName) (*Gazetteer, []LeftOut) {
 	at := map[FirmName]int32{} // without its name
 	for _, n := range names {
 		written := n
-		if (n.Type == Person || n.Type == Location) && hasForm(n.Name) {
-			n.Type = Company
-		}
+		n.Type = TypeOf(n.Type, n.Name)
 		if reason := unfit(n); reason != "" {
 			left = append(left, LeftOut{written, reason})
 			continue
