@@ -9,8 +9,8 @@ import (
 	"github.com/nuzantara/ciclo/agents/knowledgegraph/resolution"
 )
 
-// ways are the trees to choose among by cross-validation.
-var ways = []resolution.Boosting{
+// publicationTrees are the trees to choose among by cross-validation.
+var publicationTrees = []resolution.Boosting{
 	{Rounds: 100, Depth: 2, Rate: .1, Leaf: 1, Ridge: 1},
 	{Rounds: 200, Depth: 2, Rate: .1, Leaf: 1, Ridge: 1},
 	{Rounds: 100, Depth: 3, Rate: .1, Leaf: 1, Ridge: 1},
@@ -52,16 +52,16 @@ func DBLPACM(data string) ([]Figure, error) {
 	return figures, nil
 }
 
-// matcher tells whether two publications are one.
-type matcher struct {
+// publicationMatcher tells whether two publications are one.
+type publicationMatcher struct {
 	describer *describer
 	trees     *resolution.Trees
 }
 
-func trainPublications(pairs []labelled) (*matcher, error) {
-	m := &matcher{describer: newDescriber(pairs)}
+func trainPublications(pairs []labelledPair) (*publicationMatcher, error) {
+	m := &publicationMatcher{describer: newDescriber(pairs)}
 	examples := m.describer.examples(pairs)
-	way, _, err := resolution.Choose(examples, 5, ways)
+	way, _, err := resolution.Choose(examples, 5, publicationTrees)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func trainPublications(pairs []labelled) (*matcher, error) {
 	return m, err
 }
 
-func (m *matcher) measure(pairs []labelled) (found tally, calibration float64, err error) {
+func (m *publicationMatcher) measure(pairs []labelledPair) (found tally, calibration float64, err error) {
 	probabilities, truth := make([]float64, len(pairs)), make([]bool, len(pairs))
 	for i, e := range m.describer.examples(pairs) {
 		if probabilities[i], err = m.trees.Probability(e.Features); err != nil {
@@ -86,7 +86,7 @@ func (m *matcher) measure(pairs []labelled) (found tally, calibration float64, e
 	return found, calibrationError(probabilities, truth), nil
 }
 
-func (d *describer) examples(pairs []labelled) []resolution.Example {
+func (d *describer) examples(pairs []labelledPair) []resolution.Example {
 	examples := make([]resolution.Example, len(pairs))
 	for i, p := range pairs {
 		examples[i] = resolution.Example{Features: d.features(p), Match: p.match}

@@ -14,16 +14,16 @@ import (
 
 // Columns of Febrl's records.
 const (
-	given = iota
-	surname
-	number
-	street
-	address
-	suburb
-	postcode
-	state
-	birth
-	security
+	febrlGiven = iota
+	febrlSurname
+	febrlNumber
+	febrlStreet
+	febrlAddress
+	febrlSuburb
+	febrlPostcode
+	febrlState
+	febrlBirth
+	febrlSecurity
 	febrlColumns
 )
 
@@ -66,16 +66,16 @@ func readFebrl(path string) ([]resolution.Row, map[string]string, error) {
 // febrlComparisons are written from what the fields are, not from the labels.
 func febrlComparisons() []resolution.Comparison {
 	return []resolution.Comparison{
-		named("given name", given, surname),
-		named("surname", surname, given),
-		resolution.Close("street number", number, resolution.EditSimilarity, .6),
-		named("street", street, address),
-		named("address", address, street),
-		resolution.Close("suburb", suburb, resolution.EditSimilarity, .9, .75),
-		resolution.Close("postcode", postcode, resolution.EditSimilarity, .7),
-		resolution.Close("state", state, resolution.EditSimilarity, .6),
-		resolution.Close("birth", birth, resolution.EditSimilarity, .85, .7),
-		resolution.Close("security", security, resolution.EditSimilarity, .85, .7),
+		named("given name", febrlGiven, febrlSurname),
+		named("surname", febrlSurname, febrlGiven),
+		resolution.Close("street number", febrlNumber, resolution.EditSimilarity, .6),
+		named("street", febrlStreet, febrlAddress),
+		named("address", febrlAddress, febrlStreet),
+		resolution.Close("suburb", febrlSuburb, resolution.EditSimilarity, .9, .75),
+		resolution.Close("postcode", febrlPostcode, resolution.EditSimilarity, .7),
+		resolution.Close("state", febrlState, resolution.EditSimilarity, .6),
+		resolution.Close("birth", febrlBirth, resolution.EditSimilarity, .85, .7),
+		resolution.Close("security", febrlSecurity, resolution.EditSimilarity, .85, .7),
 	}
 }
 
@@ -125,17 +125,17 @@ func febrlKeys(r *resolution.Row) []string {
 		}
 		return []string{resolution.Phonetic(r.Columns[column][0])}
 	}
-	add("security", r.Columns[security])
-	add("birth", r.Columns[birth])
-	add("street", phonetic(street), r.Columns[number])
-	add("suburb", phonetic(suburb), r.Columns[number])
-	add("address", phonetic(address))
-	add("street", phonetic(street))
-	add("name", phonetic(given), phonetic(surname))
-	add("name", phonetic(surname), phonetic(given))
-	add("postcode", r.Columns[postcode], phonetic(surname))
-	add("postcode", r.Columns[postcode], phonetic(given))
-	add("postcode", r.Columns[postcode], r.Columns[number])
+	add("security", r.Columns[febrlSecurity])
+	add("birth", r.Columns[febrlBirth])
+	add("street", phonetic(febrlStreet), r.Columns[febrlNumber])
+	add("suburb", phonetic(febrlSuburb), r.Columns[febrlNumber])
+	add("address", phonetic(febrlAddress))
+	add("street", phonetic(febrlStreet))
+	add("name", phonetic(febrlGiven), phonetic(febrlSurname))
+	add("name", phonetic(febrlSurname), phonetic(febrlGiven))
+	add("postcode", r.Columns[febrlPostcode], phonetic(febrlSurname))
+	add("postcode", r.Columns[febrlPostcode], phonetic(febrlGiven))
+	add("postcode", r.Columns[febrlPostcode], r.Columns[febrlNumber])
 	return keys
 }
 

@@ -23,28 +23,28 @@ type publication struct {
 	year    float64
 }
 
-// labelled is a pair of publications, and whether they are one.
-type labelled struct {
+// labelledPair is a pair of publications, and whether they are one.
+type labelledPair struct {
 	a, b  publication
 	match bool
 }
 
 // readPublications reads pairs as DeepMatcher's serialisation has them: two records
 // and 1 or 0, between tabs.
-func readPublications(path string) ([]labelled, error) {
+func readPublications(path string) ([]labelledPair, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read publications: %w", err)
 	}
 	defer f.Close()
-	var pairs []labelled
+	var pairs []labelledPair
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		parts := strings.Split(lines.Text(), "\t")
 		if len(parts) != 3 || parts[2] != "0" && parts[2] != "1" {
 			return nil, fmt.Errorf("read publications: line %d isn't two records and a label", len(pairs)+1)
 		}
-		pair := labelled{match: parts[2] == "1"}
+		pair := labelledPair{match: parts[2] == "1"}
 		for i, to := range []*publication{&pair.a, &pair.b} {
 			if *to, err = readPublication(parts[i]); err != nil {
 				return nil, fmt.Errorf("read publications: line %d: %w", len(pairs)+1, err)
@@ -59,19 +59,19 @@ func readPublications(path string) ([]labelled, error) {
 }
 
 var (
-	columns = regexp.MustCompile(`^COL title VAL (.*?) ?COL authors VAL (.*?) ?COL venue VAL (.*?) ?COL year VAL ?(.*)$`)
-	// entity is a character by its number, which the tokenizer has put blanks around.
-	entity  = regexp.MustCompile(` ?(&#\d+;) ?`)
-	numeral = regexp.MustCompile(`^(\d.*|[ivx]+)$`)
+	publicationColumns = regexp.MustCompile(`^COL title VAL (.*?) ?COL authors VAL (.*?) ?COL venue VAL (.*?) ?COL year VAL ?(.*)$`)
+	// htmlEntity is a character by its number, which the tokenizer has put blanks around.
+	htmlEntity = regexp.MustCompile(` ?(&#\d+;) ?`)
+	numeral    = regexp.MustCompile(`^(\d.*|[ivx]+)$`)
 )
 
 func readPublication(record string) (publication, error) {
-	parts := columns.FindStringSubmatch(strings.TrimSpace(record))
+	parts := publicationColumns.FindStringSubmatch(strings.TrimSpace(record))
 	if parts == nil {
 		return publication{}, fmt.Errorf("%.60q isn't title, authors, venue and year", record)
 	}
 	for i := range parts {
-		parts[i] = html.UnescapeString(entity.ReplaceAllString(parts[i], "$1"))
+		parts[i] = html.UnescapeString(htmlEntity.ReplaceAllString(parts[i], "$1"))
 	}
 	p := publication{words: resolution.Tokens(parts[1]), venue: strings.Join(resolution.Tokens(parts[3]), " "), year: math.NaN()}
 	p.title = strings.Join(p.words, " ")
@@ -95,7 +95,7 @@ type describer struct {
 	venues map[[2]string]float64
 }
 
-func newDescriber(pairs []labelled) *describer {
+func newDescriber(pairs []labelledPair) *describer {
 	var titles, names [][]string
 	count := map[[2]string][2]float64{}
 	var total [2]float64
@@ -120,7 +120,7 @@ func newDescriber(pairs []labelled) *describer {
 }
 
 // features are a pair's similarities, all finite. -1 is for what is missing.
-func (d *describer) features(p labelled) []float64 {
+func (d *describer) features(p labelledPair) []float64 {
 	a, b := &p.a, &p.b
 	years := -1.
 	if gap := math.Abs(a.year - b.year); !math.IsNaN(gap) {
@@ -152,7 +152,7 @@ func (d *describer) features(p labelled) []float64 {
 		d.names.SoftCosine(x, y, resolution.JaroWinkler, .9),
 		resolution.MongeElkan(x, y, resolution.JaroWinkler),
 		resolution.Overlap(lasts(a.authors), lasts(b.authors)),
-		resolution.MongeElkan(a.authors, b.authors, author),
+		resolution.MongeElkan(a.authors, b.authors, authorLikeness),
 		nearness(len(a.authors), len(b.authors)))
 }
 
@@ -190,8 +190,8 @@ func lasts(authors [][]string) []string {
 	return names
 }
 
-// author compares two names' parts; an initial is nearly the name.
-func author(a, b []string) float64 {
+// authorLikeness compares two names' parts; an initial is nearly the name.
+func authorLikeness(a, b []string) float64 {
 	return resolution.MongeElkan(a, b, func(v, w string) float64 {
 		if v != w && (len(v) == 1 || len(w) == 1) {
 			if v[0] == w[0] {

@@ -16,11 +16,11 @@ func (t *tally) add(match bool) {
 	}
 }
 
-func (t *tally) precision() float64 { return share(t.right, t.right+t.wrong) }
-func (t *tally) recall() float64    { return share(t.right, t.matches) }
-func (t *tally) f1() float64        { return share(2*t.right, t.right+t.wrong+t.matches) }
+func (t *tally) precision() float64 { return ratio(t.right, t.right+t.wrong) }
+func (t *tally) recall() float64    { return ratio(t.right, t.matches) }
+func (t *tally) f1() float64        { return ratio(2*t.right, t.right+t.wrong+t.matches) }
 
-func share(part, whole int) float64 {
+func ratio(part, whole int) float64 {
 	if whole == 0 {
 		return 0
 	}
