@@ -82,15 +82,17 @@ type clusters struct {
 	members  [][]int
 	// foes are, of a root, the roots that decisions keep it from.
 	foes []map[int]struct{}
-	// near are, of a root, links that end in it; some may end in it twice by now.
+	// near are, of a root, links that end in it, by now perhaps with both ends; those
+	// are forgotten whenever there are more than room links.
 	near  [][]int32
+	room  []int
 	links []link
 	queue queue
 	made  []merge
 }
 
 func newClusters(n int, e evidence, limits thresholds) *clusters {
-	c := &clusters{evidence: e, limits: limits, root: make([]int, n), members: make([][]int, n), foes: make([]map[int]struct{}, n), near: make([][]int32, n)}
+	c := &clusters{evidence: e, limits: limits, root: make([]int, n), members: make([][]int, n), foes: make([]map[int]struct{}, n), near: make([][]int32, n), room: make([]int, n)}
 	for i := range n {
 		c.root[i], c.members[i] = i, []int{i}
 	}
@@ -151,6 +153,10 @@ func (c *clusters) join(m merge) {
 		c.foes[into][foe] = struct{}{}
 	}
 	c.near[into] = append(c.near[into], c.near[from]...)
+	if len(c.near[into]) > max(c.room[into], mostRivals) {
+		c.outward(into)
+		c.room[into] = 2 * len(c.near[into])
+	}
 	c.members[from], c.foes[from], c.near[from] = nil, nil, nil
 	c.made = append(c.made, m)
 }
@@ -234,10 +240,18 @@ func (c *clusters) drain(ctx context.Context) error {
 	return nil
 }
 
+// mostRivals is how many links a cluster may have to be asked who else wants it: one
+// that has thousands is somebody whom all conversations are about, and a single one of
+// them changes nothing.
+const mostRivals = 1000
+
 // rivals is the sum of the odds of x with the clusters that can't be one with y and
 // have more than so many bits with x.
 func (c *clusters) rivals(x, y int, least float64) (odds float64) {
-	for _, z := range c.neighbours(x) {
+	if len(c.near[x]) > mostRivals {
+		return 0
+	}
+	for _, z := range c.outward(x) {
 		if z == y || !c.areFoes(y, z) && !c.evidence.excludes(x, y, z) || c.allowed(x, z) != joins {
 			continue
 		}
@@ -248,9 +262,9 @@ func (c *clusters) rivals(x, y int, least float64) (odds float64) {
 	return odds
 }
 
-// neighbours are the other clusters at the ends of x's links, in order; links that have
-// come to lie within x are forgotten.
-func (c *clusters) neighbours(x int) []int {
+// outward forgets links that have come to lie within x, and returns the clusters at the
+// other ends of the rest, in order.
+func (c *clusters) outward(x int) []int {
 	var others []int
 	c.near[x] = slices.DeleteFunc(c.near[x], func(at int32) bool {
 		a, b := c.find(c.links[at].a), c.find(c.links[at].b)

@@ -55,9 +55,8 @@ func newCompanyName(s string) companyName {
 	if len(rest) == 0 {
 		rest, forms = words, nil
 	}
-	tokens := slices.Clone(rest)
-	slices.Sort(tokens)
-	return companyName{&name{tokens, strings.Join(tokens, " ")}, strings.Join(rest, ""), forms}
+	n := nameOf(rest)
+	return companyName{n, n.run, forms}
 }
 
 // company is what all records of a cluster know together, in order.

@@ -1,0 +1,192 @@
+package eval
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/nuzantara/ciclo/agents/knowledgegraph/resolution"
+)
+
+// The populations of People. The names of the first are the demo's: few, so that
+// each is borne by two or three. The second's are as a firm in a town has them.
+var (
+	namesakes = Plan{Seed: 1, Clients: 1000, Others: 500, Given: 26, Family: 24, Even: true}
+	town      = Plan{Seed: 2, Clients: 300, Others: 150, Given: 150, Family: 600}
+	handful   = Plan{Seed: 3, Clients: 12, Others: 8, Given: 150, Family: 600}
+)
+
+// People measures how well planted people are found: what is joined without a person,
+// what a person is asked, what probabilities are worth, and that neither order nor
+// strangers change anything.
+func People() ([]Figure, error) {
+	var figures []Figure
+	for _, of := range []struct {
+		name string
+		Plan
+		// recall and asked are targets: what is measured, and some room.
+		recall, asked, calibration float64
+	}{
+		{"people, 1,500 with common names", namesakes, .25, .1, .07},
+		{"people, 450 of a town", town, .5, .5, .05},
+		{"people, a handful", handful, .4, .1, .1},
+	} {
+		population := of.Draw()
+		found, err := resolution.Resolve(context.Background(), population.Records, nil)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", of.name, err)
+		}
+		m := population.measure(found)
+		figures = append(figures,
+			atLeast(of.name+": precision of automatic merges, by pairs", .98, m.pairs.precision()),
+			atLeast(of.name+": precision of automatic merges, by merges", .98, m.merges.precision()),
+			atLeast(of.name+": recall of automatic merges, by pairs", of.recall, m.pairs.recall()),
+			atLeast(of.name+": missing merges that reviews hold", of.asked, m.asked),
+			atMost(of.name+": calibration error of merges and reviews", of.calibration, m.calibration),
+		)
+	}
+	for _, measure := range []func() (Figure, error){orders, strangers} {
+		f, err := measure()
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, f)
+	}
+	return figures, nil
+}
+
+// measured is how right an outcome is.
+type measured struct {
+	// pairs are those in one cluster, merges the pairs by which clusters came about;
+	// what the firm's own id makes one counts in neither.
+	pairs, merges tally
+	// asked is the part of the merges that are still missing that right reviews give.
+	asked float64
+	// calibration is over merges and reviews.
+	calibration float64
+}
+
+func (p Population) measure(r resolution.Resolved) (m measured) {
+	client, sizes := map[string]string{}, map[int]int{}
+	for _, record := range p.Records {
+		client[record.ID] = record.ClientID
+		sizes[p.Person[record.ID]]++
+	}
+	same := func(a, b string) bool { return p.Person[a] == p.Person[b] }
+	known := func(a, b string) bool { return client[a] != "" && client[a] == client[b] }
+	cluster, clusters := map[string]int{}, map[int][]int{}
+	for i, ids := range r.Clusters {
+		clusters[p.Person[ids[0]]] = append(clusters[p.Person[ids[0]]], i)
+		for j, a := range ids {
+			cluster[a] = i
+			for _, b := range ids[:j] {
+				if !known(a, b) {
+					m.pairs.add(same(a, b))
+				}
+			}
+		}
+	}
+	for i, a := range p.Records {
+		for _, b := range p.Records[:i] {
+			if same(a.ID, b.ID) && !known(a.ID, b.ID) {
+				m.pairs.matches++
+			}
+		}
+	}
+	var probabilities []float64
+	var truth []bool
+	for _, j := range r.Joined {
+		if j.Probability < 1 {
+			m.merges.add(same(j.A, j.B))
+			probabilities, truth = append(probabilities, j.Probability), append(truth, same(j.A, j.B))
+		}
+	}
+	missing, asked := 0, 0
+	for _, of := range clusters {
+		missing += len(of) - 1
+	}
+	root := map[int]int{}
+	var find func(i int) int
+	find = func(i int) int {
+		if up, ok := root[i]; ok {
+			return find(up)
+		}
+		return i
+	}
+	for _, j := range r.Reviews {
+		probabilities, truth = append(probabilities, j.Probability), append(truth, same(j.A, j.B))
+		if x, y := find(cluster[j.A]), find(cluster[j.B]); same(j.A, j.B) && x != y {
+			root[x] = y
+			asked++
+		}
+	}
+	m.asked = ratio(asked, missing)
+	m.calibration = calibrationError(probabilities, truth)
+	return m
+}
+
+// orders is in how many of 20 orders of records and decisions the outcome is the same
+// to the byte. One decision in ten is wrong, so that some contradict each other.
+func orders() (Figure, error) {
+	const shuffles = 20
+	population := town.Draw()
+	rng := rand.New(rand.NewPCG(9, 9))
+	var decisions []resolution.Decision
+	for range 300 {
+		a, b := population.Records[rng.IntN(len(population.Records))].ID, population.Records[rng.IntN(len(population.Records))].ID
+		decisions = append(decisions, resolution.Decision{A: a, B: b, Same: (population.Person[a] == population.Person[b]) != (rng.IntN(10) == 0)})
+	}
+	var first []byte
+	equal := 0
+	for i := range shuffles + 1 {
+		found, err := resolution.Resolve(context.Background(), population.Records, decisions)
+		if err != nil {
+			return Figure{}, fmt.Errorf("orders of records: %w", err)
+		}
+		out, err := json.Marshal(found)
+		if err != nil {
+			return Figure{}, fmt.Errorf("write what was found: %w", err)
+		}
+		if i == 0 {
+			first = out
+		} else if bytes.Equal(first, out) {
+			equal++
+		}
+		rng.Shuffle(len(population.Records), func(i, j int) {
+			population.Records[i], population.Records[j] = population.Records[j], population.Records[i]
+		})
+		rng.Shuffle(len(decisions), func(i, j int) { decisions[i], decisions[j] = decisions[j], decisions[i] })
+	}
+	return Figure{"people: orders of records with the same bytes", fmt.Sprint(shuffles), fmt.Sprint(equal), equal == shuffles}, nil
+}
+
+// strangers is the part of clusters that are the same after people came in whom nobody
+// knows. The more people there are, the less likely any two are one, and the rarer is a
+// name that none of the new ones bears, so that a few at the threshold change.
+func strangers() (Figure, error) {
+	others := town
+	others.Seed, others.Mark, others.Clients, others.Others = 12, "x", 20, 10
+	records := town.Draw().Records
+	before, err := resolution.Resolve(context.Background(), records, nil)
+	if err != nil {
+		return Figure{}, fmt.Errorf("before strangers: %w", err)
+	}
+	after, err := resolution.Resolve(context.Background(), slices.Concat(records, others.Draw().Records), nil)
+	if err != nil {
+		return Figure{}, fmt.Errorf("after strangers: %w", err)
+	}
+	first := map[string][]string{}
+	for _, ids := range after.Clusters {
+		first[ids[0]] = ids
+	}
+	kept := 0
+	for _, ids := range before.Clusters {
+		if slices.Equal(ids, first[ids[0]]) {
+			kept++
+		}
+	}
+	return atLeast("people: clusters that 30 strangers leave as they are", .97, ratio(kept, len(before.Clusters))), nil
+}
