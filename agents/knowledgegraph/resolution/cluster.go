@@ -184,11 +184,8 @@ func (c *clusters) agglomerate(ctx context.Context, pairs []Candidate) error {
 		if x == y {
 			continue
 		}
-		if c.allowed(x, y) == never {
-			continue
-		}
 		bits := c.evidence.weigh(x, y)
-		if bits < c.limits.low-c.limits.margin {
+		if bits < c.limits.low-c.limits.margin || c.allowed(x, y) == never {
 			continue
 		}
 		at := int32(len(c.links))
