@@ -32,7 +32,7 @@ func People() ([]Figure, error) {
 	}{
 		{"people, 1,500 with common names", namesakes, .25, .1, .07},
 		{"people, 450 of a town", town, .5, .5, .05},
-		{"people, a handful", handful, .4, .1, .1},
+		{"people, a handful", handful, .3, .5, .1},
 	} {
 		population := of.Draw()
 		found, err := resolution.Resolve(context.Background(), population.Records, nil)

@@ -170,14 +170,15 @@ func (d *draw) conversation(people []planted) {
 		i := d.IntN(len(people))
 		p := people[i]
 		r := resolution.Record{Conversation: id}
-		switch full := p.given + " " + p.family; {
-		case d.chance(.78):
+		full := p.given + " " + p.family
+		switch way := d.Float64(); {
+		case way < .78:
 			r.Name = full
-		case d.chance(.3):
+		case way < .85:
 			r.Name = d.misspelt(full)
-		case d.chance(.3):
+		case way < .9:
 			r.Name = p.given[:1] + ". " + p.family
-		case d.chance(.4):
+		case way < .94:
 			r.Name = p.family + " " + p.given
 		default:
 			r.Name = p.given

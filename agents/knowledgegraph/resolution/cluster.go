@@ -61,8 +61,7 @@ type thresholds struct {
 // and what spoke for it.
 type merge struct {
 	link
-	decided bool
-	fields  []Field
+	fields []Field
 }
 
 // clusters are a partition of records while it is made, the strongest pair first.
@@ -107,19 +106,15 @@ func (c *clusters) find(i int) int {
 	return i
 }
 
-// apart keeps two records' clusters from ever becoming one; false where they are one.
-func (c *clusters) apart(a, b int) bool {
+// apart keeps the clusters of two records, which aren't one yet, from ever being it.
+func (c *clusters) apart(a, b int) {
 	x, y := c.find(a), c.find(b)
-	if x == y {
-		return false
-	}
 	for _, p := range [2][2]int{{x, y}, {y, x}} {
 		if c.foes[p[0]] == nil {
 			c.foes[p[0]] = map[int]struct{}{}
 		}
 		c.foes[p[0]][p[1]] = struct{}{}
 	}
-	return true
 }
 
 // together makes one cluster of two records' clusters because somebody knows it, by a
@@ -132,7 +127,7 @@ func (c *clusters) together(a, b int, why ...Field) bool {
 	if c.areFoes(x, y) {
 		return false
 	}
-	c.join(merge{link: link{a, b, math.Inf(1)}, decided: true, fields: append(why, c.evidence.explain(x, y)...)})
+	c.join(merge{link: link{a, b, math.Inf(1)}, fields: append(why, c.evidence.explain(x, y)...)})
 	return true
 }
 

@@ -176,7 +176,7 @@ func (e *companies) view(x, y int) (fields [companyFields + 1]Field) {
 	a := c.alike(o)
 	fields[companyNameField] = Field{Name: "name", Level: "missing"}
 	if a.level != Missing {
-		bits := 0.
+		var bits float64
 		switch a.level {
 		case nameEqual:
 			bits = math.Log2(companyEqual / companyEqualOthers * e.all)

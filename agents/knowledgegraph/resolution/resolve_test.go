@@ -298,8 +298,8 @@ func TestResolveRefuses(t *testing.T) {
 
 // impatient is cancelled once it was asked so often.
 type impatient struct {
-	context.Context
-	left int
+	context.Context //nolint:containedctx // it is one
+	left            int
 }
 
 func (c *impatient) Err() error {
