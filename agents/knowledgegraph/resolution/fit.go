@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// meet is the evidence about people, and the pairs that may be one.
+// meet is the evidence about people, who are in order of their ids, and the pairs that
+// may be one.
 func meet(ctx context.Context, records []Record) (*people, []Candidate, error) {
 	all := make([]*person, len(records))
 	rows := make([]Row, len(records))
