@@ -86,14 +86,10 @@ type measured struct {
 func (m *measured) add(p Population, r resolution.Resolved) {
 	same := func(a, b string) bool { return p.Person[a] == p.Person[b] }
 	known := func(a, b resolution.Record) bool { return a.ClientID != "" && a.ClientID == b.ClientID }
-	record := map[string]resolution.Record{}
-	for i, a := range p.Records {
-		record[a.ID] = a
-		for _, b := range p.Records[:i] {
-			if same(a.ID, b.ID) && !known(a, b) {
-				m.pairs.matches++
-			}
-		}
+	record, of := map[string]resolution.Record{}, map[int][]resolution.Record{}
+	for _, r := range p.Records {
+		record[r.ID] = r
+		of[p.Person[r.ID]] = append(of[p.Person[r.ID]], r)
 	}
 	cluster, clusters := map[string]int{}, map[int]int{}
 	for i, ids := range r.Clusters {
@@ -107,8 +103,8 @@ func (m *measured) add(p Population, r resolution.Resolved) {
 			}
 		}
 	}
-	for _, of := range clusters {
-		m.missing += of - 1
+	for _, n := range clusters {
+		m.missing += n - 1
 	}
 	for _, j := range r.Joined {
 		if j.Probability < 1 {
@@ -133,12 +129,17 @@ func (m *measured) add(p Population, r resolution.Resolved) {
 			m.asked++
 		}
 	}
-	for i, a := range p.Records {
-		for _, b := range p.Records[:i] {
-			if a.Conversation == "" && b.Conversation == "" && same(a.ID, b.ID) {
-				x, y := cluster[a.ID], cluster[b.ID]
+	for _, records := range of { // whole numbers are summed
+		for i, a := range records {
+			for _, b := range records[:i] {
+				if !known(a, b) {
+					m.pairs.matches++
+				}
+				if a.Conversation != "" || b.Conversation != "" {
+					continue
+				}
 				m.duplicates++
-				if x == y || reviewed[[2]int{min(x, y), max(x, y)}] {
+				if x, y := cluster[a.ID], cluster[b.ID]; x == y || reviewed[[2]int{min(x, y), max(x, y)}] {
 					m.told++
 				}
 			}
