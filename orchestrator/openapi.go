@@ -255,6 +255,9 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[graph.ReviewRecord]():       "ReviewRecord",
 	reflect.TypeFor[graph.Review]():             "Review",
 	reflect.TypeFor[reviewPage]():               "ReviewPage",
+	reflect.TypeFor[decideRequest]():            "DecideRequest",
+	reflect.TypeFor[mergeRequest]():             "MergeRequest",
+	reflect.TypeFor[decided]():                  "Decided",
 	reflect.TypeFor[problem]():                  "Problem",
 	reflect.TypeFor[agents.FieldError]():        "FieldError",
 }

@@ -355,6 +355,21 @@ func (o *Orchestrator) sections() []section {
 				id: "listReviews", method: http.MethodGet, path: Prefix + "/graph/reviews", needs: Read,
 				summary: "Pairs that may be one person or company, with what speaks for and against it in bits, the likeliest first, a page at a time.", query: reviewParameters, does: answers(http.StatusOK, o.listReviews),
 			},
+			{
+				id: "decideReview", method: http.MethodPost, path: Prefix + "/graph/reviews/:id", needs: Approve, logged: true,
+				summary: "Say whether both of a pair are one. What a person says stands, whatever is resolved later; both are put together at once.", body: decideRequest{},
+				refuses: map[int]string{http.StatusNotFound: "There is no such review.", http.StatusConflict: decidedOtherwise}, does: answers(http.StatusOK, o.postReview),
+			},
+			{
+				id: "mergeEntities", method: http.MethodPost, path: Prefix + "/graph/merges", needs: Approve, logged: true,
+				summary: "Say that two people, or two companies, are one.", body: mergeRequest{},
+				refuses: map[int]string{http.StatusNotFound: "There is no such entity.", http.StatusConflict: decidedOtherwise}, does: answers(http.StatusOK, o.postMerge),
+			},
+			{
+				id: "undoMerge", method: http.MethodPost, path: Prefix + "/graph/merges/:id/undo", needs: Approve, logged: true,
+				summary: "Take a merge back, whoever did it: what came is by itself again, as before, and stays so.",
+				refuses: map[int]string{http.StatusNotFound: "There is no such merge.", http.StatusConflict: decidedOtherwise}, does: answers(http.StatusOK, o.undoMerge),
+			},
 		}},
 		{"webhooks", "Who calls: who wants to be told of executions' moves instead of polling. What is sent is under webhooks in openapi.json; it is signed as Standard Webhooks says (standardwebhooks.com).", []operation{
 			{
