@@ -104,8 +104,8 @@ DROP INDEX ciclo.opt_outs_once;
 CREATE UNIQUE INDEX opt_outs_once ON ciclo.opt_outs (coalesce(address, encode(address_hash, 'hex'), ''), coalesce(client_id, ''), source) WHERE ended_at IS NULL;
 
 -- +goose StatementBegin
-CREATE FUNCTION ciclo.hashed_opt_out(address text) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (SELECT FROM ciclo.opt_outs WHERE address_hash IS NOT NULL AND ended_at IS NULL AND address_hash = ciclo.address_hash(address))
+CREATE FUNCTION ciclo.hashed_opt_out(given text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM ciclo.opt_outs WHERE address_hash IS NOT NULL AND ended_at IS NULL AND address_hash = ciclo.address_hash(given))
 $$;
 -- An erased person who answers STOP is not written down once more.
 CREATE FUNCTION ciclo.hash_opt_out() RETURNS trigger LANGUAGE plpgsql AS $$
