@@ -79,6 +79,7 @@ var routes = map[string]orchestrator.Scope{
 	"GET " + prefix + "/clients/values/summary":                   orchestrator.Read,
 	"GET " + prefix + "/clients/segment-changes":                  orchestrator.Read,
 	"GET " + prefix + "/clients/:id/values":                       orchestrator.Read,
+	"POST " + prefix + "/clients/:id/erase":                       orchestrator.Admin,
 	"GET " + prefix + "/workers":                                  orchestrator.Read,
 	"GET " + prefix + "/workers/:id/drain-plan":                   orchestrator.Read,
 	"POST " + prefix + "/workers/:id/drain":                       orchestrator.Admin,
