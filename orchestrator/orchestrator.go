@@ -138,7 +138,7 @@ func New(cfg Config) (*Orchestrator, error) {
 		store: store, sender: cfg.Catalogue.Find(postgres.MessageSender), accept: o.acceptance,
 		log: cfg.Log.With("component", "dispatcher"), due: make(chan struct{}, 1),
 	}
-	o.erasures = erasure.New(cfg.Pool, nil)
+	o.erasures = erasure.New(cfg.Pool)
 	o.deliverer = newDeliverer(store, cfg.Log.With("component", "deliverer"))
 	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, o.deliverer.wake, o.scheduler.wake, cfg.Log.With("component", "reaper"))
 	o.notifier = &notifier{store: store, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}

@@ -20,8 +20,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/nuzantara/ciclo/internal/graph"
 )
 
 // ErrNoClient says that nothing in the database is of such a client.
@@ -58,13 +56,10 @@ type Erasure struct {
 }
 
 // Erasures begins them and carries them on.
-type Erasures struct {
-	pool   *pgxpool.Pool
-	derive graph.Derive
-}
+type Erasures struct{ pool *pgxpool.Pool }
 
-// New makes one; derive mends what is left of the knowledge graph.
-func New(pool *pgxpool.Pool, derive graph.Derive) *Erasures { return &Erasures{pool, derive} }
+// New makes one.
+func New(pool *pgxpool.Pool) *Erasures { return &Erasures{pool} }
 
 // Erase begins an erasure, or goes on with it, until it is over, waits for others or
 // ctx is done; the last is no error once it has begun. ErrNoClient where nothing is of
@@ -100,7 +95,7 @@ func (e *Erasures) rehearse(ctx context.Context, r Request) (Erasure, error) {
 	if err := begin(ctx, tx, r); err != nil {
 		return Erasure{}, fmt.Errorf("rehearse an erasure: %w", err)
 	}
-	p := &pass{client: r.ClientID, derive: e.derive, within: func(ctx context.Context, do func(pgx.Tx) error) error { return do(tx) }}
+	p := &pass{client: r.ClientID, within: func(ctx context.Context, do func(pgx.Tx) error) error { return do(tx) }}
 	if _, err := p.run(ctx); err != nil {
 		return Erasure{}, fmt.Errorf("rehearse an erasure: %w", err)
 	}
@@ -143,7 +138,7 @@ const patience = 2 * time.Second
 // carryOn makes passes until one finds nothing and nobody is left who holds anything,
 // or somebody holds it for longer.
 func (e *Erasures) carryOn(ctx context.Context, client string) error {
-	p := &pass{client: client, derive: e.derive, within: func(ctx context.Context, do func(pgx.Tx) error) error {
+	p := &pass{client: client, within: func(ctx context.Context, do func(pgx.Tx) error) error {
 		return pgx.BeginFunc(ctx, e.pool, do)
 	}}
 	for {

@@ -48,7 +48,7 @@ func newFirm(t *testing.T) *firm {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &firm{t, t.Context(), pool, store, erasure.New(pool, nil)}
+	f := &firm{t, t.Context(), pool, store, erasure.New(pool)}
 	f.exec(`UPDATE ciclo.contact_policy SET channels = '{whatsapp,email}', region = 'ID', quiet_from = '00:00', quiet_until = '00:00', cooldown = '0'`)
 	return f
 }
@@ -206,7 +206,7 @@ func (f *firm) fill(s somebody) {
 	f.exec(`INSERT INTO ciclo.opt_outs (address, client_id, source, detail) VALUES ($1, $2, 'hand', $3), ($1, NULL, 'inbound', 'SM1')`, s.e164, s.id, s.name+" wrote")
 	f.exec(`UPDATE ciclo.opt_outs SET ended_at = now(), ended_by = 'x' WHERE address = $1`, s.e164)
 
-	f.exec(`INSERT INTO ciclo.graph_models (name, version, model, messages) VALUES ('tagger', $1, convert_to($2, 'UTF8'), 3)`, s.id, "w="+strings.ToLower(s.name))
+	f.exec(`INSERT INTO ciclo.graph_models (name, version, model, messages) VALUES ('tagger of ' || $1, '1', convert_to($2, 'UTF8'), 3)`, s.id, "w="+strings.ToLower(s.name))
 	f.fillGraph(s)
 }
 
@@ -254,7 +254,8 @@ func (f *firm) fillGraph(s somebody) {
 	f.exec(`INSERT INTO ciclo.entities (id, type, name, mentions, conversations, first_at, last_at) VALUES ($1, 'company', 'Acme', 2, 2, now(), now()) ON CONFLICT DO NOTHING`, firmEntity)
 	f.exec(`INSERT INTO ciclo.graph_records VALUES ($1, 'person', 'client:' || $2, $3, $4, $2, $5), ($6, 'person', 'conversation:' || $2, $3, $4, NULL, $5)`, own, s.id, strings.ToLower(s.name), s.name, entity, spoken)
 	f.exec(`INSERT INTO ciclo.graph_records VALUES ($1, 'company', '', 'acme', 'Acme', NULL, $2) ON CONFLICT DO NOTHING`, acme, firmEntity)
-	f.exec(`INSERT INTO ciclo.graph_messages (id, conversation_id, client_id, sent_at, body_hash, versions) VALUES ($1, $2, $3, now(), sha256('x'), '{}')`, s.message, s.conversation, s.id)
+	reader := f.execution("knowledge-graph-builder", `{}`, false)
+	f.exec(`INSERT INTO ciclo.graph_messages (id, conversation_id, client_id, sent_at, body_hash, versions, execution_id) VALUES ($1, $2, $3, now(), sha256('x'), '{}', $4)`, s.message, s.conversation, s.id, reader)
 	f.exec(`INSERT INTO ciclo.mentions VALUES ($1, 5, 5 + char_length($2), $2, 'person', $3, 'gazetteer', '1', 1), ($1, 40, 44, 'Acme', 'company', $4, 'gazetteer', '1', 1)`, s.message, s.name, spoken, acme)
 	f.exec(`INSERT INTO ciclo.record_attributes VALUES ($1, $2, 'email', lower($3), 'x', '1')`, s.message, spoken, s.mail)
 	f.exec(`INSERT INTO ciclo.edge_evidence VALUES ($1, $2, 'works_for', $3, 0, char_length($4), $4, 'x', '1', .9)`, s.message, spoken, acme, s.name+" of Acme")
@@ -263,6 +264,7 @@ func (f *firm) fillGraph(s somebody) {
 	f.exec(`INSERT INTO ciclo.entity_aliases VALUES ($1, $2, lower($2), 1)`, entity, s.name)
 	f.exec(`INSERT INTO ciclo.entity_aliases VALUES ($1, 'Acme', 'acme', 2) ON CONFLICT DO NOTHING`, firmEntity)
 	f.exec(`INSERT INTO ciclo.entity_merges (kind, from_id, to_id, records, fields, decided_by) VALUES ('merge', $1, $2, ARRAY[$3], jsonb_build_array($4::text), 'test')`, gone, entity, spoken, s.name)
+	f.exec(`UPDATE ciclo.entities e SET degree = (SELECT count(*) FROM ciclo.edges WHERE (subject_id = e.id OR object_id = e.id) AND expired_at IS NULL)`)
 	f.exec(`INSERT INTO ciclo.entity_reviews (id, record_a, record_b, fields) VALUES ($1, least($2, $3), greatest($2, $3), jsonb_build_array($4::text))`, id("review", s.id), own, spoken, s.name)
 }
 
@@ -642,7 +644,7 @@ func TestALargeClientGoesOnWhereItWasInterrupted(t *testing.T) {
 	anna := client(0)
 	f.fill(anna)
 	f.exec(`INSERT INTO crm.messages SELECT 'x' || n, $1, 'client', 'secret words of client-a7', now() FROM generate_series(1, 25000) n`, anna.conversation)
-	f.exec(`INSERT INTO ciclo.graph_messages (id, conversation_id, client_id, sent_at, body_hash, versions) SELECT 'x' || n, $1, $2, now(), sha256('x'), '{}' FROM generate_series(1, 2500) n`, anna.conversation, anna.id)
+	f.exec(`INSERT INTO ciclo.graph_messages (id, conversation_id, client_id, sent_at, body_hash, versions, execution_id) SELECT 'x' || n, $1, $2, now(), sha256('x'), '{}', (SELECT min(id) FROM ciclo.executions) FROM generate_series(1, 2500) n`, anna.conversation, anna.id)
 	for wait := time.Millisecond; ; wait *= 2 {
 		ctx, cancel := context.WithTimeout(t.Context(), wait)
 		e, err := f.Erase(ctx, erasure.Request{ClientID: anna.id, By: "test"})

@@ -23,7 +23,6 @@ const (
 // two that erase one client wait for each other.
 type pass struct {
 	client string
-	derive graph.Derive
 	within func(ctx context.Context, do func(pgx.Tx) error) error
 
 	payments                       bool
@@ -94,7 +93,7 @@ func (p *pass) args() pgx.NamedArgs {
 
 // eraseGraph erases a batch of messages from the knowledge graph.
 func eraseGraph(ctx context.Context, tx pgx.Tx, p *pass, rows map[string]int64) (more bool, err error) {
-	erased, err := graph.Erase(ctx, tx, graph.Erasure{ClientID: p.client, Conversations: p.conversations, Patterns: p.patterns, Batch: messageBatch}, p.derive)
+	erased, err := graph.Erase(ctx, tx, graph.Erasure{ClientID: p.client, Conversations: p.conversations, Patterns: p.patterns, Batch: messageBatch})
 	for table, n := range erased {
 		rows[table] += n
 	}

@@ -7,10 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Derive recomputes entities, their names, counts and edges from records, mentions
-// and evidence.
-type Derive func(ctx context.Context, tx pgx.Tx, entities []string) error
-
 // Erasure is whose part of the graph goes.
 type Erasure struct {
 	ClientID string
@@ -26,10 +22,13 @@ type Erasure struct {
 // mentions, attributes and evidence, the client's own record, and the mentions of the
 // client in other people's conversations, as far as resolution knows them. Records and
 // entities that nothing else speaks of go with their names and history, edges that
-// rested on this evidence alone too; derive mends what is left of the others, nil
-// leaves that. The rows by table, 0 of all when there is nothing left: messages go
-// batch by batch.
-func Erase(ctx context.Context, tx pgx.Tx, e Erasure, derive Derive) (map[string]int64, error) {
+// rested on this evidence alone too; the others are derived anew. The rows that it
+// deleted or changed, by table; none when there is nothing left: messages go batch by
+// batch.
+func Erase(ctx context.Context, tx pgx.Tx, e Erasure) (map[string]int64, error) {
+	if _, err := Lock(ctx, tx); err != nil {
+		return nil, err
+	}
 	e.Conversations, e.Patterns = append([]string{}, e.Conversations...), append([]string{}, e.Patterns...) // never NULL
 	x := &erasing{Erasure: e, ctx: ctx, tx: tx, rows: map[string]int64{}}
 	x.look()
@@ -37,8 +36,8 @@ func Erase(ctx context.Context, tx pgx.Tx, e Erasure, derive Derive) (map[string
 	x.deleteEvidence()
 	x.deleteRecords()
 	x.deleteEntities()
-	if x.err == nil && derive != nil && len(x.left) > 0 {
-		x.err = derive(ctx, tx, x.left)
+	if len(x.rows) > 0 {
+		x.deriveOthers()
 	}
 	if x.err != nil {
 		return nil, fmt.Errorf("erase client's part of the graph: %w", x.err)
@@ -57,6 +56,8 @@ type erasing struct {
 	// messages were read of the client; named are records of the client itself, wherever
 	// it is mentioned; gone are these and those that nothing else mentions.
 	messages, named, gone []string
+	// held are edges that rested on what goes, among others.
+	held []string
 	// touched are the entities of records that lose something; left are those of them
 	// that stay.
 	touched, left []string
@@ -65,7 +66,7 @@ type erasing struct {
 func (x *erasing) args() pgx.NamedArgs {
 	return pgx.NamedArgs{
 		"client": x.ClientID, "conversations": x.Conversations, "patterns": x.Patterns, "batch": x.Batch,
-		"messages": x.messages, "named": x.named, "gone": x.gone, "touched": x.touched, "left": x.left,
+		"messages": x.messages, "named": x.named, "gone": x.gone, "held": x.held, "touched": x.touched, "left": x.left,
 	}
 }
 
@@ -144,11 +145,10 @@ const goingEvidence = `
 	      AND EXISTS (SELECT FROM ciclo.mentions m WHERE m.record_id = ANY (@named) AND m.message_id = v.message_id
 	                  AND m.start_char < v.end_char AND m.end_char > v.start_char)`
 
-// deleteEdges deletes the edges that rest on this evidence alone, also those that are
-// history: what an entity was part of before counts as it.
-func (x *erasing) deleteEdges() {
-	x.do("edges", `
-		WITH going AS (`+goingEvidence+`), records AS (
+// toldEdges are the edges that this evidence speaks for, also those that are history:
+// what an entity was part of before counts as it.
+const toldEdges = `
+		WITH going AS (` + goingEvidence + `), records AS (
 			SELECT subject_id AS id FROM going UNION SELECT object_id FROM going
 		), entities AS (
 			SELECT r.id AS record, r.entity_id AS entity FROM ciclo.graph_records r JOIN records USING (id) WHERE r.entity_id IS NOT NULL
@@ -156,7 +156,14 @@ func (x *erasing) deleteEdges() {
 		), told AS (
 			SELECT DISTINCT s.entity AS subject, going.relation, o.entity AS object
 			FROM going JOIN entities s ON s.record = going.subject_id JOIN entities o ON o.record = going.object_id
-		), staying AS (
+		)`
+
+// deleteEdges deletes the edges that rest on this evidence alone.
+func (x *erasing) deleteEdges() {
+	x.held = x.list(toldEdges + `
+		SELECT e.id FROM ciclo.edges e JOIN told ON e.subject_id = told.subject AND e.relation = told.relation AND e.object_id = told.object
+		WHERE e.expired_at IS NULL OR e.invalid_at IS NOT NULL`)
+	x.do("edges", toldEdges+`, staying AS (
 			SELECT v.subject_id, v.relation, v.object_id FROM told
 			JOIN LATERAL (
 				SELECT id FROM ciclo.graph_records WHERE entity_id = told.subject
@@ -229,4 +236,31 @@ func (x *erasing) deleteEntities() {
 		UPDATE ciclo.entities e SET name = (SELECT min(name COLLATE "C") FROM names n WHERE n.id = e.id)
 		WHERE e.id = ANY (@left) AND EXISTS (SELECT FROM names n WHERE n.id = e.id)
 		  AND NOT EXISTS (SELECT FROM names n WHERE n.id = e.id AND n.name = e.name)`)
+}
+
+// deriveOthers derives what is left of the entities. An edge that holds no longer,
+// such as one of two times at one employer, rested on what went; it goes too.
+func (x *erasing) deriveOthers() {
+	if x.err == nil {
+		_, x.err = Derive(x.ctx, x.tx, x.left)
+	}
+	x.do("edges", `DELETE FROM ciclo.edges WHERE id = ANY (@held) AND expired_at IS NOT NULL AND invalid_at IS NULL`)
+	x.note(`
+		UPDATE ciclo.entities e SET degree = d.degree
+		FROM (SELECT id, (SELECT count(*) FROM ciclo.edges WHERE subject_id = t.id AND expired_at IS NULL)
+		               + (SELECT count(*) FROM ciclo.edges WHERE object_id = t.id AND expired_at IS NULL) AS degree
+		      FROM unnest(@left::text[]) AS t (id)) AS d
+		WHERE e.id = d.id AND e.degree <> d.degree`)
+	x.note(`DELETE FROM ciclo.graph_changed_records WHERE record_id = ANY (@gone)`)
+	x.note(`DELETE FROM ciclo.graph_changed_entities WHERE entity_id = ANY (@touched) AND NOT entity_id = ANY (@left)`)
+	if x.err == nil {
+		x.err = Revise(x.ctx, x.tx)
+	}
+}
+
+// note changes what is no data of a client.
+func (x *erasing) note(sql string) {
+	if x.err == nil {
+		_, x.err = x.tx.Exec(x.ctx, sql, x.args())
+	}
 }
