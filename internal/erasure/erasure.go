@@ -117,12 +117,11 @@ func (e *Erasures) CarryOn(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list erasures: %w", err)
 	}
-	for _, client := range clients {
-		if err := e.carryOn(ctx, client); err != nil {
-			return err
-		}
+	var failed error
+	for _, client := range clients { // one that fails is in nobody's way
+		failed = errors.Join(failed, e.carryOn(ctx, client))
 	}
-	return nil
+	return failed
 }
 
 // note remembers who may still write what was read before.
@@ -139,7 +138,13 @@ const patience = 2 * time.Second
 // or somebody holds it for longer.
 func (e *Erasures) carryOn(ctx context.Context, client string) error {
 	p := &pass{client: client, within: func(ctx context.Context, do func(pgx.Tx) error) error {
-		return pgx.BeginFunc(ctx, e.pool, do)
+		return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+			// Whoever builds the graph may hold it for long; the next pass comes soon.
+			if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '5s'`); err != nil {
+				return err
+			}
+			return do(tx)
+		})
 	}}
 	for {
 		quiet, looked, err := e.quiet(ctx, client)

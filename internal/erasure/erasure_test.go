@@ -110,9 +110,9 @@ func (f *firm) execution(agent, parameters string, started bool) string {
 		f.t.Fatal(err)
 	}
 	if started {
-		f.exec(`UPDATE ciclo.executions SET status = 'running', attempt = 1, worker_id = gen_random_uuid(), running_at = now() WHERE id = $1`, e.Execution.ID)
+		f.exec(`UPDATE ciclo.executions SET status = 'running', attempt = 1, worker_id = gen_random_uuid(), running_at = now() WHERE id = $1`, e.ID)
 	}
-	return e.Execution.ID
+	return e.ID
 }
 
 func (f *firm) complete(id, result string) {
@@ -543,6 +543,25 @@ func TestNobodyWhoWasErasedIsWrittenToAgain(t *testing.T) {
 	}
 	// Others are written to as before.
 	f.send(bruno, "message_9", run)
+}
+
+// A transaction that drafts, and lets out, while the client is erased.
+func TestADraftThatCameInBetween(t *testing.T) {
+	t.Parallel()
+	f := newFirm(t)
+	anna := client(0)
+	f.fill(anna)
+	run := f.execution("client-value-predictor", `{}`, true)
+	if _, err := f.Erase(t.Context(), erasure.Request{ClientID: anna.id, By: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	f.draft(anna, "message_5", run)
+	f.exec(`UPDATE ciclo.messages SET status = 'approved', approved_by = 'policy', approved_at = now() WHERE id = 'message_5'`)
+	f.complete(run, `{}`)
+	f.carryOn()
+	for _, row := range found(f.dump(), anna.traces...) {
+		t.Errorf("the draft left: %s", row)
+	}
 }
 
 // An erased id stays erased in the default tables.

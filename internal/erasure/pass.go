@@ -137,6 +137,8 @@ var rowSteps = []step{
 		UPDATE ciclo.steps s SET output = '{}'
 		FROM ciclo.executions e, (` + ofClient + `) m
 		WHERE e.agent = 'message-sender' AND e.parameters ->> 'message_id' = m.id AND e.ended_at IS NOT NULL AND s.execution_id = e.id AND s.output <> '{}'`},
+	// Drafted, and let out by the policy, by a transaction that was under way.
+	{table: "ciclo.messages", sql: `UPDATE ciclo.messages SET status = 'rejected', reason = 'the client has opted out' WHERE client_id = @client AND status = 'approved'`},
 	deletes("ciclo.messages", `t.client_id = @client AND t.status IN ('draft', 'rejected', 'expired', 'failed') AND t.execution_id IS NULL
 		AND NOT EXISTS (SELECT FROM ciclo.contacts c WHERE c.message_id = t.id)`),
 	{table: "ciclo.messages", sql: `

@@ -109,6 +109,9 @@ func (s searched) sql(first bool) (string, error) {
 			return "", fmt.Errorf("column %s of %s is %s, which nothing searches", c.Name, s.table, c.Type)
 		}
 		erased := "ciclo." + fmt.Sprintf(call, "t."+c.Name)
+		if s.table == "ciclo.schedules" && c.Type == "text" {
+			erased = "left(" + erased + ", 500)" // where a long description gets longer
+		}
 		sets = append(sets, c.Name+" = "+erased)
 		where := "t." + c.Name + " IS DISTINCT FROM " + erased
 		if strings.HasPrefix(c.Type, "jsonb") {
