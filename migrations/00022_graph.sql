@@ -226,17 +226,17 @@ CREATE TABLE ciclo.entity_merges (
 CREATE INDEX entity_merges_from ON ciclo.entity_merges (from_id, id);
 CREATE INDEX entity_merges_to ON ciclo.entity_merges (to_id, id);
 
--- What is learned from the firm's own messages: the sequence tagger, the relation
--- model, the linkage of people.
+-- What was last learned from the firm's own messages: the sequence tagger, the
+-- model of relations.
 CREATE TABLE ciclo.graph_models (
-    name       text NOT NULL CHECK (name <> ''),
-    -- By content.
+    name       text PRIMARY KEY CHECK (name <> ''),
+    -- By content; none where there was too little to learn from.
     version    text NOT NULL CHECK (version <> ''),
     model      bytea NOT NULL,
-    -- Messages that there were when it was trained.
+    -- Messages that there were when it was learned.
     messages   bigint NOT NULL CHECK (messages >= 0),
     trained_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (name, version)
+    CONSTRAINT graph_models_none CHECK ((version = 'none') = (length(model) = 0))
 );
 
 -- What has changed since entities and edges were last derived: of records, by the

@@ -25,16 +25,17 @@ type law struct {
 
 // laws covers every package of the module; one that is missing fails the test.
 var laws = map[string]law{
-	"internal/execution":               {stdOnly: true},
-	"migrations":                       {stdOnly: true},
-	"client":                           {stdOnly: true},
-	"internal/queue":                   {libraries: []string{"github.com/riverqueue/river"}},
-	"internal/postgres":                {own: []string{"internal/execution", "internal/queue", "migrations"}},
-	"internal/service":                 {own: []string{"internal/postgres"}},
-	"agents":                           {own: []string{"internal/execution"}},
-	"agents/conversation":              {own: []string{"agents", "internal/phone", "internal/pullrequest", "internal/rates"}, libraries: []string{"github.com/jackc/pgx", "gonum.org/v1/gonum", "gonum.org/v1/plot"}},
-	"agents/clientvalue":               {own: []string{"agents", "internal/phone"}},
-	"agents/knowledgegraph/extraction": {own: []string{"internal/fold", "internal/phone"}},
+	"internal/execution":                         {stdOnly: true},
+	"migrations":                                 {stdOnly: true},
+	"client":                                     {stdOnly: true},
+	"internal/queue":                             {libraries: []string{"github.com/riverqueue/river"}},
+	"internal/postgres":                          {own: []string{"internal/execution", "internal/queue", "migrations"}},
+	"internal/service":                           {own: []string{"internal/postgres"}},
+	"agents":                                     {own: []string{"internal/execution"}},
+	"agents/conversation":                        {own: []string{"agents", "internal/phone", "internal/pullrequest", "internal/rates"}, libraries: []string{"github.com/jackc/pgx", "gonum.org/v1/gonum", "gonum.org/v1/plot"}},
+	"agents/clientvalue":                         {own: []string{"agents", "internal/phone"}},
+	"agents/knowledgegraph":                      {own: []string{"agents", "agents/knowledgegraph/extraction", "agents/knowledgegraph/extraction/relations", "agents/knowledgegraph/extraction/tagger", "agents/knowledgegraph/resolution", "internal/graph", "internal/phone"}, libraries: []string{"github.com/jackc/pgx", "golang.org/x/sync"}},
+	"agents/knowledgegraph/extraction":           {own: []string{"internal/fold", "internal/phone"}},
 	"agents/knowledgegraph/extraction/tagger":    {own: []string{"agents/knowledgegraph/extraction"}},
 	"agents/knowledgegraph/resolution":           {},
 	"internal/fold":                              {libraries: []string{"golang.org/x/text"}},
@@ -61,7 +62,7 @@ var laws = map[string]law{
 	"internal/dev":                               {own: []string{"client", "internal/localpostgres", "internal/postgres"}},
 	"internal/cli":                               {own: []string{"client", "internal/dev", "internal/demo", "internal/imports", "internal/postgres", "internal/service"}},
 	"cmd/orchestrator":                           {own: []string{"orchestrator", "agents", "internal/service"}},
-	"cmd/worker":                                 {own: []string{"worker", "agents", "agents/clientvalue", "agents/conversation", "internal/service", "agents/messagesender", "internal/channel", "internal/pullrequest"}},
+	"cmd/worker":                                 {own: []string{"worker", "agents", "agents/clientvalue", "agents/conversation", "agents/knowledgegraph", "internal/service", "agents/messagesender", "internal/channel", "internal/pullrequest"}},
 	"cmd/ciclo":                                  {own: []string{"internal/cli"}},
 
 	// Tests, benches and figures: in no shipped binary.
@@ -80,7 +81,7 @@ var laws = map[string]law{
 	"internal/testagents/worker":       {own: []string{"internal/testagents", "worker", "internal/service"}},
 	"internal/persuasion":              {own: []string{"agents/conversation", "agents/conversation/eval"}, stdOnly: true},
 	"agents/clientvalue/eval":          {own: []string{"agents/clientvalue"}},
-	"agents/knowledgegraph/eval":       {own: []string{"agents/knowledgegraph/extraction", "agents/knowledgegraph/extraction/tagger", "agents/knowledgegraph/resolution"}},
+	"agents/knowledgegraph/eval":       {own: []string{"agents/knowledgegraph/extraction", "agents/knowledgegraph/extraction/relations", "agents/knowledgegraph/extraction/tagger", "agents/knowledgegraph/resolution", "internal/demo"}},
 	"agents/conversation/eval":         {own: []string{"agents/conversation"}, stdOnly: true},
 }
 

@@ -56,3 +56,12 @@ func NoteChanged(ctx context.Context, tx pgx.Tx, all bool) error {
 	}
 	return nil
 }
+
+// ReadAnew has all messages be read again that were read before, and returns how many.
+func ReadAnew(ctx context.Context, tx pgx.Tx) (int64, error) {
+	tag, err := tx.Exec(ctx, `UPDATE ciclo.graph_messages SET versions = '{}' WHERE versions <> '{}'`)
+	if err != nil {
+		return 0, fmt.Errorf("have messages read again: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}

@@ -25,6 +25,14 @@ func Lock(ctx context.Context, tx pgx.Tx) (revision int64, err error) {
 	return revision, nil
 }
 
+// Revision is the graph's as the transaction sees it, without waiting for anybody.
+func Revision(ctx context.Context, tx pgx.Tx) (revision int64, err error) {
+	if err := tx.QueryRow(ctx, `SELECT revision FROM ciclo.graph_revision`).Scan(&revision); err != nil {
+		return 0, fmt.Errorf("read the graph's revision: %w", err)
+	}
+	return revision, nil
+}
+
 // Revise notes that what others have read of the graph is no longer so.
 func Revise(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, `UPDATE ciclo.graph_revision SET revision = revision + 1`); err != nil {

@@ -45,3 +45,7 @@ func digest(parts ...string) string {
 	}
 	return strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil)[:10]))
 }
+
+// FirmKey is the key of what the firm's lists know by an id. No normal form of a name
+// begins like it.
+func FirmKey(id string) string { return "=" + id }
