@@ -79,6 +79,7 @@ var routes = map[string]orchestrator.Scope{
 	"GET " + prefix + "/clients/values/summary":                   orchestrator.Read,
 	"GET " + prefix + "/clients/segment-changes":                  orchestrator.Read,
 	"GET " + prefix + "/clients/:id/values":                       orchestrator.Read,
+	"POST " + prefix + "/clients/:id/erase":                       orchestrator.Admin,
 	"GET " + prefix + "/graph/entities":                           orchestrator.Read,
 	"GET " + prefix + "/graph/entities/:id":                       orchestrator.Read,
 	"GET " + prefix + "/graph/entities/:id/mentions":              orchestrator.Read,

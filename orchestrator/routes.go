@@ -226,6 +226,12 @@ func (o *Orchestrator) sections() []section {
 				summary: "What each complete run found of one client, the newest first, a page at a time. The id is the firm's own, percent-encoded.",
 				query:   pageParameters, refuses: map[int]string{http.StatusNotFound: "No complete run has scored such a client."}, does: answers(http.StatusOK, o.listClientHistory),
 			},
+			{
+				id: "eraseClient", method: http.MethodPost, path: Prefix + "/clients/:id/erase", needs: Admin, logged: true,
+				summary: "Erase a person's data everywhere in Ciclo. From the answer on no agent reads anything of the client; ended_at says when all is erased. " +
+					"Asked again it says how far it is, and erases what came since. The id is the firm's own, percent-encoded.",
+				body: eraseRequest{}, refuses: map[int]string{http.StatusNotFound: "Nothing is of such a client."}, does: answers(http.StatusOK, o.eraseClient),
+			},
 		}},
 		{"messages", "Who calls: who reads what agents drafted for clients and lets it out. Who may be written to, and when, is kept by the database.", []operation{
 			{

@@ -136,7 +136,7 @@ func deriveEntities(ctx context.Context, tx pgx.Tx) (int64, error) {
 			degree = CASE WHEN n.records = 0 THEN 0 ELSE e.degree END, expired_at = CASE WHEN n.records = 0 THEN coalesce(e.expired_at, now()) END
 		FROM (
 			SELECT s.id, f.records, f.client_ids, m.mentions, m.conversations, m.first_at, m.last_at, coalesce(
-				(SELECT name FROM (`+namedRecords+` AND r.entity_id = s.id) AS named
+				(SELECT name FROM (`+namedRecords+`) AS named WHERE named.entity_id = s.id
 				 ORDER BY rank, (SELECT a.mentions FROM ciclo.entity_aliases a WHERE a.entity_id = s.id AND a.alias = named.name) DESC, name COLLATE "C" LIMIT 1),
 				(SELECT alias FROM ciclo.entity_aliases a WHERE a.entity_id = s.id ORDER BY a.mentions DESC, a.alias LIMIT 1),
 				e.name) AS name
