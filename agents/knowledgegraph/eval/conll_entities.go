@@ -79,9 +79,9 @@ func (c *spanCounts) add(gold []CoNLLSpan, guesses []tagger.Guess) {
 	}
 }
 
-func (c *spanCounts) precision() float64 { return float64(c.right) / float64(max(c.guessed, 1)) }
-func (c *spanCounts) recall() float64    { return float64(c.right) / float64(max(c.gold, 1)) }
-func (c *spanCounts) f1() float64 {
+func (c spanCounts) precision() float64 { return float64(c.right) / float64(max(c.guessed, 1)) }
+func (c spanCounts) recall() float64    { return float64(c.right) / float64(max(c.gold, 1)) }
+func (c spanCounts) f1() float64 {
 	return 2 * float64(c.right) / float64(max(c.guessed+c.gold, 1))
 }
 
