@@ -10,6 +10,8 @@ import (
 type Argument struct {
 	Start, End int
 	Type       string
+	// Confidence is the chance that it is one, of that type; 0 is unknown.
+	Confidence float64
 }
 
 // Sentence is words and the mentions among them, in order and without overlap.
@@ -213,8 +215,11 @@ func (v *view) features(subject, object int) []uint64 {
 		}
 		k.add("shape", side, strings.Join(v.shape[m.Start:m.End], " "))
 		k.add("length", side, bucket(m.End-m.Start))
+		k.add("confidence", side, string(rune('0'+int(10*m.Confidence))))
 		k.add("suffix", side, head[max(0, len(head)-3):])
 	}
+	k.add("confidences", string(rune('0'+int(10*a.Confidence*b.Confidence))))
+	k.add("least confidence", string(rune('0'+int(10*min(a.Confidence,b.Confidence)))))
 	if a.Start == 0 {
 		k.add("opens")
 	}

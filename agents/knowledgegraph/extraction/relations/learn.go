@@ -86,7 +86,7 @@ func (t *text) sentence(s sentence) (Sentence, []int) {
 		}
 		kind := string(t.mentions[it.mention].Type)
 		if len(at) < maxMentions {
-			seen.Mentions = append(seen.Mentions, Argument{len(seen.Words), len(seen.Words) + 1, kind})
+			seen.Mentions = append(seen.Mentions, Argument{Start: len(seen.Words), End: len(seen.Words) + 1, Type: kind})
 			at = append(at, i)
 		}
 		seen.Words = append(seen.Words, kind)
