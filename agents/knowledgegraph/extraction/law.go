@@ -1,0 +1,3 @@
+package extraction
+
+func lawOf(string) (key, name string, ok bool) { return "", "", false }
