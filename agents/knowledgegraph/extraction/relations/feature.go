@@ -220,17 +220,14 @@ func (v *view) features(subject, object int) []uint64 {
 	}
 	k.add("confidences", string(rune('0'+int(10*a.Confidence*b.Confidence))))
 	k.add("least confidence", string(rune('0'+int(10*min(a.Confidence,b.Confidence)))))
+	if v.alike(a, b) {
+		k.add("alike")
+	}
 	if a.Start == 0 {
 		k.add("opens")
 	}
 	if b.End >= len(v.lower)-1 {
 		k.add("closes")
-	}
-	// What else there is in the sentence.
-	for w, word := range v.lower {
-		if v.of[w] < 0 {
-			k.add("sentence", word)
-		}
 	}
 	before, after := 0, 0
 	for i, m := range v.Mentions {
@@ -245,6 +242,19 @@ func (v *view) features(subject, object int) []uint64 {
 	k.add("after", bucket(after))
 	slices.Sort(k.all)
 	return slices.Compact(k.all)
+}
+
+// alike tells whether words of both begin alike, as in "the German government" and
+// "Germany".
+func (v *view) alike(a, b Argument) bool {
+	for _, x := range v.stem[a.Start:a.End] {
+		for _, y := range v.stem[b.Start:b.End] {
+			if len(x) >= 4 && prefix(x, 4) == prefix(y, 4) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func bucket(n int) string {
