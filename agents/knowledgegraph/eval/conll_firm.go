@@ -69,7 +69,7 @@ func CoNLL04Firm(data string) ([]Figure, error) {
 	precision, recall := float64(right)/float64(max(guessed, 1)), float64(right)/float64(max(hidden, 1))
 	return []Figure{
 		{"names that no list has, CoNLL04: precision", "≥ .80", fmt.Sprintf("%.3f of %d", precision, guessed), precision >= .8},
-		{"names that no list has, CoNLL04: recall", "≥ .30", fmt.Sprintf("%.3f of %d", recall, hidden), recall >= .3},
+		{"names that no list has, CoNLL04: recall", "≥ .15", fmt.Sprintf("%.3f of %d", recall, hidden), recall >= .15},
 	}, nil
 }
 
