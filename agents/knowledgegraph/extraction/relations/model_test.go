@@ -24,7 +24,7 @@ func planted(n int, seed uint64) []Example {
 			verb, relation = "against", ""
 		}
 		words := strings.Fields(fmt.Sprintf("so name%d is %s firm%d w%d", r.IntN(50), verb, r.IntN(50), r.IntN(9)))
-		s := Sentence{words, []Argument{{1, 2, "a"}, {4, 5, "b"}}}
+		s := Sentence{words, []Argument{{1, 2, "a", .9}, {4, 5, "b", .9}}}
 		all = append(all, Example{s, 0, 1, relation}, Example{s, 1, 0, ""})
 	}
 	return all
