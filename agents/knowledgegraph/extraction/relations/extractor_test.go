@@ -21,8 +21,8 @@ var (
 )
 
 // mark reads a message in which [KITAS:pt] stands for a mention.
-func mark(t testing.TB, text string) Read {
-	t.Helper()
+func mark(tb testing.TB, text string) Read {
+	tb.Helper()
 	var read Read
 	var body strings.Builder
 	last := 0
@@ -31,7 +31,7 @@ func mark(t testing.TB, text string) Read {
 		surface := text[at[2]:at[3]]
 		kind, known := markers[text[at[4]:at[5]]]
 		if !known {
-			t.Fatalf("no type %s", text[at[4]:at[5]])
+			tb.Fatalf("no type %s", text[at[4]:at[5]])
 		}
 		start := body.Len()
 		body.WriteString(surface)
@@ -46,12 +46,12 @@ func mark(t testing.TB, text string) Read {
 }
 
 // triples are what is found, as lines: subject predicate object.
-func triples(t testing.TB, e *Extractor, text string) []string {
-	t.Helper()
-	read := mark(t, text)
+func triples(tb testing.TB, e *Extractor, text string) []string {
+	tb.Helper()
+	read := mark(tb, text)
 	found, err := e.Extract(context.Background(), read.Message, read.Found)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var all []string
 	for _, r := range found.Relations {
@@ -60,6 +60,7 @@ func triples(t testing.TB, e *Extractor, text string) []string {
 	return all
 }
 
+//nolint:misspell // Italian
 func TestSaid(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

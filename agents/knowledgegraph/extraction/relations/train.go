@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/floats"
-	"gonum.org/v1/gonum/optimize"
 )
 
 // Example is a pair of mentions, by their indexes, and the relation that it is
@@ -55,17 +54,9 @@ func Train(examples []Example) (*Model, error) {
 		}
 	}
 	f := m.prepare(examples)
-	x := make([]float64, len(f.parameters))
-	if len(x) > 0 {
-		problem := optimize.Problem{
-			Func: func(x []float64) float64 { return f.loss(x, nil) },
-			Grad: func(gradient, x []float64) { f.loss(x, gradient) },
-		}
-		result, err := optimize.Minimize(problem, x, &optimize.Settings{GradientThreshold: 1e-2, MajorIterations: 500}, &optimize.LBFGS{Store: 7})
-		if err != nil {
-			return nil, fmt.Errorf("fit relations: %w", err)
-		}
-		x = result.X
+	x, err := minimum(len(f.parameters), f.loss)
+	if err != nil {
+		return nil, fmt.Errorf("fit relations: %w", err)
 	}
 	for i, p := range f.parameters {
 		if value := float32(x[i]); value != 0 {
@@ -152,13 +143,10 @@ func (m *Model) prepare(examples []Example) fit {
 	return f
 }
 
-// loss is the penalised negative log likelihood; where there is a gradient, it is
-// set.
+// loss is the penalised negative log likelihood; it sets the gradient.
 func (f fit) loss(x, gradient []float64) float64 {
 	loss := penalty / 2 * floats.Dot(x, x)
-	if gradient != nil {
-		floats.ScaleTo(gradient, penalty, x)
-	}
+	floats.ScaleTo(gradient, penalty, x)
 	var p []float64
 	for _, r := range f.rows {
 		p = p[:0]
@@ -173,9 +161,6 @@ func (f fit) loss(x, gradient []float64) float64 {
 			loss -= p[r.has]
 		}
 		loss += softmax(p)
-		if gradient == nil {
-			continue
-		}
 		for i, terms := range r.terms {
 			slope := p[i]
 			if i == r.has {
