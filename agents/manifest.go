@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"reflect"
 	"regexp"
 	"slices"
 	"time"
@@ -65,6 +66,9 @@ type Manifest struct {
 	// DueParameter is the parameter, a date, that is set to the slot's day where a
 	// slot of the past is made up for; empty is none.
 	DueParameter string `json:"due_parameter"`
+	// AdminParameters are those that only a token of scope admin may set to something
+	// other than their defaults, and no schedule.
+	AdminParameters []string `json:"admin_parameters"`
 
 	schema parameterSchema
 }
@@ -240,5 +244,30 @@ func ParseManifest(text []byte) (*Manifest, error) {
 	if _, known := schema.types[m.DueParameter]; m.DueParameter != "" && !known {
 		wrong("due_parameter %q is none of its parameters", m.DueParameter)
 	}
+	for _, name := range m.AdminParameters {
+		if _, known := schema.types[name]; !known {
+			wrong("admin_parameters: %q is none of its parameters", name)
+		} else if _, has := schema.defaults[name]; !has {
+			wrong("admin_parameters: %q needs a default, which anybody may use", name)
+		}
+	}
 	return &m, errors.Join(problems...)
+}
+
+// Restricted is a parameter that only an admin may set so; empty where there is none.
+// The parameters are complete, as CheckParameters returns them.
+func (m *Manifest) Restricted(parameters json.RawMessage) (string, error) {
+	if len(m.AdminParameters) == 0 {
+		return "", nil
+	}
+	given, err := ReadParameters(parameters)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range m.AdminParameters {
+		if value, set := given[name]; set && !reflect.DeepEqual(value, m.schema.defaults[name]) {
+			return name, nil
+		}
+	}
+	return "", nil
 }

@@ -54,3 +54,32 @@ func TestAnAgentThatMustBeGivenParameters(t *testing.T) {
 		}
 	}
 }
+
+func TestParametersOfAdmins(t *testing.T) {
+	t.Parallel()
+	text := func(property, admin string) []byte {
+		return []byte(`{"name": "a", "title": "A", "description": "A", "id_prefix": "a_", "timeout_seconds": 1, "tries": 1, "concurrency": 1, "priority": 1, "effects": "none",
+			"admin_parameters": ["` + admin + `"], "parameters": {"type": "object", "additionalProperties": false, "properties": {"x": ` + property + `, "y": {"type": "integer"}}}}`)
+	}
+	m, err := agents.ParseManifest(text(`{"type": "boolean", "default": false}`, "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for given, want := range map[string]string{`{}`: "", `{"y": 1}`: "", `{"x": false}`: "", `{"x": true}`: "x"} {
+		complete, err := m.CheckParameters([]byte(given))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := m.Restricted(complete); err != nil || got != want {
+			t.Errorf("%s: %q %v", given, got, err)
+		}
+	}
+	for name, text := range map[string][]byte{
+		"without a default, which anybody could leave": text(`{"type": "boolean"}`, "x"),
+		"that there isn't": text(`{"type": "boolean", "default": false}`, "z"),
+	} {
+		if _, err := agents.ParseManifest(text); err == nil {
+			t.Errorf("one %s is taken", name)
+		}
+	}
+}

@@ -28,8 +28,12 @@ CREATE TABLE ciclo.graph_messages (
     body_hash       bytea NOT NULL CHECK (length(body_hash) = 32),
     -- Extractor to version.
     versions        jsonb NOT NULL CHECK (jsonb_typeof(versions) = 'object'),
-    read_at         timestamptz NOT NULL DEFAULT now()
+    read_at         timestamptz NOT NULL DEFAULT now(),
+    -- The execution that read it last.
+    execution_id    text COLLATE "C" NOT NULL REFERENCES ciclo.executions (id)
 );
+CREATE INDEX graph_messages_by_execution ON ciclo.graph_messages (execution_id);
+CREATE INDEX graph_messages_newest ON ciclo.graph_messages (sent_at DESC);
 CREATE INDEX graph_messages_by_conversation ON ciclo.graph_messages (conversation_id);
 CREATE INDEX graph_messages_by_client ON ciclo.graph_messages (client_id) WHERE client_id IS NOT NULL;
 
@@ -155,10 +159,11 @@ CREATE INDEX edges_to ON ciclo.edges (object_id, confidence DESC, id);
 CREATE UNIQUE INDEX edges_one_employer ON ciclo.edges (subject_id) WHERE relation = 'works_for' AND expired_at IS NULL;
 
 -- Trigrams of a folded name, as pg_trgm's, which not every database has: words are
--- letters and digits, with two blanks before and one behind.
+-- what lies between blanks and signs of ASCII, in any script and under any locale,
+-- with two blanks before and one behind.
 CREATE FUNCTION ciclo.trigrams(folded text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT coalesce(array_agg(DISTINCT substr(w.word, n, 3)), '{}')
-    FROM (SELECT '  ' || m[1] || ' ' AS word FROM regexp_matches(folded, '[[:alnum:]]+', 'g') AS m) AS w,
+    FROM (SELECT '  ' || m[1] || ' ' AS word FROM regexp_matches(folded, '[^\x01-\x2f\x3a-\x60\x7b-\x7f]+', 'g') AS m) AS w,
          generate_series(1, char_length(w.word) - 2) AS n $$;
 
 -- Every name of an entity, for search.
@@ -204,8 +209,9 @@ CREATE TABLE ciclo.entity_merges (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     -- merge: all of from_id's live records came into to_id; split: some left from_id for to_id.
     kind         text NOT NULL CHECK (kind IN ('merge', 'split')),
-    from_id      text COLLATE "C" NOT NULL REFERENCES ciclo.entities (id),
-    to_id        text COLLATE "C" NOT NULL REFERENCES ciclo.entities (id),
+    -- What the records were or would be by themselves: it need not have been there.
+    from_id      text COLLATE "C" NOT NULL,
+    to_id        text COLLATE "C" NOT NULL,
     records      text[] NOT NULL CHECK (cardinality(records) > 0),
     -- The strongest pair across both, where resolution did it.
     probability  double precision CHECK (probability BETWEEN 0 AND 1),
@@ -220,20 +226,68 @@ CREATE TABLE ciclo.entity_merges (
 CREATE INDEX entity_merges_from ON ciclo.entity_merges (from_id, id);
 CREATE INDEX entity_merges_to ON ciclo.entity_merges (to_id, id);
 
--- What is learned from the firm's own messages: the sequence tagger, the relation
--- model, the linkage of people.
+-- What was last learned from the firm's own messages: the sequence tagger, the
+-- model of relations.
 CREATE TABLE ciclo.graph_models (
-    name       text NOT NULL CHECK (name <> ''),
-    -- By content.
+    name       text PRIMARY KEY CHECK (name <> ''),
+    -- By content; none where there was too little to learn from.
     version    text NOT NULL CHECK (version <> ''),
     model      bytea NOT NULL,
-    -- Messages that there were when it was trained.
+    -- Messages that there were when it was learned.
     messages   bigint NOT NULL CHECK (messages >= 0),
     trained_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (name, version)
+    CONSTRAINT graph_models_none CHECK ((version = 'none') = (length(model) = 0))
 );
 
+-- What has changed since entities and edges were last derived: of records, by the
+-- triggers below, whoever writes; of entities, by whoever changes what a record is of.
+CREATE TABLE ciclo.graph_changed_records (record_id text COLLATE "C" PRIMARY KEY);
+CREATE TABLE ciclo.graph_changed_entities (entity_id text COLLATE "C" PRIMARY KEY);
+
+-- Grows with each decision of a person and each erasure, so that a resolution that
+-- began before is not written over it.
+CREATE TABLE ciclo.graph_revision (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    revision  bigint NOT NULL DEFAULT 0
+);
+INSERT INTO ciclo.graph_revision DEFAULT VALUES;
+
+-- +goose StatementBegin
+CREATE FUNCTION ciclo.note_changed_records() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    CASE TG_TABLE_NAME || ' ' || TG_OP
+    WHEN 'mentions INSERT', 'record_attributes INSERT' THEN
+        INSERT INTO ciclo.graph_changed_records SELECT DISTINCT record_id FROM new_rows ON CONFLICT DO NOTHING;
+    WHEN 'mentions DELETE', 'record_attributes DELETE' THEN
+        INSERT INTO ciclo.graph_changed_records SELECT DISTINCT record_id FROM old_rows ON CONFLICT DO NOTHING;
+    WHEN 'mentions UPDATE', 'record_attributes UPDATE' THEN
+        INSERT INTO ciclo.graph_changed_records SELECT record_id FROM old_rows UNION SELECT record_id FROM new_rows ON CONFLICT DO NOTHING;
+    WHEN 'edge_evidence INSERT' THEN
+        INSERT INTO ciclo.graph_changed_records SELECT subject_id FROM new_rows UNION SELECT object_id FROM new_rows ON CONFLICT DO NOTHING;
+    WHEN 'edge_evidence DELETE' THEN
+        INSERT INTO ciclo.graph_changed_records SELECT subject_id FROM old_rows UNION SELECT object_id FROM old_rows ON CONFLICT DO NOTHING;
+    WHEN 'edge_evidence UPDATE' THEN
+        INSERT INTO ciclo.graph_changed_records
+            SELECT subject_id FROM old_rows UNION SELECT object_id FROM old_rows
+            UNION SELECT subject_id FROM new_rows UNION SELECT object_id FROM new_rows ON CONFLICT DO NOTHING;
+    END CASE;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER note_inserted AFTER INSERT ON ciclo.mentions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ciclo.note_changed_records();
+CREATE TRIGGER note_updated AFTER UPDATE ON ciclo.mentions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ciclo.note_changed_records();
+CREATE TRIGGER note_deleted AFTER DELETE ON ciclo.mentions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION ciclo.note_changed_records();
+CREATE TRIGGER note_inserted AFTER INSERT ON ciclo.record_attributes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ciclo.note_changed_records();
+CREATE TRIGGER note_updated AFTER UPDATE ON ciclo.record_attributes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ciclo.note_changed_records();
+CREATE TRIGGER note_deleted AFTER DELETE ON ciclo.record_attributes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION ciclo.note_changed_records();
+CREATE TRIGGER note_inserted AFTER INSERT ON ciclo.edge_evidence REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ciclo.note_changed_records();
+CREATE TRIGGER note_updated AFTER UPDATE ON ciclo.edge_evidence REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ciclo.note_changed_records();
+CREATE TRIGGER note_deleted AFTER DELETE ON ciclo.edge_evidence REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION ciclo.note_changed_records();
+
 -- +goose Down
+DROP TABLE ciclo.graph_revision;
+DROP TABLE ciclo.graph_changed_entities;
+DROP TABLE ciclo.graph_changed_records;
 DROP TABLE ciclo.graph_models;
 DROP TABLE ciclo.entity_merges;
 DROP TABLE ciclo.entity_reviews;
@@ -246,5 +300,6 @@ DROP TABLE ciclo.mentions;
 DROP TABLE ciclo.graph_records;
 DROP TABLE ciclo.entities;
 DROP TABLE ciclo.graph_messages;
+DROP FUNCTION ciclo.note_changed_records;
 DROP VIEW source.names;
 DROP TABLE crm.names;

@@ -190,7 +190,13 @@ func strictly(body []byte, request reflect.Type) error {
 // accept completes an acceptance with what the manifest and the request say, and
 // answers. A key stands for what was asked for.
 func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postgres.Acceptance, asked func() (any, error)) (accepted, error) {
-	var err error
+	restricted, err := manifest.Restricted(a.Parameters)
+	if err != nil {
+		return accepted{}, err
+	}
+	if restricted != "" && !allows(granted(c).scopes, Admin) {
+		return accepted{}, newProblem(http.StatusForbidden, "scope-missing", "The token may not do this", "the parameter "+restricted+" needs the scope "+string(Admin))
+	}
 	if a.Key, err = idempotencyKey(c.Request().Header); err != nil {
 		return accepted{}, err
 	}

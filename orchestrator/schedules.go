@@ -194,7 +194,14 @@ func (o *Orchestrator) checkCycleParameters(names []string, parameters json.RawM
 	if m == nil {
 		return nil // that is said already
 	}
-	_, err = m.CheckParameters(parameters)
+	complete, err := m.CheckParameters(parameters)
+	if err != nil {
+		return err
+	}
+	restricted, err := m.Restricted(complete)
+	if err == nil && restricted != "" {
+		err = fmt.Errorf("%s is set by an admin for a single run, never by a schedule", restricted)
+	}
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/agents/clientvalue"
 	"github.com/nuzantara/ciclo/agents/conversation"
+	"github.com/nuzantara/ciclo/agents/knowledgegraph"
 	"github.com/nuzantara/ciclo/agents/messagesender"
 	"github.com/nuzantara/ciclo/internal/channel"
 	"github.com/nuzantara/ciclo/internal/pullrequest"
@@ -20,9 +21,10 @@ import (
 // registry is the agents that this binary runs: one line each.
 func registry(trainer conversation.Trainer, sender messagesender.Agent) map[string]agents.Agent {
 	return map[string]agents.Agent{
-		clientvalue.Name:   clientvalue.Agent{},
-		conversation.Name:  trainer,
-		messagesender.Name: sender,
+		clientvalue.Name:    clientvalue.Agent{},
+		conversation.Name:   trainer,
+		knowledgegraph.Name: knowledgegraph.Builder{},
+		messagesender.Name:  sender,
 	}
 }
 

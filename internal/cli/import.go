@@ -19,6 +19,7 @@ type importCommand struct {
 	Interactions  importInteractions  `cmd:"" help:"Import interactions: client_id, channel, direction, kind, occurred_at, and optionally id, sentiment."`
 	Conversations importConversations `cmd:"" help:"Import conversations: id, started_at, and optionally client_id, agent_version, channel, segment, ended_at, outcome, outcome_at, rating."`
 	Messages      importMessages      `cmd:"" help:"Import messages of conversations: id, conversation_id, role, body, sent_at."`
+	Names         importNames         `cmd:"" help:"Import names that messages are about, of companies, places, laws, documents: type, id, name."`
 	Rates         importRates         `cmd:"" help:"Import exchange rates: currency, into, day, rate."`
 }
 
@@ -43,6 +44,7 @@ type (
 	importRates         struct{ importFlags }
 	importConversations struct{ importFlags }
 	importMessages      struct{ importFlags }
+	importNames         struct{ importFlags }
 )
 
 func (c importClients) Run(ctx context.Context, g *Globals) error {
@@ -67,6 +69,10 @@ func (c importMessages) Run(ctx context.Context, g *Globals) error {
 
 func (c importRates) Run(ctx context.Context, g *Globals) error {
 	return c.run(ctx, g, imports.Rates, "")
+}
+
+func (c importNames) Run(ctx context.Context, g *Globals) error {
+	return c.run(ctx, g, imports.Names, "")
 }
 
 func (f importFlags) run(ctx context.Context, g *Globals, kind *imports.Kind, currency string) (err error) {

@@ -1,7 +1,8 @@
 // Package demo makes a consultancy whose truth is known: clients whose payments
-// are drawn from stated BG/NBD and Gamma-Gamma parameters, and conversations in
-// which stated sentences have to do with winning. The same seed and day
-// make the same firm, to the byte. Imports: pgx, gonum.
+// are drawn from stated BG/NBD and Gamma-Gamma parameters, conversations in which
+// stated sentences have to do with winning, and inquiries of which each name and
+// each thing that they say is known. The same seed and day make the same firm, to
+// the byte. Imports: pgx, gonum.
 package demo
 
 import (
@@ -68,7 +69,7 @@ func draw(truth Truth, seed uint64, today time.Time) firm {
 	var f firm
 	for i := range truth.Clients {
 		first := start.Add(time.Duration(rng.Float64() * .75 * float64(end.Sub(start))))
-		f.clients = append(f.clients, person(rng, i, first))
+		f.clients = append(f.clients, drawClient(rng, i, first))
 		rate := gamma(truth.R, truth.Alpha)
 		leave := distuv.Beta{Alpha: truth.A, Beta: truth.B, Src: source}.Rand()
 		nu := gamma(truth.Q, truth.Gamma)
@@ -105,10 +106,17 @@ func Seed(ctx context.Context, pool *pgxpool.Pool, truth Truth, seed uint64, tod
 		if ours > 0 {
 			return nil
 		}
+		talk, asked := f.talk(seed, today), f.inquire(seed, today)
+		f.clients = append(f.clients, asked.rows...)
 		if err := f.insert(ctx, tx, truth.Currency); err != nil {
 			return err
 		}
-		return insertConversations(ctx, tx, f.talk(seed, today))
+		if err := insertConversations(ctx, tx, append(talk, asked.talks...)); err != nil {
+			return err
+		}
+		names := listed()
+		_, err = tx.CopyFrom(ctx, pgx.Identifier{"crm", "names"}, []string{"type", "id", "name"}, pgx.CopyFromRows(names))
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("seed the demo: %w", err)
@@ -126,7 +134,7 @@ func (f firm) insert(ctx context.Context, tx pgx.Tx, currency string) error {
 		[]string{"id", "name", "email", "phone", "whatsapp", "language", "status", "consent_marketing", "tags", "created_at"},
 		pgx.CopyFromSlice(len(f.clients), func(i int) ([]any, error) {
 			c := f.clients[i]
-			return []any{c.id, c.name, c.email, c.phone, c.phone, c.language, c.status, c.consent, []string{"demo"}, c.created}, nil
+			return []any{c.id, c.name, optional(c.email), optional(c.phone), optional(c.phone), c.language, c.status, c.consent, []string{"demo"}, c.created}, nil
 		}))
 	if err != nil {
 		return err
@@ -147,6 +155,14 @@ func (f firm) insert(ctx context.Context, tx pgx.Tx, currency string) error {
 			return []any{f.clients[p.client].id, practiceID(i), p.paid, float64(p.cents) / 100, currency}, nil
 		}))
 	return err
+}
+
+// optional is null where there is nothing.
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }
 
 func practiceID(i int) string { return fmt.Sprintf("P-%06d", i+1) }

@@ -53,9 +53,9 @@ var (
 )
 
 type conversation struct {
-	id, client, channel, segment string
+	id, client, channel, segment string // without client, nobody knows whose it is
 	started, ended               time.Time
-	won                          bool
+	won, open                    bool
 	rating                       int // 0 is none
 	messages                     []said
 }
@@ -121,6 +121,9 @@ func (f firm) talk(seed uint64, today time.Time) []conversation {
 	return all
 }
 
+// messageID is that of a conversation's n-th message, from 1.
+func messageID(conversation string, n int) string { return fmt.Sprintf("%s-%02d", conversation, n) }
+
 func insertConversations(ctx context.Context, tx pgx.Tx, all []conversation) error {
 	_, err := tx.Exec(ctx, `INSERT INTO crm.prompts (name, version, body) VALUES ('assistant', 'v1', $1)`, demoPrompt)
 	if err != nil {
@@ -130,11 +133,14 @@ func insertConversations(ctx context.Context, tx pgx.Tx, all []conversation) err
 		[]string{"id", "client_id", "agent_version", "channel", "segment", "started_at", "ended_at", "outcome", "outcome_at"},
 		pgx.CopyFromSlice(len(all), func(i int) ([]any, error) {
 			c := all[i]
-			outcome := "lost"
-			if c.won {
+			outcome, at := "lost", &c.ended
+			switch {
+			case c.open:
+				outcome, at = "open", nil
+			case c.won:
 				outcome = "won"
 			}
-			return []any{c.id, c.client, "v1", c.channel, c.segment, c.started, c.ended, outcome, c.ended}, nil
+			return []any{c.id, optional(c.client), "v1", c.channel, c.segment, c.started, c.ended, outcome, at}, nil
 		}))
 	if err != nil {
 		return err
@@ -142,7 +148,7 @@ func insertConversations(ctx context.Context, tx pgx.Tx, all []conversation) err
 	var messages, ratings [][]any
 	for _, c := range all {
 		for n, m := range c.messages {
-			messages = append(messages, []any{fmt.Sprintf("%s-%02d", c.id, n+1), c.id, m.role, m.body, m.at})
+			messages = append(messages, []any{messageID(c.id, n+1), c.id, m.role, m.body, m.at})
 		}
 		if c.rating > 0 {
 			ratings = append(ratings, []any{c.id, int16(c.rating), c.ended})

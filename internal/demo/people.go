@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-type practiceType struct{ id, name string }
+type service struct{ id, name string }
 
-var practiceTypes = []practiceType{
+var practiceTypes = []service{
 	{"kitas-work", "Work permit (KITAS)"},
 	{"kitas-investor", "Investor permit (KITAS)"},
 	{"kitap", "Permanent stay permit (KITAP)"},
@@ -26,8 +26,8 @@ var (
 	languages   = []string{"en", "en", "it", "id"}
 )
 
-// person is the i-th client. Addresses and numbers are of ranges kept for fiction.
-func person(rng *rand.Rand, i int, created time.Time) client {
+// drawClient draws the i-th client. Addresses and numbers are of ranges kept for fiction.
+func drawClient(rng *rand.Rand, i int, created time.Time) client {
 	given, family := givenNames[rng.IntN(len(givenNames))], familyNames[rng.IntN(len(familyNames))]
 	return client{
 		id:       fmt.Sprintf("C-%05d", i+1),

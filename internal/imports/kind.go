@@ -24,7 +24,7 @@ type Kind struct {
 }
 
 // Kinds are all that there are.
-var Kinds = []*Kind{Clients, Payments, Interactions, Rates, Conversations, Messages}
+var Kinds = []*Kind{Clients, Payments, Interactions, Rates, Conversations, Messages, Names}
 
 // column is one column of a file.
 type column struct {

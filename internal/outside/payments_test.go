@@ -207,6 +207,8 @@ func TestEveryKindOfFile(t *testing.T) {
 		{[]string{"interactions", s.file("said.ndjson", `{"client_id":"a","channel":"mail","direction":"inbound","kind":"question","occurred_at":"2026-01-01T10:00:00Z"}`)}, "Imported 1 interactions"},
 		{[]string{"rates", s.file("rates.csv", "currency,into,day,rate\nEUR,USD,2026-01-01,1.25\n")}, "Imported 1 rates"},
 		{[]string{"rates", s.file("rates2.csv", "currency,into,day,rate\nEUR,USD,2026-01-01,1.25\nUSD,EUR\n"), "--skip-bad", "--bad-rows", filepath.Join(s.dir, "bad.jsonl")}, "1 were already there; 1 rows were left out"},
+		{[]string{"names", s.file("names.csv", "type,id,name\ncompany,1,PT Sinar Laut\ncompany,1,Sinar Laut\nplanet,2,Mars\n"), "--dry-run", "--skip-bad"}, "Would import 2 names; 1 rows were left out. Nothing was written."},
+		{[]string{"names", s.file("names.jsonl", `{"type":"law","id":"6","name":"UU 6/2011"}`+"\n"+`{"type":"law","id":"6","name":"UU 6/2011"}`)}, "Imported 1 names; 1 were already there; 0 rows"},
 		{[]string{"rates", filepath.Join(s.dir, "rates.csv"), "--json"}, `"already_there": 1`},
 	} {
 		if out, said, code := s.ciclo(append([]string{"import"}, c.args...)...); code != 0 || !strings.Contains(out, c.want) || said != "" {

@@ -62,8 +62,10 @@ type formKind uint8
 
 const (
 	asWritten formKind = iota
-	familyFirst
 	withoutMiddle
+	// Family first, with a comma.
+	turnedRound
+	turnedWithoutMiddle
 	withoutForm
 )
 
@@ -77,7 +79,7 @@ type given struct {
 
 // Confidences are priors by the way a name was found; what they are worth is
 // measured by the evaluation's calibration.
-var formConfidence = [...]float64{asWritten: .97, familyFirst: .95, withoutMiddle: .9, withoutForm: .8}
+var formConfidence = [...]float64{asWritten: .97, withoutMiddle: .9, turnedRound: .95, turnedWithoutMiddle: .85, withoutForm: .8}
 
 const (
 	givenConfidence     = .85
@@ -98,9 +100,7 @@ func NewGazetteer(names []FirmName) (*Gazetteer, []LeftOut) {
 	at := map[FirmName]int32{} // without its name
 	for _, n := range names {
 		written := n
-		if (n.Type == Person || n.Type == Location) && hasForm(n.Name) {
-			n.Type = Company
-		}
+		n.Type = TypeOf(n.Type, n.Name)
 		if reason := unfit(n); reason != "" {
 			left = append(left, LeftOut{written, reason})
 			continue
@@ -245,7 +245,11 @@ func (b *formBuilder) addPerson(name string, written []int32, t int32) string {
 	if len(words) < 2 && len(b.split(words[0])) < 2 {
 		return "one name of a person"
 	}
-	b.put(written, t, asWritten)
+	kind := asWritten
+	if strings.Contains(name, ",") {
+		kind = turnedRound
+	}
+	b.put(written, t, kind)
 	if len(words) < 2 { // one word to its readers, such as 王小明
 		return ""
 	}
@@ -258,10 +262,10 @@ func (b *formBuilder) addPerson(name string, written []int32, t int32) string {
 	whole := strings.Join(words, " ")
 	behind := strings.Join(last, " ") + ", "
 	b.put(b.split(whole), t, asWritten)
-	b.put(b.split(behind+strings.Join(words[:family], " ")), t, familyFirst)
+	b.put(b.split(behind+strings.Join(words[:family], " ")), t, turnedRound)
 	if family > 1 && len([]rune(first[0])) > 1 {
 		b.put(b.split(first[0]+" "+strings.Join(last, " ")), t, withoutMiddle)
-		b.put(b.split(behind+first[0]), t, withoutMiddle)
+		b.put(b.split(behind+first[0]), t, turnedWithoutMiddle)
 	}
 	return ""
 }

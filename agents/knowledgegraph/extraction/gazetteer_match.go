@@ -33,10 +33,6 @@ func (r *reader) read() {
 		if known {
 			w.id = id
 		}
-		if len(calls) > 0 && !w.sign {
-			w.greets = greetings[string(folded)] || titles[string(folded)]
-			w.common = common[string(folded)]
-		}
 		r.words = append(r.words, w)
 	})
 	node := int32(0)
@@ -68,6 +64,9 @@ func (r *reader) hit(first, last int, forms []form) {
 		if f.capitals && slices.ContainsFunc(r.words[first:last+1], func(w word) bool { return !w.sign && !w.capital }) {
 			continue
 		}
+		if (f.kind == turnedRound || f.kind == turnedWithoutMiddle) && r.namedBefore(first) { // Joanna Ruiz, Anna Bianchi
+			continue
+		}
 		if r.whole(first, last, r.gazetteer.things[f.thing].Type == Person) {
 			kept = append(kept, f)
 		}
@@ -78,7 +77,7 @@ func (r *reader) hit(first, last int, forms []form) {
 }
 
 // whole reports whether words are not part of something longer: D'Angelo is not
-// Angelo and Dell'Orto not Dell, but Anna's is Anna and dell'Acme Acme. A name of a
+// Angelo and Nest'Orto not Nest, but Anna's is Anna and dell'Acme Acme. A name of a
 // person is also longer by a hyphen, while "Acme-based" speaks of Acme.
 func (r *reader) whole(first, last int, person bool) bool {
 	attached := func(i int) bool { return i > 0 && i < len(r.words) && !r.words[i].gap }
@@ -114,25 +113,30 @@ func (r *reader) called(i int, by given) bool {
 	if w.id != by.word || !r.whole(i, i, true) {
 		return false
 	}
-	name := func(k int) bool {
-		if k < 0 || k >= len(r.words) {
-			return false
-		}
-		n := r.words[k]
-		return n.capital && !n.sign && !n.common && !n.greets
-	}
-	greeted := i > 0 && r.words[i-1].greets && !w.broken
-	if i > 1 && r.words[i-1].sign && !r.words[i-1].gap && r.words[i-2].greets { // Hello, Anna; Sig. Rossi
+	greeted := i > 0 && !w.broken && r.greets(i-1)
+	if i > 1 && r.words[i-1].sign && !r.words[i-1].gap && r.greets(i-2) { // Hello, Anna; Sig. Rossi
 		greeted = true
 	}
-	if i+1 < len(r.words) && !r.words[i+1].broken && r.words[i+1].gap && name(i+1) {
-		return false
-	}
-	if i > 0 && !w.broken && w.gap && name(i-1) {
+	if r.namedBefore(i) || i+1 < len(r.words) && r.words[i+1].gap && !r.words[i+1].broken && r.looksNamed(i+1) {
 		return false
 	}
 	return greeted || w.capital && !by.common
 }
+
+// namedBefore reports a word right before, beyond a blank, that looks like a name.
+func (r *reader) namedBefore(i int) bool {
+	return i > 0 && r.words[i].gap && !r.words[i].broken && r.looksNamed(i-1)
+}
+
+// looksNamed reports a word with a capital that is neither common nor a greeting.
+func (r *reader) looksNamed(i int) bool {
+	w := r.words[i]
+	return w.capital && !w.sign && !common[r.folded(i)] && !r.greets(i)
+}
+
+func (r *reader) greets(i int) bool { return greetings[r.folded(i)] || titles[r.folded(i)] }
+
+func (r *reader) folded(i int) string { return Fold(r.message.Body[r.words[i].Start:r.words[i].End]) }
 
 // longest are the hits that don't overlap: from the left, the longest.
 func (r *reader) longest() []hit {
@@ -180,4 +184,4 @@ func (r *reader) mention(h hit) Mention {
 }
 
 // greetings come before a client's name.
-var greetings = set("hello hi hey dear good morning afternoon evening thanks thank you halo hai salam selamat pagi siang sore malam terima kasih makasih yth kak kakak mas mbak bang bli mbok ciao salve buongiorno buonasera gentile caro cara carissimo carissima grazie egregio egregia")
+var greetings = set("hello hi hey dear good morning afternoon evening thanks thank halo hai salam selamat pagi siang sore malam terima kasih makasih yth kak kakak mas mbak bang bli mbok ciao salve buongiorno buonasera gentile caro cara carissimo carissima grazie egregio egregia")

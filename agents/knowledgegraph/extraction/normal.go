@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Normal is the normal form of a name of the type, the Key of its mentions: folded,
@@ -32,7 +33,8 @@ func Normal(t Type, name string) string {
 }
 
 // nameWords are the words of folded text: runs of letters and digits, an inner
-// apostrophe left out, and letters with dots as one word (s.r.l. is srl).
+// apostrophe left out, and letters with dots as one word (s.r.l. is srl), likewise
+// titles and degrees that have dots (m.kn.).
 func nameWords(folded string) []string {
 	var words []string
 	for field := range strings.FieldsFuncSeq(folded, func(r rune) bool {
@@ -40,8 +42,8 @@ func nameWords(folded string) []string {
 	}) {
 		field = strings.ReplaceAll(field, "'", "")
 		parts := strings.FieldsFunc(field, func(r rune) bool { return r == '.' })
-		if len(parts) > 1 && !slices.ContainsFunc(parts, func(p string) bool { return len([]rune(p)) > 1 }) {
-			parts = []string{strings.Join(parts, "")}
+		if joined := strings.Join(parts, ""); len(parts) > 1 && (titles[joined] || degrees[joined] || !slices.ContainsFunc(parts, func(p string) bool { return utf8.RuneCountInString(p) > 1 })) {
+			parts = []string{joined}
 		}
 		words = append(words, parts...)
 	}
@@ -56,16 +58,18 @@ func isWord(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.Nd, unicode.M)
 }
 
-// givenFirst turns "Ruiz, Anna" round.
+// givenFirst turns "Ruiz, Anna" round, and leaves out what follows a comma and is
+// degrees alone.
 func givenFirst(name string) string {
-	family, given, found := strings.Cut(name, ",")
-	if !found || strings.Contains(given, ",") || len(nameWords(Fold(given))) == 0 || len(nameWords(Fold(family))) == 0 {
+	parts := strings.Split(name, ",")
+	parts = slices.DeleteFunc(parts, func(part string) bool { return len(withoutDegrees(nameWords(Fold(part)))) == 0 })
+	switch len(parts) {
+	case 0:
 		return name
+	case 2:
+		return parts[1] + " " + parts[0]
 	}
-	if words := nameWords(Fold(given)); len(withoutDegrees(words)) == 0 { // "Anna Ruiz, S.H."
-		return family
-	}
-	return given + " " + family
+	return strings.Join(parts, " ")
 }
 
 // withoutTitles leaves out titles before the name, and degrees behind it, as long
@@ -96,10 +100,10 @@ func withoutForms(words []string) []string {
 	for len(kept) > 1 {
 		n := len(kept) - 1
 		switch {
-		case formsBehind[kept[n]] || formsInCapitals[kept[n]]:
-			kept = kept[:n]
 		case n > 1 && kept[n-1] == "sdn" && kept[n] == "bhd":
 			kept = kept[:n-1]
+		case formsBehind[kept[n]] || formsInCapitals[kept[n]]:
+			kept = kept[:n]
 		default:
 			return kept
 		}
@@ -138,7 +142,7 @@ var (
 	formsBehind     = set("tbk ltd limited inc incorporated llc llp plc corp corporation gmbh srl srls sarl snc sapa bv pty pte bhd ltda eurl aps kft sro doo pma persero perseroda cv pt")
 	formsInCapitals = set("co sa ag se ab as nv kg oy spa sas lp kk company")
 	titles          = set("mr mrs ms miss mx dr prof sir bpk bapak pak ibu bu sdr sdri tn ny nona tuan nyonya sig sigra signor signora signore dott dottssa dottor avv avvocato ing geom rag arch notaio haji hj drs dra ir")
-	degrees         = set("sh mh se mm mkn st mt phd md mba msc llm esq jr sr spd ssi")
+	degrees         = set("sh mh skom msi mkn bsc se mm st mt phd md mba msc llm esq jr sr spd ssi")
 )
 
 func set(words string) map[string]bool {

@@ -16,8 +16,6 @@ type word struct {
 	gap, broken bool
 	// capital is a first letter that is not a small one, or a digit; sign is no word.
 	capital, sign, apostrophe, hyphen bool
-	// greets is a greeting or title, common a common word.
-	greets, common bool
 }
 
 // splitWords gives text's words, folded, from left to right; the folded bytes are

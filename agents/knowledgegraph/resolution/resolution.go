@@ -49,4 +49,8 @@ type Resolved struct {
 	// Reviews are pairs across clusters that a person should look at: at most one of
 	// two clusters, the likeliest.
 	Reviews []Pair
+	// Ignored are decisions that are not kept, in order of their records: those about
+	// records that aren't there or are of two types, and that two are one where others
+	// say that they are not.
+	Ignored []Decision
 }

@@ -1,0 +1,161 @@
+package knowledgegraph
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
+	"github.com/nuzantara/ciclo/internal/graph"
+)
+
+// Name is the agent's.
+const Name = "knowledge-graph-builder"
+
+// Builder is the agent.
+type Builder struct {
+	// More are extractors that read after the firm's names and before relations; a
+	// language model's place.
+	More []extraction.Extractor
+}
+
+type parameters struct {
+	DaysBack   int  `json:"days_back"`
+	InitSchema bool `json:"init_schema"`
+}
+
+// building is one attempt's work.
+type building struct {
+	builder  Builder
+	task     *agents.Task
+	p        parameters
+	region   string // of national phone numbers; may be empty
+	clients  []client
+	exact    *extraction.Exact
+	names    *extraction.Gazetteer
+	leftOut  []extraction.LeftOut
+	pipeline *extraction.Pipeline
+	models   []Learned
+}
+
+// Run brings the graph up to date.
+func (builder Builder) Run(ctx context.Context, task *agents.Task) (agents.Result, error) {
+	b := &building{builder: builder, task: task}
+	if err := task.Decode(&b.p); err != nil {
+		return nil, err
+	}
+	if err := b.load(ctx); err != nil {
+		return nil, err
+	}
+	if err := b.learn(ctx); err != nil {
+		return nil, err
+	}
+	if b.p.InitSchema {
+		_, err := agents.StepTx(ctx, task, "begin from zero", func(ctx context.Context, tx pgx.Tx) (int64, error) {
+			if _, err := graph.Lock(ctx, tx); err != nil {
+				return 0, err
+			}
+			return graph.ReadAnew(ctx, tx)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	var w work
+	task.Progress(0, 0, "looking for messages to read")
+	err := task.Read(ctx, func(tx pgx.Tx) (err error) {
+		w, err = readWork(ctx, tx, task.StartedAt.AddDate(0, 0, -b.p.DaysBack), b.pipeline.Versions())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	// As the first attempt found it: what it has read is due no more.
+	plan, err := agents.Step(ctx, task, "look for messages", func(context.Context) (Messages, error) {
+		return Messages{Due: len(w.read), Gone: len(w.forget), Omitted: w.omitted}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := b.forget(ctx, w); err != nil {
+		return nil, err
+	}
+	if err := b.read(ctx, w); err != nil {
+		return nil, err
+	}
+	resettled, err := b.resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.derive(ctx); err != nil {
+		return nil, err
+	}
+	return b.result(ctx, plan, resettled)
+}
+
+// load reads what the firm knows: who its clients are, and what things are called.
+func (b *building) load(ctx context.Context) error {
+	b.task.Progress(0, 0, "reading the firm's names")
+	var names []extraction.FirmName
+	err := b.task.Read(ctx, func(tx pgx.Tx) (err error) {
+		if err := tx.QueryRow(ctx, `SELECT region FROM ciclo.contact_policy`).Scan(&b.region); err != nil {
+			return fmt.Errorf("read the firm's region: %w", err)
+		}
+		if b.clients, err = readClients(ctx, tx); err != nil {
+			return err
+		}
+		names, err = readNames(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range b.clients {
+		names = append(names, extraction.FirmName{Type: extraction.Person, ID: c.ID, Name: c.Name, IsClient: true})
+	}
+	b.names, b.leftOut = extraction.NewGazetteer(names)
+	if b.exact, err = extraction.NewExact(b.region); err != nil {
+		return fmt.Errorf("the firm's region: %w", err)
+	}
+	return nil
+}
+
+// Result is what a run shows.
+type Result struct {
+	// From is since when messages were looked for that weren't read before.
+	From     time.Time `json:"from"`
+	Messages Messages  `json:"messages"`
+	// Mentions are the graph's, by type and by what found them.
+	Mentions   map[string]int `json:"mentions"`
+	Extractors map[string]int `json:"extractors"`
+	Entities   map[string]int `json:"entities"`
+	// Edges are those that hold, by relation.
+	Edges      map[string]int    `json:"edges"`
+	Resolution Resettling        `json:"resolution"`
+	Top        []Top             `json:"top"`
+	Models     []Learned         `json:"models"`
+	Versions   map[string]string `json:"versions"`
+	Notes      []string          `json:"notes"`
+}
+
+// Messages says what was read.
+type Messages struct {
+	// Due were to be read, Gone are no more in source.messages.
+	Due  int `json:"due"`
+	Gone int `json:"gone"`
+	// Omitted are rows without id, conversation, time or text.
+	Omitted int `json:"omitted"`
+	// Graph are all that the graph rests on.
+	Graph int `json:"in_graph"`
+}
+
+// Top is an entity that many conversations mention.
+type Top struct {
+	ID            string `json:"entity_id"`
+	Type          string `json:"type"`
+	Name          string `json:"name"`
+	Conversations int    `json:"conversations"`
+}

@@ -1,0 +1,134 @@
+package knowledgegraph
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/graph"
+)
+
+// A batch is what one step reads and writes: enough for a set statement to pay, little
+// enough for others not to wait, and for what a killed worker does again.
+const (
+	batchMessages = 2000
+	batchBytes    = 8 << 20
+	forgetAtOnce  = 10_000
+	deriveAtOnce  = 5000
+)
+
+// read reads what is due, a batch a step. What a step has written is due no more, so
+// that the next attempt goes on with the rest; steps are named by what they read.
+func (b *building) read(ctx context.Context, w work) error {
+	parts := batches(w.read, batchMessages, batchBytes)
+	for i, part := range parts {
+		b.task.Progress(int64(i*batchMessages), int64(len(w.read)), "reading messages")
+		var messages []message
+		err := b.task.Read(ctx, func(tx pgx.Tx) (err error) { messages, err = readMessages(ctx, tx, part); return err })
+		if err != nil {
+			return err
+		}
+		readings, err := b.extract(ctx, messages)
+		if err != nil {
+			return err
+		}
+		_, err = agents.StepTx(ctx, b.task, "read "+named(part), func(ctx context.Context, tx pgx.Tx) (graph.Written, error) {
+			if _, err := graph.Lock(ctx, tx); err != nil {
+				return graph.Written{}, err
+			}
+			return graph.Apply(ctx, tx, b.task.ExecutionID, b.pipeline.Versions(), readings)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extract finds what is in messages. The order is the messages'.
+func (b *building) extract(ctx context.Context, messages []message) ([]graph.Reading, error) {
+	readings := make([]graph.Reading, len(messages))
+	err := each(ctx, len(messages), func(i int) error {
+		found, err := b.pipeline.Read(ctx, messages[i].Message)
+		if err == nil {
+			readings[i], err = readingOf(messages[i], found)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read messages: %w", err)
+	}
+	return readings, nil
+}
+
+// each does something n times, on all processors, until one fails.
+func each(ctx context.Context, n int, do func(i int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() error {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if err := context.Cause(ctx); err != nil {
+					return err
+				}
+				if err := do(i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// forget removes what is there no more.
+func (b *building) forget(ctx context.Context, w work) error {
+	for from := 0; from < len(w.forget); from += forgetAtOnce {
+		part := w.forget[from:min(from+forgetAtOnce, len(w.forget))]
+		b.task.Progress(int64(from), int64(len(w.forget)), "forgetting messages that are gone")
+		_, err := agents.StepTx(ctx, b.task, "forget "+named(part), func(ctx context.Context, tx pgx.Tx) (int64, error) {
+			if _, err := graph.Lock(ctx, tx); err != nil {
+				return 0, err
+			}
+			return graph.Forget(ctx, tx, part)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// derive brings entities and edges up to date, some a step, until none is left.
+func (b *building) derive(ctx context.Context) error {
+	for part := 1; ; part++ {
+		more, err := agents.StepTx(ctx, b.task, fmt.Sprintf("derive %d", part), func(ctx context.Context, tx pgx.Tx) (bool, error) {
+			if _, err := graph.Lock(ctx, tx); err != nil {
+				return false, err
+			}
+			_, more, err := graph.DeriveChanged(ctx, tx, deriveAtOnce)
+			return more, err
+		})
+		if err != nil || !more {
+			return err
+		}
+		b.task.Progress(int64(part*deriveAtOnce), 0, "deriving entities and edges")
+	}
+}
+
+// named is a name for a list of ids.
+func named(ids []string) string {
+	h := sha256.New()
+	for _, id := range ids {
+		h.Write([]byte(id))
+		h.Write([]byte{0}) // in no id
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}

@@ -1,0 +1,316 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+var (
+	// ErrNotFound says that there is no such review, merge or entity.
+	ErrNotFound = errors.New("there is none")
+	// ErrDecided says that a person has decided otherwise before.
+	ErrDecided = errors.New("it was decided otherwise")
+	// ErrMoved says that the records are not together any more, or not apart.
+	ErrMoved = errors.New("the records have moved since")
+)
+
+// Decision is what a person said of two records.
+type Decision struct {
+	A, B string
+	Same bool
+}
+
+// Decisions are those that stand, in order of their records.
+func Decisions(ctx context.Context, tx pgx.Tx) ([]Decision, error) {
+	rows, err := tx.Query(ctx, `SELECT record_a, record_b, status = 'same' FROM ciclo.entity_reviews WHERE status IN ('same', 'different') ORDER BY 1, 2`)
+	if err != nil {
+		return nil, fmt.Errorf("read decisions: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Decision])
+	if err != nil {
+		return nil, fmt.Errorf("read decisions: %w", err)
+	}
+	return all, nil
+}
+
+// Decide writes a person's answer to a review: same puts both records' entities
+// together at once. The same answer again changes nothing. ErrNotFound, ErrDecided
+// where the answer was another, or where others of theirs are different.
+func Decide(ctx context.Context, tx pgx.Tx, review string, same bool, by string) error {
+	if _, err := Lock(ctx, tx); err != nil {
+		return err
+	}
+	var a, b, status string
+	err := tx.QueryRow(ctx, `SELECT record_a, record_b, status FROM ciclo.entity_reviews WHERE id = $1`, review).Scan(&a, &b, &status)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("review %s: %w", review, ErrNotFound)
+	case err != nil:
+		return fmt.Errorf("read review %s: %w", review, err)
+	case status == answer(same):
+		return nil
+	case status == answer(!same):
+		return fmt.Errorf("review %s is %s: %w", review, status, ErrDecided)
+	}
+	if err := decide(ctx, tx, a, b, same, by); err != nil {
+		return err
+	}
+	if !same {
+		return settle(ctx, tx, nil)
+	}
+	changed, err := join(ctx, tx, a, b, by)
+	if err != nil {
+		return err
+	}
+	return settle(ctx, tx, changed)
+}
+
+// Merge puts two entities together, since a person says that they are one.
+// ErrNotFound, ErrDecided where records of theirs are different, ErrMoved where both
+// are one already.
+func Merge(ctx context.Context, tx pgx.Tx, one, other, by string) error {
+	if _, err := Lock(ctx, tx); err != nil {
+		return err
+	}
+	a, err := recordsOf(ctx, tx, one)
+	if err != nil {
+		return err
+	}
+	b, err := recordsOf(ctx, tx, other)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(a) == 0 || len(b) == 0:
+		return fmt.Errorf("entities %s and %s: %w", one, other, ErrNotFound)
+	case one == other:
+		return fmt.Errorf("entity %s: %w", one, ErrMoved)
+	case a[0].Type != b[0].Type || !Resolved(a[0].Type):
+		return fmt.Errorf("a %s and a %s can't be one: %w", a[0].Type, b[0].Type, ErrDecided)
+	}
+	if err := decide(ctx, tx, canonical(a).ID, canonical(b).ID, true, by); err != nil {
+		return err
+	}
+	changed, err := join(ctx, tx, canonical(a).ID, canonical(b).ID, by)
+	if err != nil {
+		return err
+	}
+	return settle(ctx, tx, changed)
+}
+
+// Undo takes a logged merge back: the records that came are an entity of their own
+// again, as before, and stay so. ErrNotFound; ErrMoved where they are elsewhere by now.
+func Undo(ctx context.Context, tx pgx.Tx, merge int64, by string) error {
+	if _, err := Lock(ctx, tx); err != nil {
+		return err
+	}
+	var to string
+	var moved []string
+	err := tx.QueryRow(ctx, `SELECT to_id, records FROM ciclo.entity_merges WHERE id = $1 AND kind = 'merge'`, merge).Scan(&to, &moved)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("merge %d: %w", merge, ErrNotFound)
+	case err != nil:
+		return fmt.Errorf("read merge %d: %w", merge, err)
+	}
+	entity, err := entityOf(ctx, tx, moved)
+	if err != nil {
+		return err
+	}
+	if entity == "" {
+		return fmt.Errorf("merge %d: %w", merge, ErrMoved)
+	}
+	all, err := recordsOf(ctx, tx, entity)
+	if err != nil {
+		return err
+	}
+	var leave, stay []Stored
+	for _, r := range all {
+		if slices.Contains(moved, r.ID) {
+			leave = append(leave, r)
+		} else {
+			stay = append(stay, r)
+		}
+	}
+	if len(stay) == 0 {
+		return fmt.Errorf("merge %d: %w", merge, ErrMoved)
+	}
+	// Each of one side is different from the other side's first, so that no resolution
+	// brings some of them back.
+	for _, r := range leave {
+		if err := different(ctx, tx, r.ID, canonical(stay).ID, by); err != nil {
+			return err
+		}
+	}
+	for _, r := range stay {
+		if err := different(ctx, tx, r.ID, canonical(leave).ID, by); err != nil {
+			return err
+		}
+	}
+	if err := partDecisions(ctx, tx, leave, stay, by); err != nil {
+		return err
+	}
+	changed, err := regroup(ctx, tx, [][]Stored{leave, stay}, by)
+	if err != nil {
+		return err
+	}
+	return settle(ctx, tx, changed)
+}
+
+func answer(same bool) string {
+	if same {
+		return "same"
+	}
+	return "different"
+}
+
+// decide writes what a person said of two records. ErrDecided where it was otherwise.
+func decide(ctx context.Context, tx pgx.Tx, a, b string, same bool, by string) error {
+	if a > b {
+		a, b = b, a
+	}
+	tag, err := tx.Exec(ctx, `
+		INSERT INTO ciclo.entity_reviews AS r (id, record_a, record_b, status, decided_at, decided_by)
+		VALUES ($1, $2, $3, $4, now(), $5)
+		ON CONFLICT (id) DO UPDATE SET status = excluded.status, decided_at = excluded.decided_at, decided_by = excluded.decided_by
+		WHERE r.status IN ('open', 'obsolete', excluded.status)`, reviewID(a, b), a, b, answer(same), by)
+	if err != nil {
+		return fmt.Errorf("write the decision: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return fmt.Errorf("records %s and %s: %w", a, b, ErrDecided)
+	}
+	return nil
+}
+
+// different writes that two records are not one, whatever was decided before.
+func different(ctx context.Context, tx pgx.Tx, a, b, by string) error {
+	if a > b {
+		a, b = b, a
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO ciclo.entity_reviews AS r (id, record_a, record_b, status, decided_at, decided_by)
+		VALUES ($1, $2, $3, 'different', now(), $4)
+		ON CONFLICT (id) DO UPDATE SET status = 'different', decided_at = excluded.decided_at, decided_by = excluded.decided_by
+		WHERE r.status <> 'different'`, reviewID(a, b), a, b, by)
+	if err != nil {
+		return fmt.Errorf("write the decision: %w", err)
+	}
+	return nil
+}
+
+// partDecisions takes back that a record of the one side is one with one of the other.
+func partDecisions(ctx context.Context, tx pgx.Tx, one, other []Stored, by string) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE ciclo.entity_reviews SET status = 'different', decided_at = now(), decided_by = $3
+		WHERE status = 'same' AND ((record_a = ANY ($1) AND record_b = ANY ($2)) OR (record_a = ANY ($2) AND record_b = ANY ($1)))`, recordIDs(one), recordIDs(other), by)
+	if err != nil {
+		return fmt.Errorf("take decisions back: %w", err)
+	}
+	return nil
+}
+
+func recordIDs(records []Stored) []string {
+	all := make([]string, len(records))
+	for i, r := range records {
+		all[i] = r.ID
+	}
+	return all
+}
+
+// join puts the entities of two records together, and returns those that it changed.
+// ErrDecided where a record of the one is different from a record of the other.
+func join(ctx context.Context, tx pgx.Tx, a, b, by string) ([]string, error) {
+	var one, other string
+	err := tx.QueryRow(ctx, `
+		SELECT coalesce((SELECT entity_id FROM ciclo.graph_records WHERE id = $1), ''), coalesce((SELECT entity_id FROM ciclo.graph_records WHERE id = $2), '')`, a, b).Scan(&one, &other)
+	if err != nil {
+		return nil, fmt.Errorf("read what the records are of: %w", err)
+	}
+	if one == "" || other == "" {
+		return nil, fmt.Errorf("records %s and %s are of no entity yet: %w", a, b, ErrMoved)
+	}
+	if one == other {
+		return nil, nil
+	}
+	all, err := collectStored(tx.Query(ctx, `SELECT `+storedColumns+` FROM ciclo.graph_records r WHERE r.entity_id IN ($1, $2)`, one, other))
+	if err != nil {
+		return nil, fmt.Errorf("read records: %w", err)
+	}
+	var apart string
+	err = tx.QueryRow(ctx, `
+		SELECT d.id FROM ciclo.entity_reviews d JOIN ciclo.graph_records a ON a.id = d.record_a JOIN ciclo.graph_records b ON b.id = d.record_b
+		WHERE d.status = 'different' AND a.entity_id IN ($1, $2) AND b.entity_id IN ($1, $2) LIMIT 1`, one, other).Scan(&apart)
+	switch {
+	case err == nil:
+		return nil, fmt.Errorf("review %s says that records of theirs are different: %w", apart, ErrDecided)
+	case !errors.Is(err, pgx.ErrNoRows):
+		return nil, fmt.Errorf("read decisions: %w", err)
+	}
+	return regroup(ctx, tx, [][]Stored{all}, by)
+}
+
+// regroup makes each of these groups of records an entity, logs it as a person's, and
+// returns the entities that it changed.
+func regroup(ctx context.Context, tx pgx.Tx, groups [][]Stored, by string) ([]string, error) {
+	membership := map[string]string{}
+	for _, group := range groups {
+		for _, r := range group {
+			membership[r.ID] = EntityOf(canonical(group).ID)
+		}
+	}
+	moves, err := writeMembership(ctx, tx, groups, membership)
+	if err != nil {
+		return nil, fmt.Errorf("write what records are of: %w", err)
+	}
+	var changed []string
+	for _, m := range moves {
+		changed = append(changed, m.from, m.to)
+	}
+	slices.Sort(changed)
+	return slices.Compact(changed), logMoves(ctx, tx, moves, membership, nil, nil, &by, &Resettled{})
+}
+
+// recordsOf are an entity's.
+func recordsOf(ctx context.Context, tx pgx.Tx, entity string) ([]Stored, error) {
+	all, err := collectStored(tx.Query(ctx, `SELECT `+storedColumns+` FROM ciclo.graph_records r WHERE r.entity_id = $1 ORDER BY r.id`, entity))
+	if err != nil {
+		return nil, fmt.Errorf("read the records of %s: %w", entity, err)
+	}
+	return all, nil
+}
+
+// entityOf is the entity that all of these records are of that are still there;
+// empty where they are of several, or none is left.
+func entityOf(ctx context.Context, tx pgx.Tx, records []string) (string, error) {
+	rows, err := tx.Query(ctx, `SELECT DISTINCT entity_id FROM ciclo.graph_records WHERE id = ANY ($1) AND entity_id IS NOT NULL`, records)
+	if err != nil {
+		return "", fmt.Errorf("read what records are of: %w", err)
+	}
+	entities, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return "", fmt.Errorf("read what records are of: %w", err)
+	}
+	if len(entities) != 1 {
+		return "", nil
+	}
+	return entities[0], nil
+}
+
+// settle derives the entities that a decision has changed, and has resolutions begin
+// anew.
+func settle(ctx context.Context, tx pgx.Tx, entities []string) error {
+	if len(entities) > 0 {
+		if _, err := Derive(ctx, tx, entities); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM ciclo.graph_changed_entities WHERE entity_id = ANY ($1)`, entities); err != nil {
+			return fmt.Errorf("settle the decision: %w", err)
+		}
+	}
+	return Revise(ctx, tx)
+}
