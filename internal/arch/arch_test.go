@@ -37,8 +37,6 @@ var laws = map[string]law{
 	"agents/knowledgegraph":                      {own: []string{"agents", "agents/knowledgegraph/extraction", "agents/knowledgegraph/extraction/relations", "agents/knowledgegraph/extraction/tagger", "agents/knowledgegraph/resolution", "internal/graph", "internal/phone"}, libraries: []string{"github.com/jackc/pgx", "golang.org/x/sync"}},
 	"agents/knowledgegraph/extraction":           {own: []string{"internal/fold", "internal/phone"}},
 	"agents/knowledgegraph/extraction/tagger":    {own: []string{"agents/knowledgegraph/extraction"}},
-	"agents/knowledgegraph/extraction/relations": {own: []string{"agents/knowledgegraph/extraction"}, libraries: []string{"golang.org/x/text", "gonum.org/v1/gonum"}},
-	"agents/knowledgegraph/extraction/tagger":    {own: []string{"agents/knowledgegraph/extraction"}},
 	"agents/knowledgegraph/resolution":           {},
 	"internal/fold":                              {libraries: []string{"golang.org/x/text"}},
 	"internal/graph":                             {own: []string{"internal/fold"}, libraries: []string{"github.com/jackc/pgx"}},
@@ -82,7 +80,7 @@ var laws = map[string]law{
 	"internal/testagents/worker":       {own: []string{"internal/testagents", "worker", "internal/service"}},
 	"internal/persuasion":              {own: []string{"agents/conversation", "agents/conversation/eval"}, stdOnly: true},
 	"agents/clientvalue/eval":          {own: []string{"agents/clientvalue"}},
-	"agents/knowledgegraph/eval":       {own: []string{"agents/knowledgegraph/extraction", "agents/knowledgegraph/extraction/relations", "agents/knowledgegraph/extraction/tagger", "agents/knowledgegraph/extraction/relations", "agents/knowledgegraph/extraction/tagger", "agents/knowledgegraph/resolution", "internal/demo"}},
+	"agents/knowledgegraph/eval":       {own: []string{"agents/knowledgegraph/extraction", "agents/knowledgegraph/extraction/relations", "agents/knowledgegraph/extraction/tagger", "agents/knowledgegraph/resolution", "internal/demo"}},
 	"agents/conversation/eval":         {own: []string{"agents/conversation"}, stdOnly: true},
 }
 

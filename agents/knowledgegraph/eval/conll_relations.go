@@ -34,7 +34,7 @@ func CoNLL04Relations(data string) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen, err := crossNamed(train)
+	seen, err := crossTagged(train)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func CoNLL04Relations(data string) ([]Figure, error) {
 		return nil, err
 	}
 	reader := names.NewReader()
-	unseen := make([]named, len(dev))
+	unseen := make([]tagged, len(dev))
 	for i, s := range dev {
 		unseen[i] = readNames(reader, s)
 	}
@@ -106,7 +106,7 @@ func (m measured) calibrationError() float64 {
 }
 
 // measure trains on what was seen and reads what was not.
-func measure(seen, unseen []named, train func([]named) (*relations.Model, error)) (measured, error) {
+func measure(seen, unseen []tagged, train func([]tagged) (*relations.Model, error)) (measured, error) {
 	model, err := train(seen)
 	if err != nil {
 		return measured{}, err
@@ -124,7 +124,7 @@ func measure(seen, unseen []named, train func([]named) (*relations.Model, error)
 }
 
 // trainRelations learns from the entities as they are, and as a tagger finds them.
-func trainRelations(seen []named) (*relations.Model, error) {
+func trainRelations(seen []tagged) (*relations.Model, error) {
 	var examples []relations.Example
 	for _, n := range seen {
 		examples = append(examples, n.known().examples()...)
@@ -133,7 +133,7 @@ func trainRelations(seen []named) (*relations.Model, error) {
 	return relations.Train(examples)
 }
 
-func trainTold(seen []named) (*relations.Model, error) {
+func trainTold(seen []tagged) (*relations.Model, error) {
 	var examples []relations.Example
 	for _, n := range seen {
 		examples = append(examples, n.examples()...)
@@ -143,7 +143,7 @@ func trainTold(seen []named) (*relations.Model, error) {
 
 // read is what the model makes of a sentence's pairs, the likeliest first, without
 // those with an entity that overlaps another of a likelier pair.
-func (n named) read(m *relations.Model) []pair {
+func (n tagged) read(m *relations.Model) []pair {
 	var all []pair
 	for _, e := range n.examples() {
 		likely := m.Relations(e.Sentence, e.Subject, e.Object)

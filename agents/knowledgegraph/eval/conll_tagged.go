@@ -11,24 +11,24 @@ import (
 )
 
 const (
-	// namedFolds are those that the train part is read in.
-	namedFolds = 5
+	// taggedFolds are those that the train part is read in.
+	taggedFolds = 5
 	// leastChance is that of an entity that may be part of a relation though the
 	// tagger prefers another, or none.
 	leastChance = .15
 )
 
-// named is a sentence and what a tagger that has not seen it makes of it: the best
+// tagged is a sentence and what a tagger that has not seen it makes of it: the best
 // entities, and others that may be.
-type named struct {
+type tagged struct {
 	CoNLLSentence
 	best, others []tagger.Guess
 }
 
-// crossNamed reads each sentence with a tagger that has seen the other folds.
-func crossNamed(train []CoNLLSentence) ([]named, error) {
-	all := make([]named, len(train))
-	for fold := range namedFolds {
+// crossTagged reads each sentence with a tagger that has seen the other folds.
+func crossTagged(train []CoNLLSentence) ([]tagged, error) {
+	all := make([]tagged, len(train))
+	for fold := range taggedFolds {
 		var seen []CoNLLSentence
 		for _, s := range train {
 			if s.fold() != fold {
@@ -60,8 +60,8 @@ func trainNames(seen []CoNLLSentence) (*tagger.Model, error) {
 	return tagger.Train(sentences, tagger.Defaults())
 }
 
-func readNames(reader *tagger.Reader, s CoNLLSentence) named {
-	n := named{CoNLLSentence: s, best: reader.Read(s.Tokens, nil)}
+func readNames(reader *tagger.Reader, s CoNLLSentence) tagged {
+	n := tagged{CoNLLSentence: s, best: reader.Read(s.Tokens, nil)}
 	for _, g := range reader.Alternatives(s.Tokens, leastChance) {
 		if g.Type != "Other" && !slices.ContainsFunc(n.best, func(b tagger.Guess) bool { return b.Span == g.Span }) {
 			n.others = append(n.others, g)
@@ -74,7 +74,7 @@ func readNames(reader *tagger.Reader, s CoNLLSentence) named {
 func (s CoNLLSentence) fold() int {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(strings.Join(s.Tokens, " "))) // a hash takes all
-	return int(h.Sum64() % namedFolds)
+	return int(h.Sum64() % taggedFolds)
 }
 
 // has is the relation of two entities, empty where there is none or they are none.
@@ -89,7 +89,7 @@ func (s CoNLLSentence) has(head, tail CoNLLSpan) string {
 
 // examples are all pairs of entities of which one at least may be of a relation: of
 // the best ones, and of others in their midst.
-func (n named) examples() []relations.Example {
+func (n tagged) examples() []relations.Example {
 	best := arguments(n.best)
 	var all []relations.Example
 	add := func(s relations.Sentence, i, j int) {
@@ -127,8 +127,8 @@ func (n named) examples() []relations.Example {
 }
 
 // known is the sentence as it is, with the chance that the tagger gives its entities.
-func (n named) known() named {
-	k := named{CoNLLSentence: n.CoNLLSentence}
+func (n tagged) known() tagged {
+	k := tagged{CoNLLSentence: n.CoNLLSentence}
 	for _, span := range n.Spans {
 		g := tagger.Guess{Span: tagger.Span(span)}
 		for _, other := range slices.Concat(n.best, n.others) {
@@ -142,8 +142,8 @@ func (n named) known() named {
 }
 
 // toldAll are sentences whose entities are told.
-func toldAll(sentences []CoNLLSentence) []named {
-	all := make([]named, len(sentences))
+func toldAll(sentences []CoNLLSentence) []tagged {
+	all := make([]tagged, len(sentences))
 	for i, s := range sentences {
 		all[i].CoNLLSentence = s
 		for _, span := range s.Spans {
