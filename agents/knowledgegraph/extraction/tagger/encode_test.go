@@ -44,13 +44,13 @@ func TestDecodeRefuses(t *testing.T) {
 	t.Parallel()
 	b := small(t).Encode()
 	for name, bad := range map[string][]byte{
-		"nothing":       nil,
-		"garbage":       []byte("ciclo tagger 1\nand something that is no model"),
-		"other magic":   append([]byte("ciclo tagger 2\n"), b[len(magic):]...),
-		"more behind":   append(slices.Clone(b), 0),
-		"too many":      make([]byte, maxBytes+1),
-		"magic alone":   []byte(magic),
-		"sum of noting": sealed([]byte(magic)),
+		"nothing":        nil,
+		"garbage":        []byte("ciclo tagger 1\nand something that is no model"),
+		"other magic":    append([]byte("ciclo tagger 2\n"), b[len(magic):]...),
+		"more behind":    append(slices.Clone(b), 0),
+		"too many":       make([]byte, maxBytes+1),
+		"magic alone":    []byte(magic),
+		"sum of nothing": sealed([]byte(magic)),
 	} {
 		if _, err := Decode(bad); err == nil {
 			t.Errorf("%s is read", name)
