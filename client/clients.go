@@ -201,14 +201,19 @@ func (c *Client) SegmentChanges(ctx context.Context, query url.Values) (SegmentC
 // The query is that of ClientValues without cursor and limit. What was cut off is
 // an error, whatever has been written.
 func (c *Client) ExportClientValues(ctx context.Context, query url.Values, w io.Writer) error {
-	target := c.target("/clients/values.csv", query)
+	return c.download(ctx, "/clients/values.csv", query, w)
+}
+
+// download writes an answer into w, however long it takes.
+func (c *Client) download(ctx context.Context, path string, query url.Values, w io.Writer) error {
+	target := c.target(path, query)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	lasting := *c.httpClient()
-	lasting.Timeout = 0 // it takes as long as there are clients
+	lasting.Timeout = 0 // it takes as long as there is something
 	resp, err := lasting.Do(req)
 	if err != nil {
 		return err

@@ -11,6 +11,10 @@ CREATE INDEX entities_latest ON ciclo.entities (type, (coalesce(last_at, '-infin
 CREATE INDEX edges_from_by_relation ON ciclo.edges (subject_id, relation, confidence DESC, id);
 CREATE INDEX edges_to_by_relation ON ciclo.edges (object_id, relation, confidence DESC, id);
 
+-- The latest mentions of what nearly every message mentions.
+DROP INDEX ciclo.graph_messages_newest;
+CREATE INDEX graph_messages_newest ON ciclo.graph_messages (sent_at DESC, id);
+
 DROP INDEX ciclo.edge_evidence_by_subject;
 CREATE INDEX edge_evidence_by_subject ON ciclo.edge_evidence (subject_id, relation, object_id);
 
@@ -51,8 +55,8 @@ COMMENT ON VIEW dashboard.graph_reviews IS 'Pairs that may be one person or comp
 
 CREATE VIEW dashboard.graph_merges AS
     SELECT m.id AS merge_id, m.kind, m.from_id, f.name AS from_name, m.to_id, t.name AS to_name, m.records, m.probability, m.fields, m.execution_id, m.decided_by, m.merged_at
-    FROM ciclo.entity_merges m JOIN ciclo.entities f ON f.id = m.from_id JOIN ciclo.entities t ON t.id = m.to_id;
-COMMENT ON VIEW dashboard.graph_merges IS 'What became of entities: merge is all of from_id''s records into to_id, split some of them; by an execution, or by a person.';
+    FROM ciclo.entity_merges m LEFT JOIN ciclo.entities f ON f.id = m.from_id LEFT JOIN ciclo.entities t ON t.id = m.to_id;
+COMMENT ON VIEW dashboard.graph_merges IS 'What became of entities: merge is all of from_id''s records into to_id, split some of them; by an execution, or by a person. Names are null of what was never there by itself, or was erased.';
 
 -- +goose Down
 DROP VIEW dashboard.graph_merges;
@@ -64,6 +68,8 @@ DROP INDEX ciclo.entity_reviews_by_status;
 CREATE INDEX entity_reviews_open ON ciclo.entity_reviews (probability DESC NULLS LAST, id) WHERE status = 'open';
 DROP INDEX ciclo.edge_evidence_by_subject;
 CREATE INDEX edge_evidence_by_subject ON ciclo.edge_evidence (subject_id);
+DROP INDEX ciclo.graph_messages_newest;
+CREATE INDEX graph_messages_newest ON ciclo.graph_messages (sent_at DESC);
 DROP INDEX ciclo.edges_to_by_relation;
 DROP INDEX ciclo.edges_from_by_relation;
 DROP INDEX ciclo.entities_latest;

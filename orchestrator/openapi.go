@@ -16,6 +16,7 @@ import (
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/graph"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -234,6 +235,26 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[promptEffect]():             "PromptEffect",
 	reflect.TypeFor[ratingRequest]():            "RatingRequest",
 	reflect.TypeFor[postgres.Rating]():          "Rating",
+	reflect.TypeFor[listedEntity]():             "ListedEntity",
+	reflect.TypeFor[entityPage]():               "EntityPage",
+	reflect.TypeFor[entityDetail]():             "EntityDetail",
+	reflect.TypeFor[graph.Alias]():              "Alias",
+	reflect.TypeFor[graph.EntityMerge]():        "EntityMerge",
+	reflect.TypeFor[graph.Mention]():            "Mention",
+	reflect.TypeFor[mentionPage]():              "MentionPage",
+	reflect.TypeFor[graph.Neighbour]():          "Neighbour",
+	reflect.TypeFor[graph.Edge]():               "Edge",
+	reflect.TypeFor[neighbourhood]():            "Neighbourhood",
+	reflect.TypeFor[pathAnswer]():               "Path",
+	reflect.TypeFor[graph.Evidence]():           "Evidence",
+	reflect.TypeFor[evidencePage]():             "EvidencePage",
+	reflect.TypeFor[graph.Count]():              "Count",
+	reflect.TypeFor[graph.Summary]():            "GraphSummary",
+	reflect.TypeFor[graph.Contact]():            "Contact",
+	reflect.TypeFor[graph.ReviewField]():        "ReviewField",
+	reflect.TypeFor[graph.ReviewRecord]():       "ReviewRecord",
+	reflect.TypeFor[graph.Review]():             "Review",
+	reflect.TypeFor[reviewPage]():               "ReviewPage",
 	reflect.TypeFor[problem]():                  "Problem",
 	reflect.TypeFor[agents.FieldError]():        "FieldError",
 }
@@ -485,6 +506,9 @@ func describeCall(tag string, op operation) (*documentCall, error) {
 		media = echo.MIMEApplicationJSON
 	}
 	answer := &documentAnswer{Description: http.StatusText(op.does.status), Headers: map[string]documentHeader{}, Content: map[string]documentMedia{media: {s}}}
+	for _, other := range op.does.more {
+		answer.Content[other] = documentMedia{s}
+	}
 	for name, about := range op.says {
 		answer.Headers[name] = documentHeader{about, text}
 	}

@@ -57,7 +57,7 @@ func TestTheDocumentAndItsPage(t *testing.T) {
 			t.Errorf("the page has %q", never)
 		}
 	}
-	if len(text) > 150_000 {
+	if len(text) > 200_000 {
 		t.Errorf("the page has %d bytes", len(text))
 	}
 	if policy := page.header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; style-src 'sha256-") {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/batch"
+	"github.com/nuzantara/ciclo/internal/graph"
 	"github.com/nuzantara/ciclo/internal/notice"
 	"github.com/nuzantara/ciclo/internal/plan"
 	"github.com/nuzantara/ciclo/internal/postgres"
@@ -61,6 +62,7 @@ const (
 type Orchestrator struct {
 	cfg        Config
 	store      *postgres.Store
+	graph      *graph.Store
 	reaper     *reaper
 	notifier   *notifier
 	deliverer  *deliverer
@@ -73,10 +75,12 @@ type Orchestrator struct {
 	typical  *typical
 	// summaries keeps those of the latest runs.
 	summaries *summaries
-	stalls    *stalls
-	echo      *echo.Echo
-	tokens    *tokens
-	limits    *limits
+	// exports holds one for each export of the graph that is being read.
+	exports chan struct{}
+	stalls  *stalls
+	echo    *echo.Echo
+	tokens  *tokens
+	limits  *limits
 	// open are the paths that need no token.
 	open map[string]bool
 	// document is the API's, in OpenAPI, docs the page made of it.
@@ -111,7 +115,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Orchestrator{cfg: cfg, store: store, open: map[string]bool{}, tokens: &tokens{list: store.Tokens}, limits: &limits{perSecond: cfg.RateLimit, tokens: map[string]*rate.Limiter{}}}
+	o := &Orchestrator{cfg: cfg, store: store, graph: &graph.Store{Pool: cfg.Pool}, exports: make(chan struct{}, graphExports), open: map[string]bool{}, tokens: &tokens{list: store.Tokens}, limits: &limits{perSecond: cfg.RateLimit, tokens: map[string]*rate.Limiter{}}}
 	if cfg.Token != "" {
 		o.tokens.configured = postgres.HashToken(cfg.Token)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/graph"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -75,6 +76,7 @@ func problemOf(err error) *problem {
 	var schema *postgres.SchemaError
 	var inFlight *postgres.InFlightError
 	var message *postgres.MessageStatusError
+	var pathGaveUp *graph.GaveUpError
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -86,6 +88,12 @@ func problemOf(err error) *problem {
 		return newProblem(http.StatusNotFound, "execution-unknown", "No such execution", "")
 	case errors.Is(err, postgres.ErrNoScores):
 		return errNoScores
+	case errors.Is(err, graph.ErrNoEntity):
+		return errUnknownEntity
+	case errors.Is(err, graph.ErrNoEdge):
+		return errUnknownEdge
+	case errors.As(err, &pathGaveUp):
+		return gaveUp(pathGaveUp)
 	case errors.Is(err, postgres.ErrNoSchedule):
 		return newProblem(http.StatusNotFound, "schedule-unknown", "No such schedule", "GET schedules lists them")
 	case errors.Is(err, postgres.ErrScheduleKnown):

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -51,8 +52,10 @@ type handling struct {
 	answer reflect.Type
 	// also are statuses without a body beside that one, and why.
 	also map[int]string
-	// media is what it answers other than JSON; empty is JSON.
+	// media is what it answers other than JSON; empty is JSON. more are others that it
+	// may answer instead.
 	media string
+	more  []string
 }
 
 // answers is an operation that answers with what the handler returns.
@@ -83,6 +86,7 @@ func (o *Orchestrator) sections() []section {
 	noProposal := map[int]string{http.StatusNotFound: "There is no such proposal."}
 	noScores := map[int]string{http.StatusNotFound: "There is no such complete run, or none yet."}
 	noMessage := map[int]string{http.StatusNotFound: "There is no such message.", http.StatusConflict: "It is not where this can be done."}
+	noEntity := map[int]string{http.StatusNotFound: "There is no such entity."}
 	noWebhook := map[int]string{http.StatusNotFound: "There is no such webhook, or it has ended."}
 	return []section{
 		{"probes", "Who calls: supervisors and load balancers, without a token.", []operation{
@@ -309,6 +313,49 @@ func (o *Orchestrator) sections() []section {
 				refuses: map[int]string{http.StatusNotFound: "There is no such conversation.", http.StatusConflict: "It lies in the firm's own tables, as its rating does."},
 			},
 		}},
+		{"graph", "Who calls: who wants to know who and what conversations are about, and what is said of them. An id of what was merged since is answered with what it is part of now.", []operation{
+			{
+				id: "listEntities", method: http.MethodGet, path: Prefix + "/graph/entities", needs: Read,
+				summary: "Who and what conversations are about, a page at a time: by name (q), or the most talked of, the best connected or the last seen first.",
+				query:   entityParameters, does: answers(http.StatusOK, o.listEntities),
+			},
+			{
+				id: "getEntity", method: http.MethodGet, path: Prefix + "/graph/entities/:id", needs: Read,
+				summary: "One entity, with its names and what was merged into it or split from it.", refuses: noEntity, does: answers(http.StatusOK, o.getEntity),
+			},
+			{
+				id: "listMentions", method: http.MethodGet, path: Prefix + "/graph/entities/:id/mentions", needs: Read,
+				summary: "Where messages name an entity, the last sent first, a page at a time.", query: pageParameters, refuses: noEntity, does: answers(http.StatusOK, o.listMentions),
+			},
+			{
+				id: "getNeighbours", method: http.MethodGet, path: Prefix + "/graph/entities/:id/neighbours", needs: Read,
+				summary: "What lies around an entity, found breadth first, of each node the strongest edges first, bounded.", query: neighbourParameters, refuses: noEntity, does: answers(http.StatusOK, o.getNeighbours),
+			},
+			{
+				id: "getPath", method: http.MethodGet, path: Prefix + "/graph/path", needs: Read,
+				summary: "How two entities hang together: a shortest path, of several the one whose edges' confidences have the greatest product, then the first by ids. What would take too long is given up (422, path-gave-up).",
+				query:   pathParameters, must: []string{"from", "to"}, refuses: noEntity, does: answers(http.StatusOK, o.getPath),
+			},
+			{
+				id: "listEvidence", method: http.MethodGet, path: Prefix + "/graph/edges/:id/evidence", needs: Read,
+				summary: "The very words behind an edge, the first sent first, a page at a time.", query: pageParameters,
+				refuses: map[int]string{http.StatusNotFound: "There is no such edge."}, does: answers(http.StatusOK, o.listEvidence),
+			},
+			{id: "getGraphSummary", method: http.MethodGet, path: Prefix + "/graph/summary", needs: Read, summary: "How much the graph holds, by type and relation, and what it was read from.", does: answers(http.StatusOK, o.getGraphSummary)},
+			{
+				id: "exportGraph", method: http.MethodGet, path: Prefix + graphExportPath, needs: Read,
+				summary: "The whole graph as of a time, by ids, of one snapshot: as JSON-LD 1.1 in terms of schema.org, as GraphML, or one table as CSV, in which a text that a spreadsheet would compute has an apostrophe before it. " +
+					"Two exports at a time; beyond is 429. One that fails on the way cuts the connection. A browser may give the token as the password.",
+				query: graphExportParameters, says: map[string]string{"Content-Disposition": "The name of the file."},
+				does: handling{
+					handle: o.exportGraph, status: http.StatusOK, answer: reflect.TypeFor[json.RawMessage](), media: "application/ld+json", more: []string{"application/graphml+xml", "text/csv"},
+				},
+			},
+			{
+				id: "listReviews", method: http.MethodGet, path: Prefix + "/graph/reviews", needs: Read,
+				summary: "Pairs that may be one person or company, with what speaks for and against it in bits, the likeliest first, a page at a time.", query: reviewParameters, does: answers(http.StatusOK, o.listReviews),
+			},
+		}},
 		{"webhooks", "Who calls: who wants to be told of executions' moves instead of polling. What is sent is under webhooks in openapi.json; it is signed as Standard Webhooks says (standardwebhooks.com).", []operation{
 			{
 				id: "createWebhook", method: http.MethodPost, path: Prefix + "/webhooks", needs: Admin, logged: true,
@@ -372,7 +419,7 @@ const eventsPath = "/executions/:id/events"
 // bounded gives each request its time limit, beside what it wants to wait.
 func bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Path() == Prefix+eventsPath || c.Path() == Prefix+exportPath {
+		if c.Path() == Prefix+eventsPath || c.Path() == Prefix+exportPath || c.Path() == Prefix+graphExportPath {
 			return next(c) // bounded in its parts
 		}
 		whole := c.Request()

@@ -59,6 +59,7 @@ type commands struct {
 	Messages   messagesCommand   `cmd:"" help:"Read, approve and reject the messages that agents drafted for clients; the rules of writing to them."`
 	Prompts    promptsCommand    `cmd:"" help:"Show changes of prompts that the trainer proposed, and what became of them."`
 	Patterns   patternsCommand   `cmd:"" help:"Show what won conversations have more often than lost ones."`
+	Kg         graphCommand      `cmd:"" help:"Ask the knowledge graph: who and what conversations are about, and what is said of them."`
 	Webhooks   webhooksCommand   `cmd:"" help:"Tell other systems of executions' moves over HTTP."`
 	Health     healthCommand     `cmd:"" help:"Ask the orchestrator whether it is ready; exit 0 or 1, without a token."`
 	Completion completionCommand `cmd:"" help:"Print a script that completes this command in a shell."`

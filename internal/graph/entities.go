@@ -102,17 +102,16 @@ func (s *Store) Entities(ctx context.Context, f EntityFilter) ([]PlacedEntity, e
 
 // Resolve returns the entity that an id names now: itself, or the one that it is
 // part of since merges. What expired without a merge is itself. ErrNoEntity where
-// no entity ever had the id.
+// none has the id, and none that it was part of is there.
 func (s *Store) Resolve(ctx context.Context, id string) (Entity, error) {
 	rows, err := s.Pool.Query(ctx, `
 		WITH RECURSIVE chain AS (
-			SELECT id, expired_at, ARRAY[id] AS path FROM ciclo.entities WHERE id = $1
+			SELECT $1::text COLLATE "C" AS id, ARRAY[$1::text COLLATE "C"] AS path
 			UNION ALL
-			SELECT t.id, t.expired_at, c.path || t.id FROM chain c CROSS JOIN LATERAL (
+			SELECT m.to_id, c.path || m.to_id FROM chain c CROSS JOIN LATERAL (
 				SELECT m.to_id FROM ciclo.entity_merges m WHERE m.from_id = c.id AND m.kind = 'merge' ORDER BY m.id DESC LIMIT 1) m
-			JOIN ciclo.entities t ON t.id = m.to_id
-			WHERE c.expired_at IS NOT NULL AND t.id <> ALL (c.path))
-		SELECT `+entityColumns+` FROM ciclo.entities e WHERE e.id = (SELECT id FROM chain ORDER BY cardinality(path) DESC LIMIT 1)`, id)
+			WHERE m.to_id <> ALL (c.path) AND NOT EXISTS (SELECT FROM ciclo.entities WHERE id = c.id AND expired_at IS NULL))
+		SELECT `+entityColumns+` FROM chain c JOIN ciclo.entities e ON e.id = c.id ORDER BY cardinality(c.path) DESC LIMIT 1`, id)
 	if err != nil {
 		return Entity{}, fmt.Errorf("find entity %s: %w", id, err)
 	}
@@ -137,9 +136,9 @@ type EntityMerge struct {
 	ID          int64         `json:"merge_id"`
 	Kind        string        `json:"kind" jsonschema:"merge: all records of from came into to; split: some left from for to."`
 	FromID      string        `json:"from_id"`
-	FromName    string        `json:"from_name"`
+	FromName    *string       `json:"from_name" jsonschema:"Null where there was never such an entity by itself, or it was erased."`
 	ToID        string        `json:"to_id"`
-	ToName      string        `json:"to_name"`
+	ToName      *string       `json:"to_name"`
 	Records     []string      `json:"records"`
 	Probability *float64      `json:"probability" jsonschema:"Of the strongest pair across both; null where a person decided."`
 	Fields      []ReviewField `json:"fields"`
@@ -172,7 +171,7 @@ func (s *Store) Merges(ctx context.Context, id string) ([]EntityMerge, error) {
 			(SELECT * FROM ciclo.entity_merges WHERE from_id = $1 ORDER BY id DESC LIMIT `+strconv.Itoa(mostOfOne)+`)
 			UNION ALL
 			(SELECT * FROM ciclo.entity_merges WHERE to_id = $1 ORDER BY id DESC LIMIT `+strconv.Itoa(mostOfOne)+`)) m
-		JOIN ciclo.entities f ON f.id = m.from_id JOIN ciclo.entities t ON t.id = m.to_id
+		LEFT JOIN ciclo.entities f ON f.id = m.from_id LEFT JOIN ciclo.entities t ON t.id = m.to_id
 		ORDER BY m.id DESC LIMIT `+strconv.Itoa(mostOfOne), id)
 	if err != nil {
 		return nil, fmt.Errorf("list the merges of %s: %w", id, err)

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// pathEdges is how many edges the search for a path looks at before it gives up.
-const pathEdges = 300_000
+// PathEdges is how many edges the search for a path looks at before it gives up,
+// where nothing else is said.
+const PathEdges = 300_000
 
 // GaveUpError says that the search for a path was given up.
 type GaveUpError struct{ Nodes int }
@@ -26,6 +28,8 @@ type PathFilter struct {
 	From, To  string
 	AsOf      time.Time
 	MaxLength int
+	// MaxEdges is how many edges are looked at; 0 is PathEdges.
+	MaxEdges int
 }
 
 // Path is the nodes from one entity to another, with the edges between them in
@@ -54,7 +58,7 @@ func (s *Store) Path(ctx context.Context, f PathFilter) (Path, error) {
 func (s *Store) path(ctx context.Context, f PathFilter) (Path, error) {
 	from, to := newSide(f.From, false), newSide(f.To, true)
 	meet := from.meets(to)
-	looked := 0
+	looked, most := 0, cmp.Or(f.MaxEdges, PathEdges)
 	for length := 0; len(meet) == 0; length++ {
 		if length == f.MaxLength || len(from.frontier) == 0 || len(to.frontier) == 0 {
 			return Path{Nodes: []Node{}, Edges: []Edge{}}, nil
@@ -71,11 +75,11 @@ func (s *Store) path(ctx context.Context, f PathFilter) (Path, error) {
 		if edgesTo < edgesFrom {
 			fewer, other = to, from
 		}
-		read, err := s.level(ctx, f.AsOf, fewer, pathEdges-looked)
+		read, err := s.level(ctx, f.AsOf, fewer, most-looked)
 		if err != nil {
 			return Path{}, err
 		}
-		if looked += read; looked > pathEdges {
+		if looked += read; looked > most {
 			return Path{}, &GaveUpError{len(from.steps) + len(to.steps)}
 		}
 		meet = fewer.meets(other)

@@ -30,7 +30,7 @@ type Contact struct {
 type ReviewRecord struct {
 	RecordID   string    `json:"record_id"`
 	Name       string    `json:"name"`
-	Scope      string    `json:"scope" jsonschema:"The conversation that has it; empty where the whole firm does, client: and an id where the firm's table does."`
+	Scope      string    `json:"scope" jsonschema:"Whose it is: conversation: or client: and an id; empty where it is the whole firm's."`
 	ClientID   *string   `json:"client_id"`
 	EntityID   *string   `json:"entity_id" jsonschema:"What it is part of now; null where it is not resolved yet."`
 	EntityName *string   `json:"entity_name"`

@@ -18,7 +18,7 @@ const (
 	looseEnough = .4
 	// pairsEach and pairsAll bound how many names are looked at for a pair of
 	// trigrams, and for all of them; pairsMost how many pairs of a long query count.
-	pairsEach, pairsAll, pairsMost = 4000, 40_000, 40
+	pairsEach, pairsAll, pairsMost = 2000, 20_000, 40
 	// ranked is how many names that share the most pairs are compared whole.
 	ranked = 1000
 	// wordsMost bounds how many names with the words are looked at; where there are
@@ -97,12 +97,12 @@ func (s *Store) Search(ctx context.Context, q Search) ([]Found, error) {
 			JOIN ciclo.entity_aliases a ON a.entity_id = e.id WHERE a.words @@ (SELECT words FROM asked)
 		), candidates AS (
 			SELECT * FROM by_pairs UNION SELECT * FROM by_words UNION SELECT * FROM by_top
-		), compared AS (
+		), compared AS MATERIALIZED (
 			SELECT a.entity_id, a.alias, a.mentions, a.words @@ q.words AS fits, a.folded = $1 AS same,
 			       cardinality(q.trigrams)::float8 AS asked, cardinality(a.trigrams)::float8 AS has,
 			       (SELECT count(*) FROM unnest(a.trigrams) t WHERE t = ANY (q.trigrams))::float8 AS shared
 			FROM candidates JOIN ciclo.entity_aliases a USING (entity_id, alias) CROSS JOIN asked q
-		), scored AS (
+		), scored AS MATERIALIZED (
 			SELECT entity_id, alias, mentions, fits, shared / asked AS part,
 			       CASE WHEN same THEN 1 ELSE (shared / (asked + has - shared) + shared / asked) / 2 END AS alike
 			FROM compared

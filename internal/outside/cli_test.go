@@ -320,6 +320,22 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "ended", "messages", "opt-outs", "end", strconv.FormatInt(outs.OptOuts[0].ID, 10))
 	do(0, "ready", "health")
 	do(0, "script", "completion", "bash")
+	for _, sql := range []string{
+		`INSERT INTO ciclo.entities (id, type, name) VALUES ('entity_000000000000000a', 'person', 'Anna'), ('entity_000000000000000b', 'company', 'Nordvik')`,
+		`INSERT INTO ciclo.edges (id, subject_id, relation, object_id, valid_at, confidence, evidence, conversations) VALUES ('edge_000000000000000c', 'entity_000000000000000a', 'works_for', 'entity_000000000000000b', now(), .5, 1, 1)`,
+	} {
+		execute(t, c.pool(), sql)
+	}
+	do(0, "entities", "kg", "top")
+	do(0, "entities", "kg", "hubs", "--type", "person")
+	do(0, "entities", "kg", "search", "anna")
+	do(0, "aliases", "kg", "show", "entity_000000000000000a")
+	do(0, "nodes", "kg", "neighbours", "entity_000000000000000a")
+	do(0, "length", "kg", "path", "entity_000000000000000a", "entity_000000000000000b")
+	do(0, "evidence", "kg", "evidence", "edge_000000000000000c")
+	do(0, "reviews", "kg", "reviews")
+	do(0, "relations", "kg", "summary")
+	do(0, "bytes", "kg", "export", "--format", "jsonld", "--output", filepath.Join(t.TempDir(), "graph.jsonld"))
 	do(0, "draining", "drain", workers[0].ID, "--plan")
 	if got := do(0, "draining", "drain", workers[0].ID)["draining"]; got != true {
 		t.Errorf("draining is %v", got)

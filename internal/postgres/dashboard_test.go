@@ -34,6 +34,7 @@ func TestDashboards(t *testing.T) {
 		"failures":  {`SELECT agent || ' ' || error_class || ' ' || error || ' ' || executions FROM dashboard.failures`, "test-noop permanent no 1"},
 		"workers":   {`SELECT string_agg(condition || ' ' || running, ', ' ORDER BY condition) FROM dashboard.workers`, "alive 1, lost 0"},
 		"list":      {`SELECT count(*) || ' ' || count(ended_at) || ' ' || count(*) FILTER (WHERE dry_run) FROM dashboard.executions`, "7 4 2"},
+		"graph":     {`SELECT (SELECT count(*) FROM dashboard.graph_entities) || ' ' || (SELECT count(*) FROM dashboard.graph_edges) || ' ' || (SELECT count(*) FROM dashboard.graph_reviews) || ' ' || (SELECT count(*) FROM dashboard.graph_merges)`, "0 0 0 0"},
 		"proposals": {`SELECT count(*)::text FROM dashboard.prompt_proposals`, "0"},
 		"patterns":  {`SELECT count(*)::text FROM dashboard.patterns`, "0"},
 		"values":    {`SELECT count(*)::text FROM dashboard.client_values`, "0"},
@@ -59,7 +60,7 @@ func TestTheDashboardRoleReadsAndNoMore(t *testing.T) {
 	b.must(err)
 	views, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	b.must(err)
-	want := []string{"attempts", "client_values", "cycles", "durations", "effects", "executions", "executions_by_status", "executions_per_hour", "failures", "messages", "messages_by_status", "notices", "patterns", "pauses", "prompt_proposals", "queue", "segment_changes", "segments", "slots", "value_back_tests", "webhook_deliveries", "workers"}
+	want := []string{"attempts", "client_values", "cycles", "durations", "effects", "executions", "executions_by_status", "executions_per_hour", "failures", "graph_edges", "graph_entities", "graph_evidence", "graph_merges", "graph_reviews", "messages", "messages_by_status", "notices", "patterns", "pauses", "prompt_proposals", "queue", "segment_changes", "segments", "slots", "value_back_tests", "webhook_deliveries", "workers"}
 	if diff := cmp.Diff(want, views); diff != "" {
 		t.Errorf("the role sees %s", diff)
 	}
