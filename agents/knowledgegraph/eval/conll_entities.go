@@ -39,7 +39,7 @@ func CoNLL04Entities(data string) ([]Figure, error) {
 		for _, g := range guesses {
 			bins.add(g.Confidence, slices.Contains(s.Spans, CoNLLSpan(g.Span)))
 		}
-		guesses = likely(guesses)
+		guesses = probable(guesses)
 		all.add(s.Spans, guesses)
 		if !seen[strings.Join(s.Tokens, " ")] {
 			unseen.add(s.Spans, guesses)
@@ -55,10 +55,10 @@ func CoNLL04Entities(data string) ([]Figure, error) {
 	}, nil
 }
 
-// likely leaves out names that F1 is better without: those with a chance of less than
+// probable leaves out names that F1 is better without: those with a chance of less than
 // half of the F1 that can be had (Lipton, Elkan and Naryanaswamy 2014), which by
 // cross-validation on train is some .80.
-func likely(guesses []tagger.Guess) []tagger.Guess {
+func probable(guesses []tagger.Guess) []tagger.Guess {
 	return slices.DeleteFunc(slices.Clone(guesses), func(g tagger.Guess) bool { return g.Confidence < .4 })
 }
 
