@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/graph"
 	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/testagents"
 )
@@ -40,6 +41,27 @@ func FuzzVersion(f *testing.F) {
 		}
 		if version := versionOf(etag(header)); version != "" && version != header {
 			t.Errorf("%q comes back as %q", header, version)
+		}
+	})
+}
+
+func FuzzGraphCursor(f *testing.F) {
+	place := graph.MentionPlace{SentAt: time.Now().UTC(), MessageID: "m", Start: 1, End: 2, Extractor: "x"}
+	for _, seed := range []string{"", "x", "e30", *graphCursor("mentions", place), *graphCursor("other", place), *graphCursor("mentions", nil), *graphCursor("mentions", map[string]any{"s": 1 << 40})} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		q := &graphQuery{}
+		place := readGraphCursor[graph.MentionPlace](q, text, "mentions")
+		if (place == nil) != (q.err() != nil || text == "") {
+			t.Errorf("%q is %v, and %v is wrong", text, place, q.wrong)
+		}
+		refused(t, q.err(), http.StatusUnprocessableEntity)
+		if place == nil {
+			return
+		}
+		if again := readGraphCursor[graph.MentionPlace](q, *graphCursor("mentions", place), "mentions"); again == nil || !again.SentAt.Equal(place.SentAt) || again.MessageID != place.MessageID || again.Start != place.Start {
+			t.Errorf("%q is %+v, and that is %+v", text, place, again)
 		}
 	})
 }

@@ -32,7 +32,7 @@ var (
 
 var graphExportParameters = []parameter{
 	{"format", "JSON-LD, GraphML, or CSV, which is one table a call.", enumerated(graphFormats)},
-	{"part", "Of CSV: which table.", enumerated(graphParts)},
+	{"part", "Of CSV: which table. Other formats have both, whatever it says.", enumerated(graphParts)},
 	asOfParameter,
 }
 
@@ -51,9 +51,6 @@ type graphWriter interface {
 func (o *Orchestrator) exportGraph(c echo.Context) error {
 	q, _, _ := readGraphQuery(c, false, "format", "part", "as_of")
 	format, part, asOf := q.oneOf("format", graphFormats), q.oneOf("part", graphParts), q.asOf()
-	if q.query.Has("part") && format != "csv" {
-		q.refuse("part", "is of csv; other formats have both")
-	}
 	if err := q.err(); err != nil {
 		return err
 	}

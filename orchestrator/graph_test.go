@@ -402,7 +402,7 @@ func TestWhatTheGraphRefuses(t *testing.T) {
 		"/path?from=" + one + "&to=" + two + "&max_length=0": "max_length", "/path?from=" + one + "&from=" + two + "&to=" + two: "from", "/path?from=" + one + "&to=" + two + "&depth=2": "depth", "/path?from=" + one + "&to=" + two + "&as_of=": "as_of",
 		"/edges/" + graphID("edge", "ab") + "/evidence?limit=x": "limit", "/edges/" + graphID("edge", "ab") + "/evidence?cursor=" + mentions: "cursor",
 		"/summary?x=1": "x", "/reviews?status=closed": "status", "/reviews?status=": "status", "/reviews?cursor=" + list: "cursor", "/reviews?cursor=" + forged("reviews open", `{"p":1,"i":"x","z":1}`): "cursor",
-		"/export?format=xml": "format", "/export?format=": "format", "/export?part=entities": "part", "/export?format=csv&part=all": "part", "/export?format=csv&as_of=x": "as_of", "/export?limit=1": "limit",
+		"/export?format=xml": "format", "/export?format=": "format", "/export?part=all": "part", "/export?format=csv&part=all": "part", "/export?format=csv&as_of=x": "as_of", "/export?limit=1": "limit",
 	} {
 		r := a.send("GET", knowledge+path, "")
 		if r.status != http.StatusUnprocessableEntity || !strings.Contains(string(r.body), `"field":"`+field+`"`) {

@@ -61,7 +61,7 @@ const most = 4
 
 // learn keeps what an answer gave.
 func (k *known) learn(op *operation, a answer) {
-	for _, name := range []string{"execution_id", "worker_id", "webhook_id", "delivery_id", "cycle_id"} {
+	for _, name := range []string{"execution_id", "worker_id", "webhook_id", "delivery_id", "cycle_id", "entity_id", "edge_id", "review_id"} {
 		k.scan(a.body, name, name)
 	}
 	k.scan(a.body, "next_cursor", op.path+" cursor")
