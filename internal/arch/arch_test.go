@@ -70,7 +70,7 @@ var laws = map[string]law{
 	"internal/channel/played":          {libraries: []string{"github.com/emersion/go-sasl", "github.com/emersion/go-smtp"}},
 	"internal/conformance":             {libraries: []string{"github.com/santhosh-tekuri/jsonschema"}},
 	"internal/outside":                 {},
-	"internal/eval":                    {own: []string{"agents/clientvalue/eval", "agents/conversation/eval"}},
+	"internal/eval":                    {own: []string{"agents/clientvalue/eval", "agents/conversation/eval", "agents/knowledgegraph/eval"}},
 	"internal/bench":                   {own: []string{"internal/process", "internal/localpostgres", "internal/postgres", "internal/queue", "internal/execution", "internal/testagents", "client"}},
 	"internal/process":                 {stdOnly: true},
 	"internal/pullrequest/played":      {stdOnly: true},

@@ -16,8 +16,8 @@ var graphRelations = map[string]extraction.Predicate{
 }
 
 // readPatterns is what the product's patterns find where entities are told.
-func readPatterns(sentences []CoNLLSentence) (measured, error) {
-	var m measured
+func readPatterns(sentences []CoNLLSentence) (relationsFound, error) {
+	var m relationsFound
 	patterns := relations.New(nil)
 	for i, s := range sentences {
 		message, given, spans := s.message(fmt.Sprint(i))

@@ -67,13 +67,13 @@ func CoNLL04Relations(data string) ([]Figure, error) {
 	}, nil
 }
 
-// measured is the relations that were found, and how many there are.
-type measured struct {
+// relationsFound is the relations that were found, and how many there are.
+type relationsFound struct {
 	pairs []pair
 	there int
 }
 
-func (m measured) right() float64 {
+func (m relationsFound) right() float64 {
 	right := 0
 	for _, p := range m.pairs {
 		if p.right {
@@ -83,13 +83,13 @@ func (m measured) right() float64 {
 	return float64(right)
 }
 
-func (m measured) precision() float64 { return m.right() / float64(max(len(m.pairs), 1)) }
-func (m measured) recall() float64    { return m.right() / float64(max(m.there, 1)) }
-func (m measured) f1() float64        { return 2 * m.right() / float64(max(len(m.pairs)+m.there, 1)) }
+func (m relationsFound) precision() float64 { return m.right() / float64(max(len(m.pairs), 1)) }
+func (m relationsFound) recall() float64    { return m.right() / float64(max(m.there, 1)) }
+func (m relationsFound) f1() float64        { return 2 * m.right() / float64(max(len(m.pairs)+m.there, 1)) }
 
 // calibrationError is the mean distance of confidence and share of right ones over
 // ten bins, weighed by their sizes (Naeini, Cooper and Hauskrecht 2015).
-func (m measured) calibrationError() float64 {
+func (m relationsFound) calibrationError() float64 {
 	var bins [10]struct{ confidence, right float64 }
 	for _, p := range m.pairs {
 		bin := &bins[min(int(10*p.probability), 9)]
@@ -106,12 +106,12 @@ func (m measured) calibrationError() float64 {
 }
 
 // measure trains on what was seen and reads what was not.
-func measure(seen, unseen []tagged, train func([]tagged) (*relations.Model, error)) (measured, error) {
+func measure(seen, unseen []tagged, train func([]tagged) (*relations.Model, error)) (relationsFound, error) {
 	model, err := train(seen)
 	if err != nil {
-		return measured{}, err
+		return relationsFound{}, err
 	}
-	var m measured
+	var m relationsFound
 	for _, n := range unseen {
 		m.there += len(n.Relations)
 		for _, p := range n.read(model) {
