@@ -25,7 +25,7 @@ func TestCoNLL04Relations(t *testing.T) {
 
 func TestMeasured(t *testing.T) {
 	t.Parallel()
-	m := measured{there: 5, pairs: []pair{{probability: .9, right: true}, {probability: 1, right: true}, {probability: .3, right: true}, {probability: .34}}}
+	m := relationsFound{there: 5, pairs: []pair{{probability: .9, right: true}, {probability: 1, right: true}, {probability: .3, right: true}, {probability: .34}}}
 	near := func(a, b float64) bool { return math.Abs(a-b) < 1e-12 }
 	if !near(m.precision(), .75) || !near(m.recall(), .6) || !near(m.f1(), 2*.75*.6/1.35) {
 		t.Errorf("precision %v, recall %v, F1 %v", m.precision(), m.recall(), m.f1())
@@ -34,7 +34,7 @@ func TestMeasured(t *testing.T) {
 	if got := m.calibrationError(); !near(got, (.1+.36)/4) {
 		t.Errorf("calibration error %v", got)
 	}
-	if none := (measured{}); none.f1() != 0 || none.calibrationError() != 0 {
+	if none := (relationsFound{}); none.f1() != 0 || none.calibrationError() != 0 {
 		t.Errorf("of nothing: %v, %v", none.f1(), none.calibrationError())
 	}
 }
