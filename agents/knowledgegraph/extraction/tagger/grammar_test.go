@@ -61,6 +61,9 @@ func (g grammar) sentences(n int) []Sentence {
 // quick are settings for tests of what doesn't depend on how well is learnt.
 var quick = Settings{Epochs: 3, Runs: 1, MinCount: 1, Mask: .2, Margin: 1, Folds: 2, Seed: 1}
 
+// light are settings for tests of what is learnt.
+var light = Settings{Epochs: 6, Runs: 2, MinCount: 2, Mask: .2, Margin: 3, Folds: 2, Seed: 1}
+
 func spansText(s Sentence, spans []Span) []string {
 	var all []string
 	for _, span := range spans {

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -36,9 +37,12 @@ func matched(g grammar, n int) (messages []extraction.Message, found []extractio
 	return messages, found
 }
 
+// taught is what most tests read by; it is trained once.
+var taught = sync.OnceValues(func() (*Model, error) { return TrainMatches(matched(newGrammar(8), 300)) })
+
 func trained(tb testing.TB) *Model {
 	tb.Helper()
-	m, err := TrainMatches(matched(newGrammar(8), 400))
+	m, err := taught()
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -109,7 +113,7 @@ func TestLeavesWhatWasFound(t *testing.T) {
 func TestOddMessages(t *testing.T) {
 	t.Parallel()
 	tagger := New(trained(t))
-	long := strings.Repeat("Bakoten ", 1<<17)
+	long := strings.Repeat("Bakoten ", 1<<14)
 	for name, body := range map[string]string{
 		"empty":                    "",
 		"blanks":                   " \n\t\u00a0\u2028",
@@ -121,7 +125,7 @@ func TestOddMessages(t *testing.T) {
 		"capitals alone":           "MR BAKOTEN LIVES IN RIVI .",
 		"one long word":            strings.Repeat("A", 1<<20),
 		"one long sentence":        long,
-		"quotes":                   strings.Repeat("'", 100_000),
+		"quotes":                   strings.Repeat("'", 20_000),
 	} {
 		got, err := tagger.Extract(context.Background(), extraction.Message{Body: body}, extraction.Found{})
 		if err != nil {

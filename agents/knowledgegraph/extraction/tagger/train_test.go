@@ -11,7 +11,7 @@ import (
 
 func TestLearnsWhatContextTells(t *testing.T) {
 	t.Parallel()
-	m, err := Train(newGrammar(1).sentences(300), Defaults())
+	m, err := Train(newGrammar(1).sentences(200), light)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestUnknownTokensTeachNothing(t *testing.T) {
 			all[i] = Sentence{Tokens: s.Tokens, Unknown: make([]bool, len(s.Tokens))}.hideAll(s.Spans)
 		}
 	}
-	m, err := Train(all, Defaults())
+	m, err := Train(all, light)
 	if err != nil {
 		t.Fatal(err)
 	}
