@@ -71,7 +71,7 @@ var laws = map[string]law{
 	"internal/conformance":             {libraries: []string{"github.com/santhosh-tekuri/jsonschema"}},
 	"internal/outside":                 {},
 	"internal/eval":                    {own: []string{"agents/clientvalue/eval", "agents/conversation/eval", "agents/knowledgegraph/eval"}},
-	"internal/bench":                   {own: []string{"internal/process", "internal/localpostgres", "internal/postgres", "internal/queue", "internal/execution", "internal/testagents", "client"}},
+	"internal/bench":                   {own: []string{"internal/demo", "internal/process", "internal/localpostgres", "internal/postgres", "internal/queue", "internal/execution", "internal/testagents", "client"}},
 	"internal/process":                 {stdOnly: true},
 	"internal/pullrequest/played":      {stdOnly: true},
 	"internal/chaos":                   {own: []string{"client", "internal/localpostgres", "internal/postgres", "internal/process"}},

@@ -2,18 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	caller "github.com/nuzantara/ciclo/client"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -27,52 +23,16 @@ const (
 
 // mining measures a whole run of the shipped Conversation Trainer, from its
 // acceptance to its completion, and the worker's memory at its peak.
-func (b *bench) mining(ctx context.Context) (_ []figure, err error) {
-	shipped := filepath.Join(b.dir, "shipped")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", shipped+"/", "github.com/nuzantara/ciclo/cmd/orchestrator", "github.com/nuzantara/ciclo/cmd/worker")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the services: %w\n%s", err, out)
-	}
-	database, err := b.database.create(ctx, "mining")
-	if err != nil {
-		return nil, err
-	}
-	if err := postgres.Migrate(ctx, database); err != nil {
-		return nil, err
-	}
-	if err := converse(ctx, database); err != nil {
-		return nil, err
-	}
-	tests := b.dir
-	b.dir = shipped
-	defer func() { b.dir = tests }()
-	ours, err := b.startOrchestrator(ctx, database)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, ours.Stop()) }()
-	worker, err := b.startWorker(database)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, worker.Stop()) }()
-	api := &caller.Client{URL: ours.url, Token: ours.token}
-	e, err := api.Run(ctx, "conversation-trainer", map[string]any{"as_of": "2025-12-31", "days_back": 365})
-	if err != nil {
-		return nil, err
-	}
-	if e, err = api.Wait(ctx, e.ID, nil); err != nil {
-		return nil, err
-	}
-	if e.Status != "completed" || e.EndedAt == nil {
-		return nil, fmt.Errorf("the run ended as %s: %s", e.Status, e.Raw)
-	}
-	b.say("%.400s", e.Result)
-	peak := procKB(fmt.Sprintf("/proc/%d/status", worker.PID()), "VmHWM") / 1024
-	return []figure{
-		atMost(fmt.Sprintf("a run of the trainer over %d conversations, %d messages", minedConversations, minedConversations*messagesEach), "s", series{e.EndedAt.Sub(e.StartedAt).Seconds()}, miningAim),
-		{Name: "the worker's memory at its peak", Unit: "MB", Ours: series{peak}},
-	}, nil
+func (b *bench) mining(ctx context.Context) (figures []figure, err error) {
+	err = b.shipped(ctx, "mining", converse, func(s *shippedServices) error {
+		seconds, err := s.run(ctx, b, "conversation-trainer", map[string]any{"as_of": "2025-12-31", "days_back": 365})
+		figures = []figure{
+			atMost(fmt.Sprintf("a run of the trainer over %d conversations, %d messages", minedConversations, minedConversations*messagesEach), "s", series{seconds}, miningAim),
+			{Name: "the worker's memory at its peak", Unit: "MB", Ours: series{s.peak()}},
+		}
+		return err
+	})
+	return figures, err
 }
 
 // converse fills in the conversations. Words are drawn by Zipf's law from 30,000, 20

@@ -65,6 +65,7 @@ func run(data string) (missed int, err error) {
 	}
 	for _, measure := range []func() ([]graph.Figure, error){
 		func() ([]graph.Figure, error) { return graph.CoNLL04Entities(data) },
+		func() ([]graph.Figure, error) { return graph.CoNLL04Firm(data) },
 		func() ([]graph.Figure, error) { return graph.CoNLL04Relations(data) },
 		func() ([]graph.Figure, error) { return graph.Febrl(data) },
 		func() ([]graph.Figure, error) { return graph.DBLPACM(data) },
