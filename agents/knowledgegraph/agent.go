@@ -67,7 +67,7 @@ func (builder Builder) Run(ctx context.Context, task *agents.Task) (agents.Resul
 	var w work
 	task.Progress(0, 0, "looking for messages to read")
 	err := task.Read(ctx, func(tx pgx.Tx) (err error) {
-		w, err = readWork(ctx, tx, task.StartedAt.AddDate(0, 0, -b.p.DaysBack), b.pipeline.Versions())
+		w, err = readWork(ctx, tx, b.from(), b.pipeline.Versions())
 		return err
 	})
 	if err != nil {
@@ -94,6 +94,11 @@ func (builder Builder) Run(ctx context.Context, task *agents.Task) (agents.Resul
 		return nil, err
 	}
 	return b.result(ctx, plan, resettled)
+}
+
+// from is when the window begins, at the beginning of a day.
+func (b *building) from() time.Time {
+	return b.task.StartedAt.UTC().Truncate(24*time.Hour).AddDate(0, 0, -b.p.DaysBack)
 }
 
 // load reads what the firm knows: who its clients are, and what things are called.
@@ -125,9 +130,9 @@ func (b *building) load(ctx context.Context) error {
 
 // Result is what a run shows.
 type Result struct {
-	// From is since when messages were looked for that weren't read before.
-	From     time.Time `json:"from"`
-	Messages Messages  `json:"messages"`
+	// From is the day (UTC) since which messages were looked for that weren't read before.
+	From     string   `json:"from"`
+	Messages Messages `json:"messages"`
 	// Mentions are the graph's, by type and by what found them.
 	Mentions   map[string]int `json:"mentions"`
 	Extractors map[string]int `json:"extractors"`

@@ -242,7 +242,7 @@ func TestAFirm(t *testing.T) {
 		"Anna Ruiz works_for PT Sinar Laut holds",
 		"Bela Kovacs works_for PT Gunung Emas until 2026-10-01",
 		"Bela Kovacs works_for PT Sinar Laut holds",
-		"KITAS requires paspor holds",
+		"KITAS requires passport holds",
 		"PT Sinar Laut located_in Ubud holds",
 		"Ubud located_in Bali holds",
 	}
@@ -332,7 +332,7 @@ func TestMessagesThatChange(t *testing.T) {
 		t.Errorf("due are the new one and the changed one: %+v", r.Messages)
 	}
 	got := f.edges()
-	for _, want := range []string{"KITAS requires paspor withdrawn", "Ubud located_in Bali withdrawn", "Anna Ruiz works_for PT Sinar Laut holds"} {
+	for _, want := range []string{"KITAS requires passport withdrawn", "Ubud located_in Bali withdrawn", "Anna Ruiz works_for PT Sinar Laut holds"} {
 		if !strings.Contains(strings.Join(got, "\n"), want) {
 			t.Errorf("%s is not among %q", want, got)
 		}

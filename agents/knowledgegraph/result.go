@@ -3,6 +3,7 @@ package knowledgegraph
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -16,7 +17,7 @@ const (
 // result reads what the graph is now.
 func (b *building) result(ctx context.Context, plan Messages, resettled Resettling) (*Result, error) {
 	r := &Result{
-		From: b.task.StartedAt.AddDate(0, 0, -b.p.DaysBack), Resolution: resettled, Models: b.models, Versions: b.pipeline.Versions(), Notes: b.notes(),
+		From: b.from().Format(time.DateOnly), Resolution: resettled, Models: b.models, Versions: b.pipeline.Versions(), Notes: b.notes(),
 		Messages: plan,
 	}
 	err := b.task.Read(ctx, func(tx pgx.Tx) error {

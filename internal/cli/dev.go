@@ -83,8 +83,8 @@ func (c *devCommand) use(ctx context.Context, g *Globals, env dev.Environment) e
 
 // runDemo loads the consultancy, runs every agent once and shows what came out.
 // demoParameters are what the demo gives agents: a week of conversations, the
-// trainer's default, is too few to find anything in.
-var demoParameters = map[string]map[string]any{"conversation-trainer": {"days_back": 365}}
+// trainer's default, is too few to find anything in, and the demo's go back a year.
+var demoParameters = map[string]map[string]any{"conversation-trainer": {"days_back": 365}, "knowledge-graph-builder": {"days_back": 365}}
 
 func runDemo(ctx context.Context, g *Globals, env dev.Environment) ([]client.Execution, error) {
 	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: env.DatabaseURL, Name: "ciclo demo", MaxConns: 2})

@@ -88,7 +88,7 @@ func printResult(w io.Writer, e client.Execution) {
 	if e.DryRun && !unknown {
 		fmt.Fprintf(w, "Dry run: nothing was written or sent; %d effects were left out\n", len(value.DryRun.Effects)+value.DryRun.More)
 	}
-	if printTrainer(w, e) {
+	if printTrainer(w, e) || printBuilder(w, e) {
 		return
 	}
 	if unknown || len(value.Top) == 0 {

@@ -71,9 +71,10 @@ func Derive(ctx context.Context, tx pgx.Tx, entities []string) (Derived, error) 
 }
 
 // namedRecords are records whose own name is the thing's, and not how a message
-// happens to write it: the firm's (1 is a client's), or a value's.
+// happens to write it: a client's (rank 1), a value's (2), or one of those in the
+// firm's lists (3), of which the messages say which is used.
 const namedRecords = `
-	SELECT r.entity_id, r.name, CASE WHEN r.client_id IS NOT NULL THEN 1 ELSE 2 END AS rank
+	SELECT r.entity_id, r.name, CASE WHEN r.client_id IS NOT NULL THEN 1 WHEN r.key LIKE '=%' THEN 3 ELSE 2 END AS rank
 	FROM ciclo.graph_records r JOIN pg_temp.graph_scope ours ON ours.id = r.entity_id
 	WHERE (r.scope LIKE 'client:%' OR r.key LIKE '=%' OR r.type IN ('money', 'date', 'law'))`
 
@@ -136,7 +137,7 @@ func deriveEntities(ctx context.Context, tx pgx.Tx) (int64, error) {
 			degree = CASE WHEN n.records = 0 THEN 0 ELSE e.degree END, expired_at = CASE WHEN n.records = 0 THEN coalesce(e.expired_at, now()) END
 		FROM (
 			SELECT s.id, f.records, f.client_ids, m.mentions, m.conversations, m.first_at, m.last_at, coalesce(
-				(SELECT name FROM (`+namedRecords+`) AS named WHERE named.entity_id = s.id
+				(SELECT name FROM (`+namedRecords+`) AS named WHERE named.entity_id = s.id AND rank < 3
 				 ORDER BY rank, (SELECT a.mentions FROM ciclo.entity_aliases a WHERE a.entity_id = s.id AND a.alias = named.name) DESC, name COLLATE "C" LIMIT 1),
 				(SELECT alias FROM ciclo.entity_aliases a WHERE a.entity_id = s.id ORDER BY a.mentions DESC, a.alias LIMIT 1),
 				e.name) AS name
