@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -276,4 +277,24 @@ func (c *Client) Reviews(ctx context.Context, query url.Values) (ReviewPage, err
 // written.
 func (c *Client) ExportGraph(ctx context.Context, query url.Values, w io.Writer) error {
 	return c.download(ctx, "/graph/export", query, w)
+}
+
+// Decided says what a decision led to: what the records are part of now.
+type Decided struct {
+	EntityIDs []string `json:"entity_ids"`
+}
+
+// DecideReview says whether both of a pair are one.
+func (c *Client) DecideReview(ctx context.Context, id string, same bool) (Decided, error) {
+	return answer[Decided](ctx, c, http.MethodPost, "/graph/reviews/"+url.PathEscape(id), nil, map[string]bool{"same": same})
+}
+
+// MergeEntities says that two entities are one.
+func (c *Client) MergeEntities(ctx context.Context, one, other string) (Decided, error) {
+	return answer[Decided](ctx, c, http.MethodPost, "/graph/merges", nil, map[string][]string{"entities": {one, other}})
+}
+
+// UndoMerge takes a merge back.
+func (c *Client) UndoMerge(ctx context.Context, id int64) (Decided, error) {
+	return answer[Decided](ctx, c, http.MethodPost, "/graph/merges/"+strconv.FormatInt(id, 10)+"/undo", nil, nil)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/erasure"
 	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/graph"
 	"github.com/nuzantara/ciclo/internal/postgres"
@@ -207,6 +208,9 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[postgres.ValueSummary]():    "ValueSummary",
 	reflect.TypeFor[postgres.SegmentChange]():   "SegmentChange",
 	reflect.TypeFor[segmentChanges]():           "SegmentChangePage",
+	reflect.TypeFor[eraseRequest]():             "EraseRequest",
+	reflect.TypeFor[erasure.Erasure]():          "Erasure",
+	reflect.TypeFor[erasure.Rows]():             "ErasedRows",
 	reflect.TypeFor[postgres.Message]():         "Message",
 	reflect.TypeFor[messages]():                 "MessagePage",
 	reflect.TypeFor[approveRequest]():           "ApproveRequest",
@@ -255,6 +259,9 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[graph.ReviewRecord]():       "ReviewRecord",
 	reflect.TypeFor[graph.Review]():             "Review",
 	reflect.TypeFor[reviewPage]():               "ReviewPage",
+	reflect.TypeFor[decideRequest]():            "DecideRequest",
+	reflect.TypeFor[mergeRequest]():             "MergeRequest",
+	reflect.TypeFor[decided]():                  "Decided",
 	reflect.TypeFor[problem]():                  "Problem",
 	reflect.TypeFor[agents.FieldError]():        "FieldError",
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/batch"
+	"github.com/nuzantara/ciclo/internal/erasure"
 	"github.com/nuzantara/ciclo/internal/graph"
 	"github.com/nuzantara/ciclo/internal/notice"
 	"github.com/nuzantara/ciclo/internal/plan"
@@ -68,6 +69,7 @@ type Orchestrator struct {
 	deliverer  *deliverer
 	scheduler  *scheduler
 	dispatcher *dispatcher
+	erasures   *erasure.Erasures
 	// reads answers pollers together where they ask together.
 	reads    *batch.Batch[string, *postgres.Found]
 	versions *batch.Batch[string, string]
@@ -140,6 +142,7 @@ func New(cfg Config) (*Orchestrator, error) {
 		store: store, sender: cfg.Catalogue.Find(postgres.MessageSender), accept: o.acceptance,
 		log: cfg.Log.With("component", "dispatcher"), due: make(chan struct{}, 1),
 	}
+	o.erasures = erasure.New(cfg.Pool)
 	o.deliverer = newDeliverer(store, cfg.Log.With("component", "deliverer"))
 	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, o.deliverer.wake, o.scheduler.wake, cfg.Log.With("component", "reaper"))
 	o.notifier = &notifier{store: store, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}
@@ -200,6 +203,7 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	loops.Go(func() { o.deliverer.run(loopCtx) })
 	loops.Go(func() { o.scheduler.run(loopCtx) })
 	loops.Go(func() { o.dispatcher.run(loopCtx) })
+	loops.Go(func() { (&eraser{o.erasures, o.cfg.Log.With("component", "eraser")}).run(loopCtx) })
 
 	readCtx, stopReading := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopReading()

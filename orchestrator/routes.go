@@ -226,6 +226,12 @@ func (o *Orchestrator) sections() []section {
 				summary: "What each complete run found of one client, the newest first, a page at a time. The id is the firm's own, percent-encoded.",
 				query:   pageParameters, refuses: map[int]string{http.StatusNotFound: "No complete run has scored such a client."}, does: answers(http.StatusOK, o.listClientHistory),
 			},
+			{
+				id: "eraseClient", method: http.MethodPost, path: Prefix + "/clients/:id/erase", needs: Admin, logged: true,
+				summary: "Erase a person's data everywhere in Ciclo. From the answer on no agent reads anything of the client; ended_at says when all is erased. " +
+					"Asked again it says how far it is, and erases what came since. The id is the firm's own, percent-encoded.",
+				body: eraseRequest{}, refuses: map[int]string{http.StatusNotFound: "Nothing is of such a client."}, does: answers(http.StatusOK, o.eraseClient),
+			},
 		}},
 		{"messages", "Who calls: who reads what agents drafted for clients and lets it out. Who may be written to, and when, is kept by the database.", []operation{
 			{
@@ -354,6 +360,21 @@ func (o *Orchestrator) sections() []section {
 			{
 				id: "listReviews", method: http.MethodGet, path: Prefix + "/graph/reviews", needs: Read,
 				summary: "Pairs that may be one person or company, with what speaks for and against it in bits, the likeliest first, a page at a time.", query: reviewParameters, does: answers(http.StatusOK, o.listReviews),
+			},
+			{
+				id: "decideReview", method: http.MethodPost, path: Prefix + "/graph/reviews/:id", needs: Approve, logged: true,
+				summary: "Say whether both of a pair are one. What a person says stands, whatever is resolved later; both are put together at once.", body: decideRequest{},
+				refuses: map[int]string{http.StatusNotFound: "There is no such review.", http.StatusConflict: decidedOtherwise}, does: answers(http.StatusOK, o.postReview),
+			},
+			{
+				id: "mergeEntities", method: http.MethodPost, path: Prefix + "/graph/merges", needs: Approve, logged: true,
+				summary: "Say that two people, or two companies, are one.", body: mergeRequest{},
+				refuses: map[int]string{http.StatusNotFound: "There is no such entity.", http.StatusConflict: decidedOtherwise}, does: answers(http.StatusOK, o.postMerge),
+			},
+			{
+				id: "undoMerge", method: http.MethodPost, path: Prefix + "/graph/merges/:id/undo", needs: Approve, logged: true,
+				summary: "Take a merge back, whoever did it: what came is by itself again, as before, and stays so.",
+				refuses: map[int]string{http.StatusNotFound: "There is no such merge.", http.StatusConflict: decidedOtherwise}, does: answers(http.StatusOK, o.undoMerge),
 			},
 		}},
 		{"webhooks", "Who calls: who wants to be told of executions' moves instead of polling. What is sent is under webhooks in openapi.json; it is signed as Standard Webhooks says (standardwebhooks.com).", []operation{

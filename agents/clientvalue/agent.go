@@ -223,7 +223,8 @@ func summarise(ctx context.Context, task *agents.Task, kept frozen, t Training, 
 		rows, err = tx.Query(ctx, `
 			SELECT s.client_id, c.name, s.segment, s.clv::float8, s.expected_purchases, s.churn_risk_90, s.p_alive
 			FROM ciclo.client_scores s LEFT JOIN source.clients c ON c.id = s.client_id
-			WHERE s.execution_id = $1 ORDER BY s.clv DESC, s.client_id LIMIT $2`, task.ExecutionID, topClients)
+			WHERE s.execution_id = $1 AND s.client_id NOT IN (SELECT client_id FROM ciclo.erasures)
+			ORDER BY s.clv DESC, s.client_id LIMIT $2`, task.ExecutionID, topClients)
 		if err != nil {
 			return err
 		}

@@ -198,6 +198,7 @@ func readSlipping(ctx context.Context, tx pgx.Tx, execution string, risk float64
 		WHERE s.execution_id = $1 AND s.churn_risk_90 >= $2 AND s.repeat_purchases > 0
 		  AND (s.segment IN ('VIP', 'HIGH') OR s.previous_segment IN ('VIP', 'HIGH'))
 		  AND s.age_weeks - s.recency_weeks >= $3 * s.recency_weeks / s.repeat_purchases
+		  AND s.client_id NOT IN (SELECT client_id FROM ciclo.erasures) -- since this run read the payments
 		ORDER BY s.clv * s.churn_risk_90 DESC, s.client_id`, execution, risk, longSilence)
 	if err != nil {
 		return nil, fmt.Errorf("read who is slipping: %w", err)

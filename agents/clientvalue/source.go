@@ -58,6 +58,9 @@ const maxClientID = 200
 // firstDay is 1970-01-02: dates before it come from programs that had none.
 var firstDay = time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC)
 
+// notErased leaves out payments of erased clients: one look into a hash table a row.
+const notErased = `coalesce(client_id, '') NOT IN (SELECT client_id FROM ciclo.erasures)`
+
 // selectPayments is the payments of a window, $1 to $2, and those at times that
 // none can have. Infinite days are before 1970-01-02 and after $3; amounts that no
 // float8 holds are infinite.
@@ -67,7 +70,7 @@ const selectPayments = `
 	       CASE WHEN amount BETWEEN -1e15 AND 1e15 THEN amount::float8 WHEN amount = 'NaN' THEN 'NaN' WHEN amount IS NOT NULL THEN 'Infinity' END,
 	       coalesce(currency, ''), coalesce(refunded, false)
 	FROM source.payments
-	WHERE (paid_at >= $1 AND paid_at < $2) OR paid_at < $4 OR paid_at >= $3 OR paid_at IS NULL`
+	WHERE ((paid_at >= $1 AND paid_at < $2) OR paid_at < $4 OR paid_at >= $3 OR paid_at IS NULL) AND ` + notErased
 
 // readPayments reads the window's payments on one snapshot. Payments in another
 // currency than the one to value in are converted, each on its own day. Several
@@ -149,7 +152,7 @@ func lastDay(ctx context.Context, tx pgx.Tx, w window) (int32, error) {
 		return *w.asOf, nil
 	}
 	var last *time.Time
-	err := tx.QueryRow(ctx, `SELECT max(paid_at) FROM source.payments WHERE paid_at >= $1 AND paid_at < $2`, firstDay, endOf(w.today)).Scan(&last)
+	err := tx.QueryRow(ctx, `SELECT max(paid_at) FROM source.payments WHERE paid_at >= $1 AND paid_at < $2 AND `+notErased, firstDay, endOf(w.today)).Scan(&last)
 	if err != nil {
 		return 0, fmt.Errorf("read the last payment: %w", err)
 	}

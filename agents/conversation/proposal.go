@@ -251,7 +251,8 @@ func (m *mining) draft(ctx context.Context, base string, e Evidence) (draft, err
 func (m *mining) lint(ctx context.Context, texts []string, e Evidence) (*Lint, error) {
 	l := NewLint(texts)
 	return l, m.task.Read(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT coalesce(name::text, ''), coalesce(phone::text, ''), coalesce(whatsapp::text, '') FROM source.clients`)
+		rows, err := tx.Query(ctx, `SELECT coalesce(name::text, ''), coalesce(phone::text, ''), coalesce(whatsapp::text, '') FROM source.clients
+			WHERE coalesce(id::text, '') NOT IN (SELECT client_id FROM ciclo.erasures)`)
 		if err != nil {
 			return fmt.Errorf("read source.clients: %w", err)
 		}
@@ -269,7 +270,8 @@ func (m *mining) lint(ctx context.Context, texts []string, e Evidence) (*Lint, e
 			SELECT left(m.body::text, $3) FROM source.messages m
 			WHERE m.role = 'client' AND m.body IS NOT NULL AND m.conversation_id IN (
 				SELECT id FROM source.conversations
-				WHERE started_at >= $1::text::timestamp AT TIME ZONE 'UTC' AND started_at < ($2::text::date + 1)::timestamp AT TIME ZONE 'UTC')`, e.From, e.AsOf, MaxBody)
+				WHERE started_at >= $1::text::timestamp AT TIME ZONE 'UTC' AND started_at < ($2::text::date + 1)::timestamp AT TIME ZONE 'UTC'
+				  AND `+notErased+`)`, e.From, e.AsOf, MaxBody)
 		if err != nil {
 			return fmt.Errorf("read clients' messages: %w", err)
 		}

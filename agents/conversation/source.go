@@ -17,6 +17,9 @@ type window struct{ from, to time.Time }
 
 const day = 24 * time.Hour
 
+// notErased leaves out conversations of erased clients.
+const notErased = `coalesce(client_id::text, '') NOT IN (SELECT client_id FROM ciclo.erasures)`
+
 // readWindow finds the window; the day of the last conversation is the database's to
 // say.
 func readWindow(ctx context.Context, tx pgx.Tx, p parameters, accepted time.Time) (window, error) {
@@ -26,7 +29,7 @@ func readWindow(ctx context.Context, tx pgx.Tx, p parameters, accepted time.Time
 		var latest *time.Time
 		err := tx.QueryRow(ctx, `
 			SELECT max(started_at) FROM source.conversations
-			WHERE outcome IN ('won', 'lost') AND started_at > '-infinity' AND started_at < 'infinity'`).Scan(&latest)
+			WHERE outcome IN ('won', 'lost') AND started_at > '-infinity' AND started_at < 'infinity' AND `+notErased).Scan(&latest)
 		if err != nil {
 			return window{}, fmt.Errorf("read the last conversation: %w", err)
 		}
@@ -125,7 +128,7 @@ func (s *source) readConversations(ctx context.Context, tx pgx.Tx) ([]Conversati
 	rows, err := tx.Query(ctx, `
 		SELECT coalesce(id::text, ''), coalesce(channel::text, ''), coalesce(segment::text, ''), extract(epoch FROM started_at)::float8,
 		       coalesce(outcome::text, ''), extract(epoch FROM outcome_at)::float8
-		FROM source.conversations WHERE started_at >= $1 AND started_at < $2`, s.window.from, s.window.to)
+		FROM source.conversations WHERE started_at >= $1 AND started_at < $2 AND `+notErased, s.window.from, s.window.to)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +191,7 @@ func (s *source) readMessages(ctx context.Context, tx pgx.Tx, c *Collector, prog
 		       CASE WHEN m.role = 'agent' THEN coalesce(left(m.body, $3), '') ELSE '' END
 		FROM source.messages m
 		WHERE m.role IN ('agent', 'client') AND m.conversation_id IN (
-			SELECT id FROM source.conversations WHERE started_at >= $1 AND started_at < $2 AND outcome IN ('won', 'lost'))`,
+			SELECT id FROM source.conversations WHERE started_at >= $1 AND started_at < $2 AND outcome IN ('won', 'lost') AND `+notErased+`)`,
 		s.window.from, s.window.to, MaxBody+1)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -123,16 +122,16 @@ func (b *building) train(ctx context.Context, messages int64) ([]graph.Model, er
 			read, found = append(read, m.Message), append(found, one[i])
 		}
 	}
-	var group sync.WaitGroup
-	var people, facts []byte
-	var peopleErr, factsErr error
-	group.Go(func() { people, peopleErr = trainTagger(read, found) })
-	group.Go(func() { facts, factsErr = trainRelations(read, found) })
-	group.Wait()
-	if err := errors.Join(peopleErr, factsErr); err != nil {
-		return nil, err
+	model, err := tagger.TrainMatches(read, found)
+	var bytes []byte
+	switch {
+	case errors.Is(err, tagger.ErrTooLittle):
+	case err != nil:
+		return nil, fmt.Errorf("learn names: %w", err)
+	default:
+		bytes = model.Encode()
 	}
-	return []graph.Model{graph.NewModel("tagger", people, messages), graph.NewModel("relations", facts, messages)}, nil
+	return []graph.Model{graph.NewModel(tagger.Name, bytes, messages)}, nil
 }
 
 // before are the extractors that need nothing learned.
@@ -141,10 +140,10 @@ func (b *building) before() []extraction.Extractor {
 }
 
 // assemble makes the pipeline: what is certain first, then what was learned, then
-// what is said of it all.
+// what is said of it all. Relations are those that patterns say: what a model learned
+// from them finds beyond them is too little to be worth it (docs/decisions/0020).
 func (b *building) assemble(ctx context.Context) (err error) {
 	all := b.before()
-	var facts *relations.Model
 	for _, l := range b.models {
 		if l.Version == "" {
 			continue
@@ -153,45 +152,12 @@ func (b *building) assemble(ctx context.Context) (err error) {
 		if err := b.task.Read(ctx, func(tx pgx.Tx) (err error) { bytes, err = graph.ModelBytes(ctx, tx, l.Name); return err }); err != nil {
 			return err
 		}
-		switch l.Name {
-		case "tagger":
-			people, err := tagger.Decode(bytes)
-			if err != nil {
-				return fmt.Errorf("the learned tagger: %w", err)
-			}
-			all = append(all, tagger.New(people))
-		case "relations":
-			if facts, err = relations.Decode(bytes); err != nil {
-				return fmt.Errorf("the learned relations: %w", err)
-			}
+		names, err := tagger.Decode(bytes)
+		if err != nil {
+			return fmt.Errorf("the model %s: %w", l.Name, err)
 		}
+		all = append(all, tagger.New(names))
 	}
-	b.pipeline, err = extraction.NewPipeline(append(all, extraction.Contacts{}, relations.New(facts))...)
+	b.pipeline, err = extraction.NewPipeline(append(all, extraction.Contacts{}, relations.New(nil))...)
 	return err
-}
-
-func trainTagger(messages []extraction.Message, found []extraction.Found) ([]byte, error) {
-	model, err := tagger.TrainMatches(messages, found)
-	switch {
-	case errors.Is(err, tagger.ErrTooLittle):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("learn names: %w", err)
-	}
-	return model.Encode(), nil
-}
-
-func trainRelations(messages []extraction.Message, found []extraction.Found) ([]byte, error) {
-	read := make([]relations.Read, len(messages))
-	for i := range messages {
-		read[i] = relations.Read{Message: messages[i], Found: found[i]}
-	}
-	model, err := relations.Learn(read)
-	switch {
-	case errors.Is(err, relations.ErrNothingToLearn):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("learn relations: %w", err)
-	}
-	return model.Encode(), nil
 }

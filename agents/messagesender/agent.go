@@ -316,6 +316,7 @@ func stillMay(ctx context.Context, task *agents.Task, id string) error {
 				SELECT FROM ciclo.messages m JOIN source.clients c ON c.id = m.client_id
 				WHERE m.id = $1 AND m.execution_id = $2 AND m.status = 'sending' AND c.consent_marketing
 				  AND NOT EXISTS (SELECT FROM ciclo.opt_outs o WHERE o.ended_at IS NULL AND o.address = m.address)
+				  AND NOT ciclo.hashed_opt_out(m.address)
 				  AND NOT EXISTS (SELECT FROM ciclo.opt_outs o WHERE o.ended_at IS NULL AND o.client_id = m.client_id))`,
 			id, task.ExecutionID).Scan(&may)
 	})

@@ -56,6 +56,7 @@ type commands struct {
 	Schedules  schedulesCommand  `cmd:"" help:"Show and change when agents run."`
 	Cycles     cyclesCommand     `cmd:"" help:"Show what schedules opened, and why agents ran or did not."`
 	Clients    clientsCommand    `cmd:"" help:"Show what the Client Value Predictor found of clients."`
+	Erase      eraseCommand      `cmd:"" help:"Erase a person's data on request."`
 	Messages   messagesCommand   `cmd:"" help:"Read, approve and reject the messages that agents drafted for clients; the rules of writing to them."`
 	Prompts    promptsCommand    `cmd:"" help:"Show changes of prompts that the trainer proposed, and what became of them."`
 	Patterns   patternsCommand   `cmd:"" help:"Show what won conversations have more often than lost ones."`

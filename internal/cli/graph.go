@@ -21,6 +21,9 @@ type graphCommand struct {
 	Path       graphPath       `cmd:"" help:"Show how two entities hang together."`
 	Evidence   graphEvidence   `cmd:"" help:"Show the very words behind an edge."`
 	Reviews    graphReviews    `cmd:"" help:"List pairs that may be one person or company, the likeliest first."`
+	Decide     graphDecide     `cmd:"" help:"Say whether both of a pair are one."`
+	Merge      graphMerge      `cmd:"" help:"Say that two people, or two companies, are one."`
+	Undo       graphUndo       `cmd:"" help:"Take a merge back."`
 	Summary    graphSummary    `cmd:"" help:"Show how much the graph holds."`
 	Export     graphExport     `cmd:"" help:"Write the whole graph into a file."`
 }

@@ -150,8 +150,8 @@ func (a *acquaintances) stranger(name string) individual {
 }
 
 // twins are two people of one name.
-func (a *acquaintances) twins(make func(name string) individual, name string) [2]individual {
-	two := [2]individual{make(name), make(name)}
+func (a *acquaintances) twins(meet func(name string) individual, name string) [2]individual {
+	two := [2]individual{meet(name), meet(name)}
 	a.namesakes = append(a.namesakes, [2]string{two[0].entity, two[1].entity})
 	return two
 }

@@ -65,8 +65,8 @@ type inquiry struct {
 	client, agent [][]statement
 }
 
-// bundle is what one message says together; late and early ones are of inquiries of
-// the last and the first months.
+// bundle is what one message says together; early and late ones are of the first and
+// the last third of inquiries.
 type bundle struct {
 	says        []statement
 	early, late bool
@@ -111,16 +111,16 @@ func (f firm) inquire(seed uint64, today time.Time) inquiries {
 
 // filling is what an entity is called in an inquiry.
 func (q *inquiries) filling(entity string, who individual, given bool) filling {
-	p, person := q.people[entity]
+	p, isPerson := q.people[entity]
 	if entity == who.entity {
 		p = who
 	}
 	switch {
 	case entity == "":
 		return filling{}
-	case person && given:
+	case isPerson && given:
 		return filling{called{text: p.given}, entity}
-	case person:
+	case isPerson:
 		return filling{called{text: p.name}, entity}
 	}
 	t := q.things[entity]

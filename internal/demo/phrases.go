@@ -24,7 +24,7 @@ var asserted = map[string]phrases{
 	conflictsWith: {
 		"en": {"{S} conflicts with {O}.", "{S} contradicts {O}.", "{S} is incompatible with {O}.", "{S} is in conflict with {O}."},
 		"id": {"{S} bertentangan dengan {o}.", "{S} tidak sesuai dengan {o}.", "{S} melanggar {o}."},
-		"it": {"{S} è in contrasto con {O}.", "{S} contraddice {O}.", "{S} è incompatibile con {O}."},
+		"it": {"{S} è in contrasto con {O}.", "{S} va contro {O}.", "{S} è in conflitto con {O}."},
 	},
 	exampleOf: {
 		"en": {"{S} is an example of {o}.", "{S} is a typical example of {o}.", "{S} is a kind of {o}.", "{S} is one example of {o}."},
@@ -82,7 +82,7 @@ var withheld = map[string]phrases{
 	conflictsWith: {
 		"en": {"Does {S} conflict with {O}?", "{S} does not conflict with {O}."},
 		"id": {"Apakah {s} bertentangan dengan {o}?", "{S} tidak bertentangan dengan {o}."},
-		"it": {"{S} contraddice {O}?", "{S} non contraddice {O}."},
+		"it": {"{S} va contro {O}?", "{S} non va contro {O}."},
 	},
 	worksFor: {
 		"en": {"Does {s} work for {o}?", "{s} does not work for {o}.", "Is it true that {s} works at {o}?", "{s} would like to work for {o}.", "{s} never worked for {o}.", "If {s} worked for {o}, it would be easier."},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nuzantara/ciclo/agents/clientvalue/eval"
 	conversation "github.com/nuzantara/ciclo/agents/conversation/eval"
+	graph "github.com/nuzantara/ciclo/agents/knowledgegraph/eval"
 )
 
 func main() {
@@ -53,6 +54,21 @@ func run(data string) (missed int, err error) {
 		func() ([]conversation.Figure, error) { return conversation.Nothing(200) },
 		func() ([]conversation.Figure, error) { return conversation.Confounded(20) },
 		func() ([]conversation.Figure, error) { return conversation.Leakage(data) },
+	} {
+		some, err := measure()
+		if err != nil {
+			return 0, err
+		}
+		for _, f := range some {
+			figures = append(figures, eval.Figure(f))
+		}
+	}
+	for _, measure := range []func() ([]graph.Figure, error){
+		func() ([]graph.Figure, error) { return graph.CoNLL04Entities(data) },
+		func() ([]graph.Figure, error) { return graph.CoNLL04Relations(data) },
+		func() ([]graph.Figure, error) { return graph.Febrl(data) },
+		func() ([]graph.Figure, error) { return graph.DBLPACM(data) },
+		graph.People,
 	} {
 		some, err := measure()
 		if err != nil {

@@ -38,95 +38,101 @@ func Decisions(ctx context.Context, tx pgx.Tx) ([]Decision, error) {
 }
 
 // Decide writes a person's answer to a review: same puts both records' entities
-// together at once. The same answer again changes nothing. ErrNotFound, ErrDecided
+// together at once. The same answer again changes nothing. It returns what the records
+// are part of then. ErrNotFound, ErrDecided
 // where the answer was another, or where others of theirs are different.
-func Decide(ctx context.Context, tx pgx.Tx, review string, same bool, by string) error {
+func Decide(ctx context.Context, tx pgx.Tx, review string, same bool, by string) ([]string, error) {
 	if _, err := Lock(ctx, tx); err != nil {
-		return err
+		return nil, err
 	}
 	var a, b, status string
 	err := tx.QueryRow(ctx, `SELECT record_a, record_b, status FROM ciclo.entity_reviews WHERE id = $1`, review).Scan(&a, &b, &status)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return fmt.Errorf("review %s: %w", review, ErrNotFound)
+		return nil, fmt.Errorf("review %s: %w", review, ErrNotFound)
 	case err != nil:
-		return fmt.Errorf("read review %s: %w", review, err)
+		return nil, fmt.Errorf("read review %s: %w", review, err)
 	case status == answer(same):
-		return nil
+		return entitiesOf(ctx, tx, a, b)
 	case status == answer(!same):
-		return fmt.Errorf("review %s is %s: %w", review, status, ErrDecided)
+		return nil, fmt.Errorf("review %s is %s: %w", review, status, ErrDecided)
 	}
 	if err := decide(ctx, tx, a, b, same, by); err != nil {
-		return err
+		return nil, err
 	}
-	if !same {
-		return settle(ctx, tx, nil)
+	var changed []string
+	if same {
+		if changed, err = join(ctx, tx, a, b, by); err != nil {
+			return nil, err
+		}
 	}
-	changed, err := join(ctx, tx, a, b, by)
-	if err != nil {
-		return err
+	if err := settle(ctx, tx, changed); err != nil {
+		return nil, err
 	}
-	return settle(ctx, tx, changed)
+	return entitiesOf(ctx, tx, a, b)
 }
 
 // Merge puts two entities together, since a person says that they are one.
 // ErrNotFound, ErrDecided where records of theirs are different, ErrMoved where both
 // are one already.
-func Merge(ctx context.Context, tx pgx.Tx, one, other, by string) error {
+func Merge(ctx context.Context, tx pgx.Tx, one, other, by string) ([]string, error) {
 	if _, err := Lock(ctx, tx); err != nil {
-		return err
+		return nil, err
 	}
 	a, err := recordsOf(ctx, tx, one)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b, err := recordsOf(ctx, tx, other)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch {
 	case len(a) == 0 || len(b) == 0:
-		return fmt.Errorf("entities %s and %s: %w", one, other, ErrNotFound)
+		return nil, fmt.Errorf("entities %s and %s: %w", one, other, ErrNotFound)
 	case one == other:
-		return fmt.Errorf("entity %s: %w", one, ErrMoved)
+		return nil, fmt.Errorf("entity %s: %w", one, ErrMoved)
 	case a[0].Type != b[0].Type || !Resolved(a[0].Type):
-		return fmt.Errorf("a %s and a %s can't be one: %w", a[0].Type, b[0].Type, ErrDecided)
+		return nil, fmt.Errorf("a %s and a %s can't be one: %w", a[0].Type, b[0].Type, ErrDecided)
 	}
 	if err := decide(ctx, tx, canonical(a).ID, canonical(b).ID, true, by); err != nil {
-		return err
+		return nil, err
 	}
 	changed, err := join(ctx, tx, canonical(a).ID, canonical(b).ID, by)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return settle(ctx, tx, changed)
+	if err := settle(ctx, tx, changed); err != nil {
+		return nil, err
+	}
+	return entitiesOf(ctx, tx, canonical(a).ID, canonical(b).ID)
 }
 
 // Undo takes a logged merge back: the records that came are an entity of their own
 // again, as before, and stay so. ErrNotFound; ErrMoved where they are elsewhere by now.
-func Undo(ctx context.Context, tx pgx.Tx, merge int64, by string) error {
+func Undo(ctx context.Context, tx pgx.Tx, merge int64, by string) ([]string, error) {
 	if _, err := Lock(ctx, tx); err != nil {
-		return err
+		return nil, err
 	}
 	var to string
 	var moved []string
 	err := tx.QueryRow(ctx, `SELECT to_id, records FROM ciclo.entity_merges WHERE id = $1 AND kind = 'merge'`, merge).Scan(&to, &moved)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return fmt.Errorf("merge %d: %w", merge, ErrNotFound)
+		return nil, fmt.Errorf("merge %d: %w", merge, ErrNotFound)
 	case err != nil:
-		return fmt.Errorf("read merge %d: %w", merge, err)
+		return nil, fmt.Errorf("read merge %d: %w", merge, err)
 	}
 	entity, err := entityOf(ctx, tx, moved)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if entity == "" {
-		return fmt.Errorf("merge %d: %w", merge, ErrMoved)
+		return nil, fmt.Errorf("merge %d: %w", merge, ErrMoved)
 	}
 	all, err := recordsOf(ctx, tx, entity)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var leave, stay []Stored
 	for _, r := range all {
@@ -137,28 +143,31 @@ func Undo(ctx context.Context, tx pgx.Tx, merge int64, by string) error {
 		}
 	}
 	if len(stay) == 0 {
-		return fmt.Errorf("merge %d: %w", merge, ErrMoved)
+		return nil, fmt.Errorf("merge %d: %w", merge, ErrMoved)
 	}
 	// Each of one side is different from the other side's first, so that no resolution
 	// brings some of them back.
 	for _, r := range leave {
 		if err := different(ctx, tx, r.ID, canonical(stay).ID, by); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, r := range stay {
 		if err := different(ctx, tx, r.ID, canonical(leave).ID, by); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := partDecisions(ctx, tx, leave, stay, by); err != nil {
-		return err
+		return nil, err
 	}
 	changed, err := regroup(ctx, tx, [][]Stored{leave, stay}, by)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return settle(ctx, tx, changed)
+	if err := settle(ctx, tx, changed); err != nil {
+		return nil, err
+	}
+	return entitiesOf(ctx, tx, canonical(leave).ID, canonical(stay).ID)
 }
 
 func answer(same bool) string {
@@ -176,7 +185,7 @@ func decide(ctx context.Context, tx pgx.Tx, a, b string, same bool, by string) e
 	tag, err := tx.Exec(ctx, `
 		INSERT INTO ciclo.entity_reviews AS r (id, record_a, record_b, status, decided_at, decided_by)
 		VALUES ($1, $2, $3, $4, now(), $5)
-		ON CONFLICT (id) DO UPDATE SET status = excluded.status, decided_at = excluded.decided_at, decided_by = excluded.decided_by
+		ON CONFLICT (record_a, record_b) DO UPDATE SET status = excluded.status, decided_at = excluded.decided_at, decided_by = excluded.decided_by
 		WHERE r.status IN ('open', 'obsolete', excluded.status)`, reviewID(a, b), a, b, answer(same), by)
 	if err != nil {
 		return fmt.Errorf("write the decision: %w", err)
@@ -195,7 +204,7 @@ func different(ctx context.Context, tx pgx.Tx, a, b, by string) error {
 	_, err := tx.Exec(ctx, `
 		INSERT INTO ciclo.entity_reviews AS r (id, record_a, record_b, status, decided_at, decided_by)
 		VALUES ($1, $2, $3, 'different', now(), $4)
-		ON CONFLICT (id) DO UPDATE SET status = 'different', decided_at = excluded.decided_at, decided_by = excluded.decided_by
+		ON CONFLICT (record_a, record_b) DO UPDATE SET status = 'different', decided_at = excluded.decided_at, decided_by = excluded.decided_by
 		WHERE r.status <> 'different'`, reviewID(a, b), a, b, by)
 	if err != nil {
 		return fmt.Errorf("write the decision: %w", err)
@@ -299,6 +308,19 @@ func entityOf(ctx context.Context, tx pgx.Tx, records []string) (string, error) 
 		return "", nil
 	}
 	return entities[0], nil
+}
+
+// entitiesOf are the entities of two records, each once.
+func entitiesOf(ctx context.Context, tx pgx.Tx, a, b string) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT DISTINCT entity_id FROM ciclo.graph_records WHERE id IN ($1, $2) AND entity_id IS NOT NULL ORDER BY 1`, a, b)
+	if err != nil {
+		return nil, fmt.Errorf("read what the records are of: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("read what the records are of: %w", err)
+	}
+	return all, nil
 }
 
 // settle derives the entities that a decision has changed, and has resolutions begin

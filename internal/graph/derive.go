@@ -73,7 +73,7 @@ func Derive(ctx context.Context, tx pgx.Tx, entities []string) (Derived, error) 
 // namedRecords are records whose own name is the thing's, and not how a message
 // happens to write it: the firm's (1 is a client's), or a value's.
 const namedRecords = `
-	SELECT r.entity_id, r.name, r.id, CASE WHEN r.client_id IS NOT NULL THEN 1 ELSE 2 END AS rank
+	SELECT r.entity_id, r.name, CASE WHEN r.client_id IS NOT NULL THEN 1 ELSE 2 END AS rank
 	FROM ciclo.graph_records r JOIN pg_temp.graph_scope ours ON ours.id = r.entity_id
 	WHERE (r.scope LIKE 'client:%' OR r.key LIKE '=%' OR r.type IN ('money', 'date', 'law'))`
 
@@ -136,7 +136,8 @@ func deriveEntities(ctx context.Context, tx pgx.Tx) (int64, error) {
 			degree = CASE WHEN n.records = 0 THEN 0 ELSE e.degree END, expired_at = CASE WHEN n.records = 0 THEN coalesce(e.expired_at, now()) END
 		FROM (
 			SELECT s.id, f.records, f.client_ids, m.mentions, m.conversations, m.first_at, m.last_at, coalesce(
-				(SELECT name FROM (`+namedRecords+` AND r.entity_id = s.id) AS named ORDER BY rank, id LIMIT 1),
+				(SELECT name FROM (`+namedRecords+`) AS named WHERE named.entity_id = s.id
+				 ORDER BY rank, (SELECT a.mentions FROM ciclo.entity_aliases a WHERE a.entity_id = s.id AND a.alias = named.name) DESC, name COLLATE "C" LIMIT 1),
 				(SELECT alias FROM ciclo.entity_aliases a WHERE a.entity_id = s.id ORDER BY a.mentions DESC, a.alias LIMIT 1),
 				e.name) AS name
 			FROM pg_temp.graph_scope s JOIN ciclo.entities e ON e.id = s.id,

@@ -49,7 +49,7 @@ func TestEvidenceIsWhatEdgesWereMadeOf(t *testing.T) {
 		t.Error(diff)
 	}
 	annas := b.lines(`SELECT DISTINCT entity_id FROM ciclo.graph_records WHERE key = 'anna' ORDER BY 1`)
-	b.tx(func(tx pgx.Tx) error { return graph.Merge(b.ctx, tx, annas[0], annas[1], "analyst") })
+	b.tx(func(tx pgx.Tx) error { _, err := graph.Merge(b.ctx, tx, annas[0], annas[1], "analyst"); return err })
 	check("merged")
 	gone := annas[0]
 	e, err := b.Resolve(b.ctx, gone)
@@ -64,7 +64,7 @@ func TestEvidenceIsWhatEdgesWereMadeOf(t *testing.T) {
 	if err != nil || len(merges) != 1 || merges[0].FromID != gone || *merges[0].DecidedBy != "analyst" {
 		t.Fatalf("the merges are %+v, %v", merges, err)
 	}
-	b.tx(func(tx pgx.Tx) error { return graph.Undo(b.ctx, tx, merges[0].ID, "analyst") })
+	b.tx(func(tx pgx.Tx) error { _, err := graph.Undo(b.ctx, tx, merges[0].ID, "analyst"); return err })
 	if diff := cmp.Diff(apart, check("parted")); diff != "" {
 		t.Error(diff)
 	}

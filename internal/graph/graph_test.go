@@ -310,7 +310,10 @@ func TestAMergeIsUndone(t *testing.T) {
 	if len(entities) != 4 {
 		t.Fatalf("%d Annas", len(entities))
 	}
-	b.tx(func(tx pgx.Tx) error { return graph.Merge(b.ctx, tx, entities[0], entities[1], "analyst") })
+	b.tx(func(tx pgx.Tx) error {
+		_, err := graph.Merge(b.ctx, tx, entities[0], entities[1], "analyst")
+		return err
+	})
 	if got := b.lines(`SELECT count(DISTINCT entity_id) FROM ciclo.graph_records WHERE key = 'anna'`); got[0] != "3" {
 		t.Errorf("after the merge there are %v Annas", got)
 	}
@@ -328,7 +331,8 @@ func TestAMergeIsUndone(t *testing.T) {
 			if _, err := fmt.Sscan(merge[0], &id); err != nil {
 				return err
 			}
-			return graph.Undo(b.ctx, tx, id, "analyst")
+			_, err := graph.Undo(b.ctx, tx, id, "analyst")
+			return err
 		})
 	}
 	b.must(undo())
@@ -342,7 +346,10 @@ func TestAMergeIsUndone(t *testing.T) {
 	if err := undo(); err == nil {
 		t.Error("a merge is undone twice")
 	}
-	err := pgx.BeginFunc(b.ctx, b.pool, func(tx pgx.Tx) error { return graph.Merge(b.ctx, tx, entities[0], entities[1], "analyst") })
+	err := pgx.BeginFunc(b.ctx, b.pool, func(tx pgx.Tx) error {
+		_, err := graph.Merge(b.ctx, tx, entities[0], entities[1], "analyst")
+		return err
+	})
 	if err == nil {
 		t.Error("what was decided to be different is merged")
 	}

@@ -278,10 +278,10 @@ func writeReviews(ctx context.Context, tx pgx.Tx, reviews []Link, done *Resettle
 	}
 	_, err = execAll(ctx, tx, `
 		UPDATE ciclo.entity_reviews r SET status = 'obsolete'
-		WHERE status = 'open' AND probability IS NOT NULL AND NOT EXISTS (SELECT FROM pg_temp.graph_reviews n WHERE n.id = r.id)`, `
+		WHERE status = 'open' AND probability IS NOT NULL AND NOT EXISTS (SELECT FROM pg_temp.graph_reviews n WHERE n.record_a = r.record_a AND n.record_b = r.record_b)`, `
 		INSERT INTO ciclo.entity_reviews AS r (id, record_a, record_b, probability, fields)
 		SELECT id, record_a, record_b, probability, fields FROM pg_temp.graph_reviews
-		ON CONFLICT (id) DO UPDATE SET status = 'open', probability = excluded.probability, fields = excluded.fields
+		ON CONFLICT (record_a, record_b) DO UPDATE SET status = 'open', probability = excluded.probability, fields = excluded.fields
 		WHERE r.status IN ('open', 'obsolete') AND (r.status, r.probability, r.fields) IS DISTINCT FROM ('open', excluded.probability, excluded.fields)`)
 	if err != nil {
 		return err

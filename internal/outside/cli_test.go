@@ -212,6 +212,7 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "rows", "import", "payments", payments)
 	do(1, "bad_rows", "import", "payments", bad)
 	do(0, "rows", "import", "clients", c.file("clients.csv", "id,name\na,Ayu\n"))
+	do(0, "rows", "import", "names", c.file("names.csv", "type,id,name\nlaw,a,Law 6/2011\n"))
 	do(0, "rows", "import", "interactions", c.file("interactions.csv", "client_id,channel,direction,kind,occurred_at\na,phone,inbound,call,2026-01-01\n"))
 	do(0, "rows", "import", "rates", c.file("rates.csv", "currency,into,day,rate\nIDR,EUR,2026-01-01,0.00006\n"))
 	do(0, "rows", "import", "conversations", c.file("conversations.csv", "id,started_at\nc,2026-01-01\n"))
@@ -318,6 +319,8 @@ func TestJSONAlone(t *testing.T) {
 	}
 	do(0, "opt_outs", "messages", "opt-outs", "list")
 	do(0, "ended", "messages", "opt-outs", "end", strconv.FormatInt(outs.OptOuts[0].ID, 10))
+	do(0, "rows", "erase", "client", "a", "--dry-run")
+	do(0, "ended_at", "erase", "client", "a", "--yes")
 	do(0, "ready", "health")
 	do(0, "script", "completion", "bash")
 	for _, sql := range []string{
@@ -334,6 +337,16 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "length", "kg", "path", "entity_000000000000000a", "entity_000000000000000b")
 	do(0, "evidence", "kg", "evidence", "edge_000000000000000c")
 	do(0, "reviews", "kg", "reviews")
+	execute(t, c.pool(), `
+		INSERT INTO ciclo.entities (id, type, name) SELECT 'entity_00000000000000' || n, 'person', 'Bela' FROM generate_series(10, 13) n`)
+	execute(t, c.pool(), `
+		INSERT INTO ciclo.graph_records (id, type, scope, key, name, entity_id)
+		SELECT 'record_00000000000000' || n, 'person', 'conversation:' || n, 'bela', 'Bela', 'entity_00000000000000' || n FROM generate_series(10, 13) n`)
+	execute(t, c.pool(), `
+		INSERT INTO ciclo.entity_reviews (id, record_a, record_b) VALUES ('review_0000000000000000', 'record_0000000000000010', 'record_0000000000000011')`)
+	do(0, "entity_ids", "kg", "decide", "review_0000000000000000", "same")
+	do(0, "entity_ids", "kg", "merge", "entity_0000000000000012", "entity_0000000000000013")
+	do(0, "entity_ids", "kg", "undo", "1")
 	do(0, "relations", "kg", "summary")
 	do(0, "bytes", "kg", "export", "--format", "jsonld", "--output", filepath.Join(t.TempDir(), "graph.jsonld"))
 	do(0, "draining", "drain", workers[0].ID, "--plan")

@@ -119,9 +119,9 @@ func (s *Store) SetMessageTemplate(ctx context.Context, by string, t MessageTemp
 // OptOut is somebody who wants to hear no more.
 type OptOut struct {
 	ID       int64      `json:"opt_out_id"`
-	Address  *string    `json:"address" jsonschema:"A number in E.164 or a mail address; null where it is of the client alone."`
+	Address  *string    `json:"address" jsonschema:"A number in E.164 or a mail address; null where it is of the client alone, or of somebody who was erased: then its hash is kept."`
 	ClientID *string    `json:"client_id"`
-	Source   string     `json:"source" jsonschema:"One of inbound (the client's own message), provider and hand."`
+	Source   string     `json:"source" jsonschema:"One of inbound (the client's own message), provider, hand and erasure."`
 	Detail   string     `json:"detail"`
 	At       time.Time  `json:"at"`
 	EndedAt  *time.Time `json:"ended_at"`
@@ -178,7 +178,8 @@ func (s *Store) EndOptOut(ctx context.Context, id int64, by string) error {
 	tag, err := s.pool.Exec(ctx, `
 		UPDATE ciclo.opt_outs o SET ended_at = now(), ended_by = $2
 		FROM ciclo.opt_outs named
-		WHERE named.id = $1 AND named.ended_at IS NULL AND o.ended_at IS NULL AND (o.id = named.id OR o.address = named.address)`, id, by)
+		WHERE named.id = $1 AND named.ended_at IS NULL AND o.ended_at IS NULL
+		  AND (o.id = named.id OR o.address = named.address OR o.address_hash = named.address_hash)`, id, by)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = ErrNoOptOut
 	}
@@ -189,11 +190,11 @@ func (s *Store) EndOptOut(ctx context.Context, id int64, by string) error {
 }
 
 // EndInboundOptOuts ends what an address said itself, since it said the opposite. An
-// opt-out by hand stays.
+// opt-out by hand stays, as one by erasure.
 func (s *Store) EndInboundOptOuts(ctx context.Context, address string) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE ciclo.opt_outs SET ended_at = now(), ended_by = 'inbound'
-		WHERE address = $1 AND ended_at IS NULL AND source <> 'hand'`, address)
+		WHERE (address = $1 OR address_hash = ciclo.address_hash($1)) AND ended_at IS NULL AND source NOT IN ('hand', 'erasure')`, address)
 	if err != nil {
 		return fmt.Errorf("end the opt-outs of an address: %w", err)
 	}

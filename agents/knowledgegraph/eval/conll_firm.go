@@ -19,9 +19,16 @@ var conllTypes = map[string]extraction.Type{"Peop": extraction.Person, "Org": ex
 
 // CoNLL04Firm measures what a firm gets: CoNLL04's train part are its messages, half
 // of the names, by a hash, its gazetteer. The tagger learns from what the gazetteer
-// finds, and reads the same messages for the other half.
+// finds, and looks for names that it doesn't have in the same messages, and in the dev
+// part as messages that came later. Names of type Other are none, so finding one is
+// wrong. Recall is against having no tagger, which finds none of these; its floor
+// only says that there is a gain.
 func CoNLL04Firm(data string) ([]Figure, error) {
 	train, err := ReadCoNLL(filepath.Join(data, "conll04", "conll04_train.json"))
+	if err != nil {
+		return nil, err
+	}
+	dev, err := ReadCoNLL(filepath.Join(data, "conll04", "conll04_dev.json"))
 	if err != nil {
 		return nil, err
 	}
@@ -46,31 +53,51 @@ func CoNLL04Firm(data string) ([]Figure, error) {
 		return nil, err
 	}
 	reader := tagger.New(model)
-	right, guessed, hidden := 0, 0, 0
-	for i, m := range messages {
-		all, err := reader.Extract(context.Background(), m, found[i])
-		if err != nil {
-			return nil, err
+	learnt, err := unlisted(reader, messages, gold, listed)
+	if err != nil {
+		return nil, err
+	}
+	messages, gold = asMessages(dev)
+	later, err := unlisted(reader, messages, gold, listed)
+	if err != nil {
+		return nil, err
+	}
+	figure := func(name, target, format string, value func(spanCounts) float64, of func(spanCounts) int, least float64) Figure {
+		return Figure{
+			"names that no list has, CoNLL04: " + name, target,
+			fmt.Sprintf(format, value(learnt), of(learnt), value(later), of(later)), value(learnt) >= least,
 		}
-		places := map[extraction.Span]extraction.Type{}
+	}
+	return []Figure{
+		figure("precision", "≥ .80", "%.3f of %d; in later messages %.3f of %d", spanCounts.precision, func(c spanCounts) int { return c.guessed }, .8),
+		figure("recall", "≥ .15", "%.3f of %d; in later messages %.3f of %d", spanCounts.recall, func(c spanCounts) int { return c.gold }, .15),
+	}, nil
+}
+
+// unlisted counts what a tagger finds where the list finds nothing.
+func unlisted(reader *tagger.Tagger, messages []extraction.Message, gold [][]place, listed map[string]extraction.Type) (spanCounts, error) {
+	var c spanCounts
+	for i, m := range messages {
+		found := matches(m, listed)
+		all, err := reader.Extract(context.Background(), m, found)
+		if err != nil {
+			return c, err
+		}
+		places := map[place]bool{}
 		for _, name := range gold[i] {
-			if !slices.ContainsFunc(found[i].Mentions, func(o extraction.Mention) bool { return o.Start < name.End && name.Start < o.End }) {
-				places[name.Span] = name.Type
+			if !slices.ContainsFunc(found.Mentions, func(o extraction.Mention) bool { return o.Start < name.End && name.Start < o.End }) {
+				places[name] = true
 			}
 		}
-		hidden += len(places)
-		for _, mention := range all.Mentions[len(found[i].Mentions):] {
-			guessed++
-			if places[mention.Span] == mention.Type {
-				right++
+		c.gold += len(places)
+		for _, mention := range all.Mentions[len(found.Mentions):] {
+			c.guessed++
+			if places[place{mention.Span, mention.Type}] {
+				c.right++
 			}
 		}
 	}
-	precision, recall := float64(right)/float64(max(guessed, 1)), float64(right)/float64(max(hidden, 1))
-	return []Figure{
-		{"names that no list has, CoNLL04: precision", "≥ .80", fmt.Sprintf("%.3f of %d", precision, guessed), precision >= .8},
-		{"names that no list has, CoNLL04: recall", "≥ .30", fmt.Sprintf("%.3f of %d", recall, hidden), recall >= .3},
-	}, nil
+	return c, nil
 }
 
 // inList says of half of the names that the firm has them.

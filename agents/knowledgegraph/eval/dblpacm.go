@@ -11,7 +11,6 @@ import (
 
 // publicationTrees are the trees to choose among by cross-validation.
 var publicationTrees = []resolution.Boosting{
-	{Rounds: 100, Depth: 2, Rate: .1, Leaf: 1, Ridge: 1},
 	{Rounds: 200, Depth: 2, Rate: .1, Leaf: 1, Ridge: 1},
 	{Rounds: 100, Depth: 3, Rate: .1, Leaf: 1, Ridge: 1},
 	{Rounds: 200, Depth: 3, Rate: .1, Leaf: 1, Ridge: 1},
@@ -61,7 +60,7 @@ type publicationMatcher struct {
 func trainPublications(pairs []labelledPair) (*publicationMatcher, error) {
 	m := &publicationMatcher{describer: newDescriber(pairs)}
 	examples := m.describer.examples(pairs)
-	way, _, err := resolution.Choose(examples, 5, publicationTrees)
+	way, _, err := resolution.Choose(examples, 4, publicationTrees)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,8 @@ type Plan struct {
 	// frequent (the r-th in proportion to 1/(r+10)) unless Even.
 	Given, Family int
 	Even          bool
+	// Mark makes ids, contacts and conversations others than those of plans with another.
+	Mark string
 }
 
 var (
@@ -109,8 +111,8 @@ func (d *draw) one(names []string) string {
 
 func (d *draw) person(i int) planted {
 	p := planted{given: d.one(d.given), family: d.one(d.family)}
-	p.private = fmt.Sprintf("%s.%s%d@gmail.com", p.given, p.family, i)
-	p.phone = fmt.Sprintf("+6281%07d", i*37)
+	p.private = fmt.Sprintf("%s.%s%d%s@gmail.com", p.given, p.family, i, d.plan.Mark)
+	p.phone = fmt.Sprintf("+6281%s%07d", d.plan.Mark, i*37)
 	jobs := 0
 	switch {
 	case d.chance(.08):
@@ -120,14 +122,14 @@ func (d *draw) person(i int) planted {
 	}
 	for len(p.jobs) < jobs {
 		firm := d.firms[d.IntN(len(d.firms))]
-		p.jobs = append(p.jobs, job{firm, fmt.Sprintf("%s.%s%d@%s.co.id", p.given, p.family, i, strings.ReplaceAll(firm, " ", ""))})
+		p.jobs = append(p.jobs, job{firm, fmt.Sprintf("%s.%s%d%s@%s.co.id", p.given, p.family, i, d.plan.Mark, strings.ReplaceAll(firm, " ", ""))})
 	}
 	return p
 }
 
 func (d *draw) add(person int, r resolution.Record) {
 	// An id says nothing of who it is, nor of when it was drawn.
-	r.ID, r.Type = fmt.Sprintf("record_%016x", d.Uint64()), "person"
+	r.ID, r.Type = fmt.Sprintf("record_%016x%s", d.Uint64(), d.plan.Mark), "person"
 	d.p.Records = append(d.p.Records, r)
 	d.p.Person[r.ID] = person
 }
@@ -135,7 +137,7 @@ func (d *draw) add(person int, r resolution.Record) {
 // client is a row of the firm's table, and in 4 of 100 another of the same person,
 // written by somebody who didn't know of the first.
 func (d *draw) client(i int, p planted) {
-	first := resolution.Record{Name: p.given + " " + p.family, ClientID: fmt.Sprintf("C-%d", i), Emails: []string{p.private}, Phones: []string{p.phone}}
+	first := resolution.Record{Name: p.given + " " + p.family, ClientID: fmt.Sprintf("C-%d%s", i, d.plan.Mark), Emails: []string{p.private}, Phones: []string{p.phone}}
 	if len(p.jobs) > 0 && d.chance(.5) {
 		first.Emails = []string{p.jobs[0].email}
 	}
@@ -143,7 +145,7 @@ func (d *draw) client(i int, p planted) {
 	if !d.chance(.04) {
 		return
 	}
-	second := resolution.Record{Name: p.given + " " + p.family, ClientID: fmt.Sprintf("C-%d-2", i), Phones: []string{p.phone}}
+	second := resolution.Record{Name: p.given + " " + p.family, ClientID: fmt.Sprintf("C-%d-2%s", i, d.plan.Mark), Phones: []string{p.phone}}
 	if d.chance(.4) {
 		second.Name = d.misspelt(second.Name)
 	}
@@ -151,10 +153,10 @@ func (d *draw) client(i int, p planted) {
 	case d.chance(.3):
 		second.Emails = first.Emails
 	case d.chance(.7):
-		second.Emails = []string{fmt.Sprintf("%s%d@yahoo.com", p.family, i)}
+		second.Emails = []string{fmt.Sprintf("%s%d%s@yahoo.com", p.family, i, d.plan.Mark)}
 	}
 	if d.chance(.2) {
-		second.Phones = []string{fmt.Sprintf("+6282%07d", i*41)}
+		second.Phones = []string{fmt.Sprintf("+6282%s%07d", d.plan.Mark, i*41)}
 	}
 	d.add(i, second)
 }
@@ -162,20 +164,21 @@ func (d *draw) client(i int, p planted) {
 // conversation speaks of one to three people.
 func (d *draw) conversation(people []planted) {
 	d.talks++
-	id := fmt.Sprintf("conversation-%d", d.talks)
+	id := fmt.Sprintf("conversation-%d%s", d.talks, d.plan.Mark)
 	var told []string
 	for range 1 + d.IntN(3) {
 		i := d.IntN(len(people))
 		p := people[i]
 		r := resolution.Record{Conversation: id}
-		switch full := p.given + " " + p.family; {
-		case d.chance(.78):
+		full := p.given + " " + p.family
+		switch way := d.Float64(); {
+		case way < .78:
 			r.Name = full
-		case d.chance(.3):
+		case way < .85:
 			r.Name = d.misspelt(full)
-		case d.chance(.3):
+		case way < .9:
 			r.Name = p.given[:1] + ". " + p.family
-		case d.chance(.4):
+		case way < .94:
 			r.Name = p.family + " " + p.given
 		default:
 			r.Name = p.given
@@ -185,7 +188,7 @@ func (d *draw) conversation(people []planted) {
 		}
 		told = append(told, r.Name)
 		if i < d.plan.Clients && d.chance(.3) {
-			r.ClientID = fmt.Sprintf("C-%d", i)
+			r.ClientID = fmt.Sprintf("C-%d%s", i, d.plan.Mark)
 		}
 		contact := p.private
 		if len(p.jobs) > 0 {

@@ -38,7 +38,7 @@ func newAutomaton(sequences [][]int32, vocabulary map[string]int32) *automaton {
 		a.low, rest = append(a.low, int32(low)), append(rest, int32(high))
 	}
 	add(-1, 0, 0, len(sequences))
-	for n := 0; n < len(a.words); n++ {
+	for n := 0; n < len(a.words); n++ { //nolint:intrange // nodes are added on the way
 		a.first = append(a.first, int32(len(a.words)))
 		depth, at, end := int(a.depth[n]), int(a.low[n]), int(rest[n])
 		for at < end && len(sequences[at]) == depth {

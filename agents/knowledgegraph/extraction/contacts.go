@@ -149,6 +149,8 @@ func (o *owners) owner(c Contact) int {
 		case len(people) > 1, len(people) == 1 && place != nobody && o.mentions[place].Type == Person && o.mentions[place].Key != o.mentions[people[0]].Key:
 			o.of = nobody
 			return nobody
+		case len(people) == 1 && place != nobody && o.mentions[place].Key == o.mentions[people[0]].Key && o.mentions[place].Type == Person:
+			return place // the nearest of its mentions
 		case len(people) == 1:
 			return people[0]
 		case place != nobody && sure:
@@ -304,7 +306,7 @@ func siteName(domain string) string {
 
 var (
 	// joining stand between a name and its contact.
-	joining = set("s email e mail emails tel telp telepon phone telephone mobile cell cel cellulare hp wa whatsapp fax contact kontak contatto number numero nomor no nr n address alamat indirizzo at is on by via website site web sito situs url ext or and its the e ed dan atau adalah di al ini itu nya his her reached adress id")
+	joining = set("s email e mail emails tel telp telepon phone telephone mobile cell cel cellulare hp wa whatsapp fax contact kontak contatto number numero nomor no nr n address alamat indirizzo at is on by via website site web sito situs url ext or and its the e ed dan atau adalah di al ini itu nya his her reached id")
 	// selves are words of the one who speaks.
 	selves = set("my mine me i our ours us we saya aku kami kita mio mia mi miei mie nostro nostra ci io")
 	// reaching are verbs by which one is reached.

@@ -49,52 +49,27 @@ var weekdays = func() map[string]time.Weekday {
 	return all
 }()
 
-// relativeDays are words for days from the day of the message on.
+// relativeDays are words for days from the day of the message on. That day itself is
+// left out: "how are you today?" is said of no date.
 var relativeDays = map[string]int{
-	"today": 0, "hari ini": 0, "oggi": 0,
 	"tomorrow": 1, "besok": 1, "domani": 1,
 	"yesterday": -1, "ieri": -1,
 	"day after tomorrow": 2, "lusa": 2, "dopodomani": 2,
 	"day before yesterday": -2, "l'altro ieri": -2,
 }
 
-// dates finds dates in folded text; the groups of each way to write one follow
-// each other, as dateGroups counts them.
-var dates = func() *regexp.Regexp {
-	month := alternatives(months)
-	weekday := alternatives(weekdays)
-	relative := alternatives(relativeDays)
-	return regexp.MustCompile(strings.Join([]string{
-		`(\d{4})([-/.])(\d{1,2})[-/.](\d{1,2})`,
-		`(\d{1,2})([-/.])(\d{1,2})[-/.](\d{4}|\d{2})`,
-		`(\d{1,2})(?:st|nd|rd|th|°|o)?[\s-](?:of |di |del )?(` + month + `)\.?,?[\s-](?:del |of |tahun )?(\d{4})`,
-		`(` + month + `)\.?\s(\d{1,2})(?:st|nd|rd|th)?,?\s(\d{4})`,
-		`(` + month + `)\.?,?\s(?:del |of |tahun )?(\d{4})`,
-		`(next|last|this) (` + weekday + `)`,
-		`(` + weekday + `)\s(depan|mendatang|lalu|kemarin|ini|prossimo|prossima|scorso|scorsa)`,
-		`(` + relative + `)`,
-	}, "|"))
-}()
+// relativePhrases are the longer before the shorter.
+var relativePhrases = slices.SortedFunc(maps.Keys(relativeDays), func(a, b string) int {
+	return cmp.Or(len(b)-len(a), strings.Compare(a, b))
+})
 
-// alternatives are a table's words as a regular expression, the longer first, so
-// that one that begins another doesn't hide it.
-func alternatives[V any](table map[string]V) string {
-	words := slices.SortedFunc(maps.Keys(table), func(a, b string) int {
-		return cmp.Or(len(b)-len(a), strings.Compare(a, b))
-	})
-	return strings.Join(words, "|")
-}
-
-// Of each way to write a date, the first group.
-const (
-	isoDate      = 1
-	numericDate  = 5
-	dayMonth     = 9
-	monthDay     = 12
-	monthYear    = 15
-	nextWeekday  = 17
-	weekdayNext  = 19
-	relativeDate = 21
+// Ways to write a date, in folded text from their beginning on.
+var (
+	isoDate     = regexp.MustCompile(`^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})`)
+	numericDate = regexp.MustCompile(`^(\d{1,2})([-/.])(\d{1,2})[-/.](\d{4}|\d{2})`)
+	dayMonth    = regexp.MustCompile(`^(\d{1,2})(?:st|nd|rd|th|°|o)?[\s-](?:of |di |del )?([a-z]{3,9})\.?,?[\s-](?:del |of |tahun )?(\d{4})`)
+	monthDay    = regexp.MustCompile(`^([a-z]{3,9})\.?\s(\d{1,2})(?:st|nd|rd|th)?,?\s(\d{4})`)
+	monthYear   = regexp.MustCompile(`^([a-z]{3,9})\.?,?\s(?:del |of |tahun )?(\d{4})`)
 )
 
 // dateMatch is a date at a place in folded text.
@@ -110,54 +85,89 @@ type dateMatch struct {
 // would not agree ("next Tuesday" on a Monday). Days without a year are left out.
 func findDates(folded string, sent time.Time) []dateMatch {
 	var found []dateMatch
-	for at := 0; at < len(folded); {
-		groups := dates.FindStringSubmatchIndex(folded[at:])
-		if groups == nil {
-			return found
+	next := 0
+	for start, run := range runs(folded) {
+		if start < next {
+			continue
 		}
-		start, end := at+groups[0], at+groups[1]
-		group := func(n int) string {
-			if groups[2*n] < 0 {
-				return ""
-			}
-			return folded[at+groups[2*n] : at+groups[2*n+1]]
+		m := dateMatch{start: start}
+		var ok bool
+		if digit(run, 0) {
+			m.end, m.key, m.confidence, ok = numberedDate(folded, start)
+		} else if _, named := months[run]; named {
+			m.end, m.key, m.confidence, ok = monthDate(folded, start)
+		} else if !sent.IsZero() {
+			m.end, m.key, m.confidence, ok = relativeDate(folded, start, run, sent)
 		}
-		key, confidence, ok := date(group, sent)
-		if ok && startsWord(folded, start) && endsNumber(folded, end) && !(digit(folded, start) && start > 1 && strings.IndexByte(".,", folded[start-1]) >= 0 && digit(folded, start-2)) {
-			found = append(found, dateMatch{start: start, end: end, key: key, confidence: confidence})
+		behindPoint := digit(run, 0) && start > 1 && strings.IndexByte(".,", folded[start-1]) >= 0 && digit(folded, start-2)
+		if ok && startsWord(folded, start) && endsNumber(folded, m.end) && !behindPoint {
+			found = append(found, m)
 		}
-		at = end
+		next = max(next, m.end) // of 30 February 2026 not even the month is right
 	}
 	return found
 }
 
-// date is a match's key and confidence.
-func date(group func(int) string, sent time.Time) (key string, confidence float64, ok bool) {
-	switch {
-	case group(isoDate) != "":
-		key, ok = day(integer(group(isoDate)), time.Month(integer(group(isoDate+2))), integer(group(isoDate+3)))
-		return key, .97, ok
-	case group(numericDate) != "":
-		return numeric(integer(group(numericDate)), integer(group(numericDate+2)), group(numericDate+1), group(numericDate+3))
-	case group(dayMonth) != "":
-		key, ok = day(integer(group(dayMonth+2)), months[group(dayMonth+1)], integer(group(dayMonth)))
-		return key, .98, ok
-	case group(monthDay) != "":
-		key, ok = day(integer(group(monthDay+2)), months[group(monthDay)], integer(group(monthDay+1)))
-		return key, .98, ok
-	case group(monthYear) != "":
-		key, ok = day(integer(group(monthYear+1)), months[group(monthYear)], 1)
-		return strings.TrimSuffix(key, "-01"), .9, ok
-	case sent.IsZero():
-		return "", 0, false
-	case group(nextWeekday) != "":
-		key, ok = weekday(sent, weekdays[group(nextWeekday+1)], group(nextWeekday))
-		return key, .8, ok
-	case group(weekdayNext) != "":
-		key, ok = weekday(sent, weekdays[group(weekdayNext)], group(weekdayNext+1))
-		return key, .8, ok
+// numberedDate is a date that begins with a number.
+func numberedDate(folded string, start int) (end int, key string, confidence float64, ok bool) {
+	near := closeTo(folded, start)
+	if g := isoDate.FindStringSubmatch(near); g != nil {
+		key, ok = day(integer(g[1]), time.Month(integer(g[2])), integer(g[3]))
+		return start + len(g[0]), key, .97, ok
 	}
-	return sent.AddDate(0, 0, relativeDays[group(relativeDate)]).Format(time.DateOnly), .85, true
+	if g := numericDate.FindStringSubmatch(near); g != nil {
+		key, confidence, ok = numeric(integer(g[1]), integer(g[3]), g[2], g[4])
+		return start + len(g[0]), key, confidence, ok
+	}
+	if g := dayMonth.FindStringSubmatch(near); g != nil && months[g[2]] > 0 {
+		key, ok = day(integer(g[3]), months[g[2]], integer(g[1]))
+		return start + len(g[0]), key, .98, ok
+	}
+	return 0, "", 0, false
+}
+
+// monthDate is a date that begins with a month: a day, or the month itself.
+func monthDate(folded string, start int) (end int, key string, confidence float64, ok bool) {
+	near := closeTo(folded, start)
+	if g := monthDay.FindStringSubmatch(near); g != nil {
+		key, ok = day(integer(g[3]), months[g[1]], integer(g[2]))
+		return start + len(g[0]), key, .98, ok
+	}
+	if g := monthYear.FindStringSubmatch(near); g != nil {
+		key, ok = day(integer(g[2]), months[g[1]], 1)
+		return start + len(g[0]), strings.TrimSuffix(key, "-01"), .9, ok
+	}
+	return 0, "", 0, false
+}
+
+// relativeDate is a day told from that of the message. Words are sought by their
+// first, the longer phrase before the shorter.
+func relativeDate(folded string, start int, run string, sent time.Time) (end int, key string, confidence float64, ok bool) {
+	second, secondEnd := wordBehind(folded, start+len(run))
+	of, first := weekdays[run]
+	if first {
+		key, ok = weekday(sent, of, second)
+		return secondEnd, key, .8, ok
+	}
+	if of, named := weekdays[second]; named && (run == "next" || run == "last" || run == "this") {
+		key, ok = weekday(sent, of, run)
+		return secondEnd, key, .8, ok
+	}
+	for _, phrase := range relativePhrases {
+		if strings.HasPrefix(phrase, run) && strings.HasPrefix(folded[start:], phrase) {
+			return start + len(phrase), sent.AddDate(0, 0, relativeDays[phrase]).Format(time.DateOnly), .85, true
+		}
+	}
+	return 0, "", 0, false
+}
+
+// wordBehind is the word that white space parts from what ends at a byte, and its end.
+func wordBehind(folded string, at int) (string, int) {
+	if at+1 >= len(folded) || folded[at] != ' ' && folded[at] != '\n' {
+		return "", at
+	}
+	end := runEnd(folded, at+1)
+	return folded[at+1 : end], end
 }
 
 // day is a day of the calendar in ISO 8601; years of four digits from 1800 on.
@@ -200,8 +210,10 @@ func weekday(sent time.Time, of time.Weekday, which string) (string, bool) {
 		return sent.AddDate(0, 0, days).Format(time.DateOnly), later < 0
 	case "last", "lalu", "kemarin", "scorso", "scorsa":
 		return sent.AddDate(0, 0, days-7).Format(time.DateOnly), later > 0
+	case "this", "ini":
+		return sent.AddDate(0, 0, later).Format(time.DateOnly), later >= 0
 	}
-	return sent.AddDate(0, 0, later).Format(time.DateOnly), later >= 0
+	return "", false
 }
 
 // integer is a number of few digits.

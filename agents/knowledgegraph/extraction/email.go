@@ -23,22 +23,22 @@ type contactMatch struct {
 // lower case, the name before the @ too: no mail service of today tells them apart.
 func findEmails(text string) []contactMatch {
 	var found []contactMatch
-	for at, after := 0, 0; ; at = after {
+	for at := 0; ; {
 		next := strings.IndexByte(text[at:], '@')
 		if next < 0 {
 			return found
 		}
-		sign := at + next
-		after = sign + 1
-		start, end := localStart(text, at, sign), domainEnd(text, after)
-		if start == sign || end == after {
+		from, sign := at, at+next
+		at = sign + 1
+		start, end := localStart(text, from, sign), domainEnd(text, at)
+		if start == sign || end == at {
 			continue
 		}
 		if before, _ := utf8.DecodeLastRuneInString(text[:start]); before == '@' || withinURL(text, start) {
 			continue
 		}
 		found = append(found, contactMatch{start: start, end: end, value: strings.ToLower(text[start:end])})
-		after = end
+		at = end
 	}
 }
 

@@ -11,17 +11,17 @@ import (
 // wednesday is when the messages of the tests were sent.
 var wednesday = time.Date(2026, 3, 11, 9, 0, 0, 0, time.UTC)
 
-func newExact(t testing.TB, region string) *Exact {
-	t.Helper()
+func newExact(tb testing.TB, region string) *Exact {
+	tb.Helper()
 	e, err := NewExact(region)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return e
 }
 
 // shown is what an extractor finds in a text: type, surface and key of each, in order.
-func shown(t testing.TB, m Message, extractors ...Extractor) string {
+func shown(t *testing.T, m Message, extractors ...Extractor) string {
 	t.Helper()
 	p, err := NewPipeline(extractors...)
 	if err != nil {
@@ -83,6 +83,7 @@ func TestMoney(t *testing.T) {
 		"Rp 10-15 juta, $100 - 200, 1-2 euro":   "", // ranges
 		"15 juta orang, 300 people, 5 pounds":   "",
 		"corp 15, group2 5, sharp 500, 30eurox": "",
+		"$.50 or .50$":                          `money "$.50" = USD 0.5`,
 		"1.2.3.4 euro":                          "",
 		"300\nEUR":                              "",
 		"$ and € alone, Rp":                     "",
@@ -92,29 +93,29 @@ func TestMoney(t *testing.T) {
 func TestDates(t *testing.T) {
 	t.Parallel()
 	checkExact(t, "", map[string]string{
-		"on 12 March 2026.":                     `date "12 March 2026" = 2026-03-12`,
-		"March 12, 2026":                        `date "March 12, 2026" = 2026-03-12`,
-		"the 1st of Sept. 2026":                 `date "1st of Sept. 2026" = 2026-09-01`,
-		"12 Maret 2026, 12 marzo 2026":          `date "12 Maret 2026" = 2026-03-12; date "12 marzo 2026" = 2026-03-12`,
-		"tanggal 05 Agustus 2026":               `date "05 Agustus 2026" = 2026-08-05`,
-		"il 1º maggio 2026":                     `date "1º maggio 2026" = 2026-05-01`,
-		"l'8 agosto del 2026":                   `date "8 agosto del 2026" = 2026-08-08`,
-		"2026-03-12 and 2026/3/9":               `date "2026-03-12" = 2026-03-12; date "2026/3/9" = 2026-03-09`,
-		"12/03/2026":                            `date "12/03/2026" = 2026-03-12`, // the day first
-		"03/25/2026":                            `date "03/25/2026" = 2026-03-25`, // only so it is one
-		"25.3.26":                               `date "25.3.26" = 2026-03-25`,
-		"12\nMarch\u00a02026":                   "date \"12\\nMarch\\u00a02026\" = 2026-03-12",
-		"in March 2026, Desember 2025":          `date "March 2026" = 2026-03; date "Desember 2025" = 2025-12`,
-		"tomorrow, besok, domani":               `date "tomorrow" = 2026-03-12; date "besok" = 2026-03-12; date "domani" = 2026-03-12`,
-		"the day after tomorrow, lusa":          `date "day after tomorrow" = 2026-03-13; date "lusa" = 2026-03-13`,
-		"hari ini, yesterday":                   `date "hari ini" = 2026-03-11; date "yesterday" = 2026-03-10`,
-		"next Tuesday, Selasa depan":            `date "next Tuesday" = 2026-03-17; date "Selasa depan" = 2026-03-17`, // sent on a Wednesday
-		"martedì prossimo, lunedì scorso":       `date "martedì prossimo" = 2026-03-17`,                               // last Monday is of this week to some
-		"next Friday, last Friday, this Friday": `date "last Friday" = 2026-03-06; date "this Friday" = 2026-03-13`,
-		"last Tuesday":                          "",
-		"sabato scorso":                         `date "sabato scorso" = 2026-03-07`,
-		"minggu depan, next week":               "", // a week
-		"besok-besok":                           "",
+		"on 12 March 2026.":                                  `date "12 March 2026" = 2026-03-12`,
+		"March 12, 2026":                                     `date "March 12, 2026" = 2026-03-12`,
+		"the 1st of Sept. 2026":                              `date "1st of Sept. 2026" = 2026-09-01`,
+		"12 Maret 2026, 12 marzo 2026":                       `date "12 Maret 2026" = 2026-03-12; date "12 marzo 2026" = 2026-03-12`,
+		"tanggal 05 Agustus 2026":                            `date "05 Agustus 2026" = 2026-08-05`,
+		"il 1º maggio 2026":                                  `date "1º maggio 2026" = 2026-05-01`,
+		"l'8 agosto del 2026":                                `date "8 agosto del 2026" = 2026-08-08`,
+		"2026-03-12 and 2026/3/9":                            `date "2026-03-12" = 2026-03-12; date "2026/3/9" = 2026-03-09`,
+		"12/03/2026":                                         `date "12/03/2026" = 2026-03-12`, // the day first
+		"03/25/2026":                                         `date "03/25/2026" = 2026-03-25`, // only so it is one
+		"25.3.26":                                            `date "25.3.26" = 2026-03-25`,
+		"12\nMarch\u00a02026":                                "date \"12\\nMarch\\u00a02026\" = 2026-03-12",
+		"in March 2026, Desember 2025":                       `date "March 2026" = 2026-03; date "Desember 2025" = 2025-12`,
+		"tomorrow, besok, domani":                            `date "tomorrow" = 2026-03-12; date "besok" = 2026-03-12; date "domani" = 2026-03-12`,
+		"the day after tomorrow, lusa":                       `date "day after tomorrow" = 2026-03-13; date "lusa" = 2026-03-13`,
+		"hari ini, today, oggi, yesterday":                   `date "yesterday" = 2026-03-10`,
+		"next Tuesday, Selasa depan":                         `date "next Tuesday" = 2026-03-17; date "Selasa depan" = 2026-03-17`, // sent on a Wednesday
+		"martedì prossimo, lunedì scorso":                    `date "martedì prossimo" = 2026-03-17`,                               // last Monday is of this week to some
+		"next Friday, last Friday, this Friday":              `date "last Friday" = 2026-03-06; date "this Friday" = 2026-03-13`,
+		"last Tuesday":                                       "",
+		"sabato scorso":                                      `date "sabato scorso" = 2026-03-07`,
+		"minggu depan, next week":                            "", // a week
+		"besok-besok":                                        "",
 		"30 February 2026, 2026-13-01, 31/04/2026, 0/0/2026": "",
 		"12 March, at 12:30, v1.2.3, 192.168.10.2024":        "",
 		"112/03/2026, 12/03/20261":                           "",
@@ -158,9 +159,9 @@ func TestLaws(t *testing.T) {
 		"Regolamento (UE) 2016/679":                        `law "Regolamento (UE) 2016/679" = eu regulation 2016/679`,
 		"Regulation (EC) No 1907/2006":                     `law "Regulation (EC) No 1907/2006" = eu regulation 1907/2006`,
 		"Directive 95/46/EC":                               `law "Directive 95/46/EC" = eu directive 1995/46`,
-		"D.Lgs. 231/2001":                                  `law "D.Lgs. 231/2001" = decreto legislativo 231/2001`,
-		"d.lgs. 8 giugno 2001, n. 231":                     `law "d.lgs. 8 giugno 2001, n. 231" = decreto legislativo 231/2001`,
-		"il Decreto Legislativo n. 231 del 2001":           `law "Decreto Legislativo n. 231 del 2001" = decreto legislativo 231/2001`,
+		"D.Lgs. 231/2001":                                  `law "D.Lgs. 231/2001" = dlgs 231/2001`,
+		"d.lgs. 8 giugno 2001, n. 231":                     `law "d.lgs. 8 giugno 2001, n. 231" = dlgs 231/2001`,
+		"il Decreto Legislativo n. 231 del 2001":           `law "Decreto Legislativo n. 231 del 2001" = dlgs 231/2001`, //nolint:misspell // Italian
 		"legge 241/1990, L. 241/1990":                      `law "legge 241/1990" = legge 241/1990; law "L. 241/1990" = legge 241/1990`,
 		"my son-in-law 6/2011":                             "",
 		"the law of 2011, Law 6/11, law firm 12":           "",
@@ -190,11 +191,12 @@ func TestURLs(t *testing.T) {
 		"see https://www.Acme.com/Visa?id=1#top.": `url "https://www.Acme.com/Visa?id=1#top" = acme.com/Visa?id=1`,
 		"(http://acme.com/a_(b))":                 `url "http://acme.com/a_(b)" = acme.com/a_(b)`,
 		"www.acme.it, acme.co.id/kontak.":         `url "www.acme.it" = acme.it; url "acme.co.id/kontak" = acme.co.id/kontak`,
+		"lihat acme.id, su acme.it.":              `url "acme.id" = acme.id; url "acme.it" = acme.it`,
 		"our site acme.com!":                      `url "acme.com" = acme.com`,
 		"https://user:secret@acme.com/":           `url "https://user:secret@acme.com/" = acme.com`,
 		"e.g. this, file.Then that, i.e.the, done.it works, ok.so what, 3.5.it, readme.md, report.zip, http://localhost, S.r.l.": "",
-		"Thanks.me too. Sanur.Id love it": "",
-		"a.b.c.d.e.f.g.h.i.j.com":         "",
+		"their studies.it makes me good. Thanks.me too. Sanur.Id love it":                                                        "",
+		"a.b.c.d.e.f.g.h.i.j.com": "",
 	})
 }
 

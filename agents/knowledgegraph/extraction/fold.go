@@ -120,7 +120,12 @@ func foldLetter(r rune, start, end int, emit func(r rune, start, end int)) {
 }
 
 // isBlank reports white space, and the control characters, which show as nothing.
-func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cc, r) }
+func isBlank(r rune) bool {
+	if ' ' < r && r < '\x7f' {
+		return false
+	}
+	return unicode.IsSpace(r) || unicode.Is(unicode.Cc, r)
+}
 
 // isInvisible reports characters without width: joiners, marks of direction, soft
 // hyphens, byte order marks.

@@ -50,7 +50,6 @@ type thing struct {
 
 // form is one way to write the name of a thing, by its index.
 type form struct {
-	words []int32
 	thing int32
 	kind  formKind
 	// capitals: each word must begin with one, since all are common words, or the name
@@ -127,13 +126,16 @@ func NewGazetteer(names []FirmName) (*Gazetteer, []LeftOut) {
 			g.clients[n.ID] = append(g.clients[n.ID], given{word: word, thing: t, common: b.common(word)})
 		}
 	}
-	slices.SortFunc(b.forms, func(x, y form) int {
-		return cmp.Or(slices.Compare(x.words, y.words), cmp.Compare(x.thing, y.thing), cmp.Compare(x.kind, y.kind))
+	slices.SortFunc(b.forms, func(x, y sequence) int {
+		if order := slices.Compare(x.words, y.words); order != 0 {
+			return order
+		}
+		return cmp.Or(cmp.Compare(x.thing, y.thing), cmp.Compare(x.kind, y.kind))
 	})
-	g.forms = b.forms
-	sequences := make([][]int32, len(g.forms))
-	for i, f := range g.forms {
-		sequences[i] = f.words
+	g.forms = make([]form, len(b.forms))
+	sequences := make([][]int32, len(b.forms))
+	for i, s := range b.forms {
+		g.forms[i], sequences[i] = s.form, s.words
 	}
 	g.auto = newAutomaton(sequences, b.vocabulary)
 	return g, left
@@ -187,7 +189,13 @@ type formBuilder struct {
 	vocabulary map[string]int32
 	// commons are the words of the vocabulary that are common.
 	commons []bool
-	forms   []form
+	forms   []sequence
+}
+
+// sequence is a form with its words.
+type sequence struct {
+	form
+	words []int32
 }
 
 // split are the words of a name, which thereby come into the vocabulary.
@@ -237,7 +245,7 @@ func (b *formBuilder) put(words []int32, t int32, kind formKind) {
 	for _, w := range words {
 		all = all && b.common(w)
 	}
-	b.forms = append(b.forms, form{words: words, thing: t, kind: kind, capitals: all})
+	b.forms = append(b.forms, sequence{form{thing: t, kind: kind, capitals: all}, words})
 }
 
 func (b *formBuilder) addPerson(name string, written []int32, t int32) string {
@@ -279,7 +287,7 @@ func (b *formBuilder) addWithoutForm(name string, t int32) {
 	if len(words) == 1 && (b.common(words[0]) || len([]rune(rest[0])) < 4) {
 		return
 	}
-	b.forms = append(b.forms, form{words: words, thing: t, kind: withoutForm, capitals: true})
+	b.forms = append(b.forms, sequence{form{thing: t, kind: withoutForm, capitals: true}, words})
 }
 
 // given is the word by which a client who is a person is called.

@@ -10,17 +10,17 @@ import (
 )
 
 // newGazetteer is of names all of which are taken.
-func newGazetteer(t testing.TB, names ...FirmName) *Gazetteer {
-	t.Helper()
+func newGazetteer(tb testing.TB, names ...FirmName) *Gazetteer {
+	tb.Helper()
 	g, left := NewGazetteer(names)
 	if len(left) > 0 {
-		t.Fatalf("left out: %v", left)
+		tb.Fatalf("left out: %v", left)
 	}
 	return g
 }
 
 // named is what a gazetteer finds: type, surface, key and id of each.
-func named(t testing.TB, m Message, g *Gazetteer) string {
+func named(t *testing.T, m Message, g *Gazetteer) string {
 	t.Helper()
 	found, err := g.Extract(context.Background(), m, Found{})
 	if err != nil {

@@ -30,16 +30,19 @@ var lawKinds = []lawKind{
 	{"minister of manpower regulation", "Minister of Manpower Regulation", `permenaker(?:trans)?|minister of manpower regulation`},
 	{"minister of trade regulation", "Minister of Trade Regulation", `permendag|minister of trade regulation`},
 	{"legge", "Legge", `legge|l\.`},
-	{"decreto legislativo", "D.Lgs.", `d\. ?lgs\.?|dlgs|decreto legislativo|legislative decree`},
-	{"decreto legge", "D.L.", `d\. ?l\.|decreto[ -]legge`},
+	{"dlgs", "D.Lgs.", `d\. ?lgs\.?|dlgs|decreto legislativ[oi]|legislative decree`},
+	{"dl", "D.L.", `d\. ?l\.|decreto[ -]legge`},
 	{"dpr", "D.P.R.", `d\. ?p\. ?r\.?|dpr`},
 	{"dpcm", "D.P.C.M.", `d\. ?p\. ?c\. ?m\.?|dpcm`},
-	{"decreto ministeriale", "D.M.", `d\. ?m\.|decreto ministeriale`},
+	{"dm", "D.M.", `d\. ?m\.|decreto ministeriale`},
 	{"eu regulation", "Regulation (EU)", `(?:regulation|regolamento|peraturan) \(? ?(?:eu|ue|ec|ce|eec|cee) ?\)?`},
 	{"eu directive", "Directive", `(?:directive|direttiva) ?(?:\(? ?(?:eu|ue|ec|ce|eec|cee) ?\)?)?`},
 }
 
-// laws finds citations in folded text: kind, "no.", number, and year. The groups are
+// lawBegins are the first letters of citations, as runs have them.
+var lawBegins = set("law act uu undang government pp peraturan presidential perpres perppu perpu presiden keppres keputusan inpres instruksi regional perda minister ministry pmk permenkeu permenkum permenkumham permenaker permenakertrans permendag legge l d dlgs decreto legislative dpr dpcm regulation regolamento directive direttiva")
+
+// laws is a citation in folded text, from its beginning on: kind, "no.", number, and year. The groups are
 // the kinds in order, then Italy's date before the number, "no.", the number, its
 // year. Up to four words of a title may stand before "no." (UU Cipta Kerja No. 11
 // Tahun 2020).
@@ -48,12 +51,12 @@ var laws = func() *regexp.Regexp {
 	for i, k := range lawKinds {
 		kinds[i] = "(" + k.cites + ")"
 	}
-	return regexp.MustCompile(`(?:` + strings.Join(kinds, "|") + `)` +
+	return regexp.MustCompile(`^(?:` + strings.Join(kinds, "|") + `)` +
 		`(?:\s(?:republik indonesia|ri|r\.i\.))?` +
 		`(?:,?\s(?:del |of )?(\d{1,2}[°o]? \pL{3,10} \d{4}|\d{1,2}/\d{1,2}/\d{4}),?)?` +
 		`((?:(?: \pL{2,20}){0,4}?,?\s)?(?:no ?\.?|nr ?\.?|n ?\.|n|numero|number|nomor|num\.))?` +
 		`\s?(\d{1,4})` +
-		`(?:\s?/\s?(?:[a-z]{2,8}(?:\.\d{1,3})?/)?(\d{4}|\d{1,4})(?:/(?:eu|ec|eec|ue|ce|cee))?|\s(?:of|tahun|thn\.?|th\.?|year|del(?:l'anno)?|of the year|of year)\s(?:year )?(\d{4})|)`)
+		`(?:\s?/\s?(?:[a-z]{2,8}(?:\.\d{1,3})?/)?(\d{4}|\d{1,4})(?:/(?:eu|ec|eec|ue|ce|cee))?|\s(?:of|ta?hu?n\.?|th\.?|year|del(?:l'anno)?|of the year|of year)\s(?:year )?(\d{4})|)`)
 }()
 
 // lawMatch is a law at a place in folded text.
@@ -65,48 +68,37 @@ type lawMatch struct {
 // findLaws gives the laws of folded text, from left to right.
 func findLaws(folded string) []lawMatch {
 	var found []lawMatch
-	for at := 0; at < len(folded); {
-		groups := laws.FindStringSubmatchIndex(folded[at:])
-		if groups == nil {
-			return found
-		}
-		for i := range groups {
-			if groups[i] >= 0 {
-				groups[i] += at
-			}
-		}
-		start, end := groups[0], groups[1]
-		m := lawMatch{start: start, end: end}
-		var ok bool
-		if m.key, m.name, ok = cite(folded, groups); ok && startsWord(folded, start) && endsNumber(folded, end) {
-			found = append(found, m)
-			at = end
+	next := 0
+	for start, run := range runs(folded) {
+		if start < next || !lawBegins[run] || !startsWord(folded, start) {
 			continue
 		}
-		// What begins a rejected match may hide another a word later.
-		_, size := utf8.DecodeRuneInString(folded[start:])
-		at = start + size
+		near := closeTo(folded, start)
+		groups := laws.FindStringSubmatch(near)
+		if groups == nil {
+			continue
+		}
+		m := lawMatch{start: start, end: start + len(groups[0])}
+		var ok bool
+		if m.key, m.name, ok = cite(groups); ok && endsNumber(folded, m.end) {
+			found = append(found, m)
+			next = m.end
+		}
 	}
 	return found
 }
 
 // cite is the key and name of a match, and whether it is a citation at all: with a
 // year that laws have.
-func cite(folded string, groups []int) (key, name string, ok bool) {
-	group := func(n int) string {
-		if groups[2*n] < 0 {
-			return ""
-		}
-		return folded[groups[2*n]:groups[2*n+1]]
-	}
+func cite(groups []string) (key, name string, ok bool) {
 	var kind lawKind
 	for i, k := range lawKinds {
-		if group(i+1) != "" {
+		if groups[i+1] != "" {
 			kind = k
 		}
 	}
 	n := len(lawKinds)
-	date, no, number, year := group(n+1), group(n+2), group(n+3), group(n+4)+group(n+5)
+	date, no, number, year := groups[n+1], groups[n+2], groups[n+3], groups[n+4]+groups[n+5]
 	if year == "" && date != "" && no != "" { // D.Lgs. 8 giugno 2001, n. 231
 		year = date[len(date)-4:]
 	}
@@ -127,7 +119,7 @@ func citeEU(kind lawKind, first, second string) (key, name string, ok bool) {
 	switch {
 	case first == "" || second == "":
 		return "", "", false
-	case lawYear(first) && !(lawYear(second) && kind.key == "eu regulation" && second < "2015"):
+	case lawYear(first) && (!lawYear(second) || kind.key != "eu regulation" || second >= "2015"):
 	case lawYear(second) && kind.key == "eu regulation":
 	case len(first) == 2 && kind.key == "eu directive" && first >= "58":
 		first = "19" + first

@@ -45,17 +45,10 @@ var powers = map[string]int{
 }
 
 // number is digits with or without groups, and what is behind the point.
-const number = `\d{1,3}(?:[., ']\d{3}){1,5}(?:[.,]\d{1,2})?|\d{1,15}(?:[.,]\d{1,4})?`
+var number = regexp.MustCompile(`^(?:\d{1,3}(?:[., ']\d{3}){1,5}(?:[.,]\d{1,2})?|\d{1,15}(?:[.,]\d{1,4})?)`)
 
-// amounts finds a number with a currency before or behind it. Groups: currency,
-// number, power; number, power, currency.
-var amounts = func() *regexp.Regexp {
-	before := `idr|rp\.?|usd|us\$|eur|euro|gbp|aud|au\$|a\$|sgd|sg\$|s\$|nzd|nz\$|cad|ca\$|c\$|hkd|hk\$|myr|rm|chf|sfr|jpy|cny|rmb|inr|thb|krw|vnd|php|[$€£¥₹฿₩₫₱]`
-	behind := `rupiahs?|rupie|idr|us dollars?|dollar[sio]?|dolar|usd|us\$|euros?|eur|pounds? sterling|sterling|sterline|gbp|aud|sgd|nzd|cad|hkd|myr|ringgit|chf|jpy|yen|cny|rmb|yuan|inr|rupees|thb|baht|krw|vnd|dong|php|peso|[$€£¥₹฿₩₫₱]`
-	power := `thousand|millions?|mila|mille|milion[ei]|billions?|trillion|miliard[io]|ribu|juta|mil[iy]ar|tril[iy]un|rb|jt|mio|mln|mld|mn|bn|k|m|b|t`
-	return regexp.MustCompile(`(` + before + `) ?(` + number + `)(?: ?(` + power + `))?|` +
-		`(` + number + `)(?: ?(` + power + `)(?: di| of)?)? ?(` + behind + `)`)
-}()
+// cents are a number without its whole.
+var cents = regexp.MustCompile(`^\.\d{1,2}`)
 
 // moneyMatch is an amount at a place in folded text.
 type moneyMatch struct {
@@ -64,49 +57,88 @@ type moneyMatch struct {
 	confidence float64
 }
 
-// findMoney gives the amounts of money of folded text, from left to right. Ranges
-// (Rp 10-15 juta) are left out, since the number at hand is not the amount.
+// findMoney gives the amounts of money of folded text, from left to right: a
+// currency and a number in either order. Ranges (Rp 10-15 juta) are left out, since
+// the number at hand is not the amount.
 func findMoney(folded string) []moneyMatch {
 	var found []moneyMatch
-	for at := 0; at < len(folded); {
-		groups := amounts.FindStringSubmatchIndex(folded[at:])
-		if groups == nil {
-			return found
+	next := 0
+	for start, run := range runs(folded) {
+		if start < next {
+			continue
 		}
-		group := func(n int) string {
-			if groups[2*n] < 0 {
-				return ""
+		var currency, digits, power string
+		end := start
+		if digit(run, 0) {
+			digits = number.FindString(closeTo(folded, start))
+			end += len(digits)
+			power, end = powerAt(folded, end)
+			for _, filler := range []string{" ", "di ", "of ", "us ", "pounds "} { // milioni di euro, us dollars
+				if strings.HasPrefix(folded[end:], filler) {
+					end += len(filler)
+				}
 			}
-			return folded[at+groups[2*n] : at+groups[2*n+1]]
+			currency = currencyAt(folded, end)
+			end += len(currency)
+		} else if currency = currencyAt(folded, start); currency != "" {
+			end += len(currency)
+			if strings.HasPrefix(folded[end:], " ") {
+				end++
+			}
+			digits = number.FindString(closeTo(folded, end))
+			if digits == "" { // $.50
+				digits = cents.FindString(closeTo(folded, end))
+			}
+			power, end = powerAt(folded, end+len(digits))
 		}
-		start, end := at+groups[0], at+groups[1]
-		currency, digits, power := group(1), group(2), group(3)
-		if power != "" && !endsWord(folded, end) { // $5 bill is five dollars
-			end = at + groups[5]
-			power = ""
+		if currency == "" || digits == "" || !moneyStands(folded, start, end) {
+			continue
 		}
-		if currency == "" {
-			digits, power, currency = group(4), group(5), group(6)
-		}
-		m, ok := money(currency, digits, power)
-		if ok && moneyStands(folded, start, end) {
-			m.start, m.end = start, end
-			found = append(found, m)
-		}
-		at = end
+		m := money(currency, digits, power)
+		m.start, m.end = start, end
+		found = append(found, m)
+		next = end
 	}
 	return found
 }
 
-// money is an amount's normal form: "IDR 15000000", "USD 1200.5".
-func money(currency, digits, power string) (moneyMatch, bool) {
-	currency = strings.TrimSpace(currency)
-	fields := strings.Fields(currency) // us dollars, pounds sterling
-	code, known := currencies[fields[len(fields)-1]]
-	whole, part := decimal(digits, points[power])
-	if !known {
-		return moneyMatch{}, false
+// currencyAt is the currency that folded text has at a byte, or empty.
+func currencyAt(folded string, at int) string {
+	if at == len(folded) {
+		return ""
 	}
+	end := runEnd(folded, at)
+	for _, behind := range []string{"$.", "$", ".", ""} { // us$, rp.
+		if strings.HasPrefix(folded[end:], behind) {
+			if word := folded[at : end+len(behind)]; currencies[word] != "" {
+				return word
+			}
+		}
+	}
+	return ""
+}
+
+// powerAt is the power behind a number that ends at a byte, and where it ends.
+func powerAt(folded string, at int) (string, int) {
+	start := at
+	if strings.HasPrefix(folded[at:], " ") {
+		start++
+	}
+	if start == len(folded) {
+		return "", at
+	}
+	end := runEnd(folded, start)
+	word := folded[start:end]
+	if powers[word] == 0 || !endsWord(folded, end) { // 5 kg
+		return "", at
+	}
+	return word, end
+}
+
+// money is an amount's normal form: "IDR 15000000", "USD 1200.5".
+func money(currency, digits, power string) moneyMatch {
+	code := currencies[currency]
+	whole, part := decimal(digits, points[power])
 	zeros := powers[power]
 	if power == "m" && code == "IDR" {
 		zeros = 9
@@ -127,10 +159,11 @@ func money(currency, digits, power string) (moneyMatch, bool) {
 		m.key += "." + part
 		m.name += "." + part
 	}
-	if strings.HasPrefix(currency, "$") || strings.HasPrefix(currency, "¥") || currency == "peso" || currency == "rm" {
-		m.confidence = .85 // of several countries
+	switch currency {
+	case "$", "¥", "peso", "rm", "dollar", "dollars", "dolar": // of several countries
+		m.confidence = .85
 	}
-	return m, true
+	return m
 }
 
 // points are the signs before fractions in the languages of powers: 1.234 million is
@@ -189,7 +222,7 @@ func moneyStands(folded string, start, end int) bool {
 	if first, _ := utf8.DecodeRuneInString(folded[start:]); start > 0 && isWord(before) && (isWord(first) || digit(folded, start-1)) {
 		return false
 	}
-	if number && strings.ContainsRune(".,/'", before) && digit(folded, start-size-1) {
+	if number && (before == '.' || strings.ContainsRune(",/'", before) && digit(folded, start-size-1)) {
 		return false
 	}
 	if lower, ranges := strings.CutSuffix(strings.TrimRight(folded[:start], " "), "-"); ranges && number && digit(lower, len(strings.TrimRight(lower, " "))-1) {
@@ -200,11 +233,6 @@ func moneyStands(folded string, start, end int) bool {
 	}
 	upper, ranges := strings.CutPrefix(strings.TrimLeft(folded[end:], " "), "-")
 	return !ranges || !digit(strings.TrimLeft(upper, " "), 0)
-}
-
-// digit reports whether there is one at a byte of text.
-func digit(text string, at int) bool {
-	return at >= 0 && at < len(text) && '0' <= text[at] && text[at] <= '9'
 }
 
 // endsWord reports whether no word goes on at end. A sign such as $ ends by itself.

@@ -24,6 +24,10 @@ var topLevels = func() map[string]bool {
 // is taken for a site: no words (.me, .so), no endings of files (.md, .sh, .zip).
 var bareLevels = set("com net org info biz edu gov int mil app dev tech online shop store cloud asia id it io ai co eu uk au sg jp cn fr nl ch es ru br kr hk tw nz ca law legal travel tax")
 
+// wordLevels are those of bareLevels that are words of the demo's languages too: a
+// site where its sentence ends behind it ("studies.it makes" is two sentences).
+var wordLevels = set("it io ai")
+
 // urlReader finds URLs: whole ones by xurls, which knows where they end, and sites
 // without http:// more narrowly than xurls would.
 type urlReader struct{ scheme, path *regexp.Regexp }
@@ -49,11 +53,10 @@ func (u urlReader) find(text string) []contactMatch {
 		}
 		dot += at
 		start, end := u.around(text, at, dot)
+		at = max(end, dot+1)
 		if start == end {
-			at = dot + 1
 			continue
 		}
-		at = max(end, dot+1)
 		if value := siteOf(text[start:end]); value != "" && end-start <= longestURL {
 			found = append(found, contactMatch{start: start, end: end, value: value})
 		}
@@ -92,7 +95,7 @@ func (u urlReader) around(text string, from, dot int) (start, end int) {
 		return end, end
 	}
 	path := u.path.FindStringIndex(reach[end:])
-	if !site(host, labels, path != nil) {
+	if !site(host, labels, path != nil) || path == nil && labels == 1 && wordLevels[host[label-start:]] && !endsSentence(text[end:]) {
 		return end, end
 	}
 	if path != nil {
@@ -135,6 +138,12 @@ func site(host string, dots int, path bool) bool {
 		return !common[strings.ToLower(name)]
 	}
 	return bareLevels[top] && !common[strings.ToLower(name)]
+}
+
+// endsSentence reports whether text goes on with no word, but a sign or a line break.
+func endsSentence(text string) bool {
+	rest := strings.TrimLeft(text, ".,;:!?)\"'")
+	return rest == "" || rest[0] == '\n' || len(rest) < len(text) && rest[0] == ' '
 }
 
 // siteOf is a URL's normal form, empty where it has no host in the net.

@@ -103,5 +103,5 @@ func compareCandidates(a, b Candidate) int {
 }
 
 func compareColumns(a, b [][]string) int {
-	return slices.CompareFunc(a, b, func(x, y []string) int { return slices.Compare(x, y) })
+	return slices.CompareFunc(a, b, slices.Compare[[]string])
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/nuzantara/ciclo/agents/knowledgegraph/resolution"
 )
 
-func table(t testing.TB, rows ...resolution.Row) *resolution.Table {
-	t.Helper()
+func table(tb testing.TB, rows ...resolution.Row) *resolution.Table {
+	tb.Helper()
 	table, err := resolution.NewTable(rows)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return table
 }

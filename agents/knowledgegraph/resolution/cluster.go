@@ -61,8 +61,7 @@ type thresholds struct {
 // and what spoke for it.
 type merge struct {
 	link
-	decided bool
-	fields  []Field
+	fields []Field
 }
 
 // clusters are a partition of records while it is made, the strongest pair first.
@@ -82,15 +81,17 @@ type clusters struct {
 	members  [][]int
 	// foes are, of a root, the roots that decisions keep it from.
 	foes []map[int]struct{}
-	// near are, of a root, links that end in it; some may end in it twice by now.
+	// near are, of a root, links that end in it, by now perhaps with both ends; those
+	// are forgotten whenever there are more than room links.
 	near  [][]int32
+	room  []int
 	links []link
 	queue queue
 	made  []merge
 }
 
 func newClusters(n int, e evidence, limits thresholds) *clusters {
-	c := &clusters{evidence: e, limits: limits, root: make([]int, n), members: make([][]int, n), foes: make([]map[int]struct{}, n), near: make([][]int32, n)}
+	c := &clusters{evidence: e, limits: limits, root: make([]int, n), members: make([][]int, n), foes: make([]map[int]struct{}, n), near: make([][]int32, n), room: make([]int, n)}
 	for i := range n {
 		c.root[i], c.members[i] = i, []int{i}
 	}
@@ -105,19 +106,15 @@ func (c *clusters) find(i int) int {
 	return i
 }
 
-// apart keeps two records' clusters from ever becoming one; false where they are one.
-func (c *clusters) apart(a, b int) bool {
+// apart keeps the clusters of two records, which aren't one yet, from ever being it.
+func (c *clusters) apart(a, b int) {
 	x, y := c.find(a), c.find(b)
-	if x == y {
-		return false
-	}
 	for _, p := range [2][2]int{{x, y}, {y, x}} {
 		if c.foes[p[0]] == nil {
 			c.foes[p[0]] = map[int]struct{}{}
 		}
 		c.foes[p[0]][p[1]] = struct{}{}
 	}
-	return true
 }
 
 // together makes one cluster of two records' clusters because somebody knows it, by a
@@ -130,7 +127,7 @@ func (c *clusters) together(a, b int, why ...Field) bool {
 	if c.areFoes(x, y) {
 		return false
 	}
-	c.join(merge{link: link{a, b, math.Inf(1)}, decided: true, fields: append(why, c.evidence.explain(x, y)...)})
+	c.join(merge{link: link{a, b, math.Inf(1)}, fields: append(why, c.evidence.explain(x, y)...)})
 	return true
 }
 
@@ -151,6 +148,10 @@ func (c *clusters) join(m merge) {
 		c.foes[into][foe] = struct{}{}
 	}
 	c.near[into] = append(c.near[into], c.near[from]...)
+	if len(c.near[into]) > max(c.room[into], mostRivals) {
+		c.outward(into)
+		c.room[into] = 2 * len(c.near[into])
+	}
 	c.members[from], c.foes[from], c.near[from] = nil, nil, nil
 	c.made = append(c.made, m)
 }
@@ -178,11 +179,8 @@ func (c *clusters) agglomerate(ctx context.Context, pairs []Candidate) error {
 		if x == y {
 			continue
 		}
-		if c.allowed(x, y) == never {
-			continue
-		}
 		bits := c.evidence.weigh(x, y)
-		if bits < c.limits.low-c.limits.margin {
+		if bits < c.limits.low-c.limits.margin || c.allowed(x, y) == never {
 			continue
 		}
 		at := int32(len(c.links))
@@ -234,10 +232,18 @@ func (c *clusters) drain(ctx context.Context) error {
 	return nil
 }
 
+// mostRivals is how many links a cluster may have to be asked who else wants it: one
+// that has thousands is somebody whom all conversations are about, and a single one of
+// them changes nothing.
+const mostRivals = 1000
+
 // rivals is the sum of the odds of x with the clusters that can't be one with y and
 // have more than so many bits with x.
 func (c *clusters) rivals(x, y int, least float64) (odds float64) {
-	for _, z := range c.neighbours(x) {
+	if len(c.near[x]) > mostRivals {
+		return 0
+	}
+	for _, z := range c.outward(x) {
 		if z == y || !c.areFoes(y, z) && !c.evidence.excludes(x, y, z) || c.allowed(x, z) != joins {
 			continue
 		}
@@ -248,9 +254,9 @@ func (c *clusters) rivals(x, y int, least float64) (odds float64) {
 	return odds
 }
 
-// neighbours are the other clusters at the ends of x's links, in order; links that have
-// come to lie within x are forgotten.
-func (c *clusters) neighbours(x int) []int {
+// outward forgets links that have come to lie within x, and returns the clusters at the
+// other ends of the rest, in order.
+func (c *clusters) outward(x int) []int {
 	var others []int
 	c.near[x] = slices.DeleteFunc(c.near[x], func(at int32) bool {
 		a, b := c.find(c.links[at].a), c.find(c.links[at].b)

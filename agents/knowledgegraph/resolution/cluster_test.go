@@ -204,3 +204,70 @@ func TestDecisionsHold(t *testing.T) {
 		}
 	}
 }
+
+func TestReviewsAreFew(t *testing.T) {
+	t.Parallel()
+	bits := map[[2]int]float64{}
+	for i := 1; i <= 8; i++ {
+		bits[[2]int{0, i}] = float64(i) / 2
+	}
+	n := 9
+	for ; n < 9+2*maxReviews; n += 2 {
+		bits[[2]int{n, n + 1}] = -1
+	}
+	e := newTable(n, bits)
+	c := newClusters(n, e, testLimits)
+	if err := c.agglomerate(t.Context(), e.pairs()); err != nil {
+		t.Fatal(err)
+	}
+	reviews, err := c.reviews(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := 0
+	for i, r := range reviews {
+		if r.a == 0 {
+			of++
+			if i >= maxReviewsOfOne || r.b != 8-i {
+				t.Errorf("review %d of the first is %d, %d", i, r.a, r.b)
+			}
+		}
+	}
+	if len(reviews) != maxReviews || of != maxReviewsOfOne {
+		t.Errorf("%d reviews, %d of the first; want %d and %d", len(reviews), of, maxReviews, maxReviewsOfOne)
+	}
+}
+
+// certain is evidence that any two are one.
+type certain struct{ keys }
+
+func (certain) weigh(_, _ int) float64    { return 20 }
+func (certain) rule(_, _ int) may         { return joins }
+func (certain) excludes(_, _, _ int) bool { return false }
+
+// TestOneInAllConversations has a record that all others are linked with, and more of
+// them than rivals are looked for.
+func TestOneInAllConversations(t *testing.T) {
+	t.Parallel()
+	n := 4 * mostRivals
+	var pairs []Candidate
+	for i := 1; i < n; i++ {
+		pairs = append(pairs, Candidate{0, i})
+		for j := max(i-3, 1); j < i; j++ {
+			pairs = append(pairs, Candidate{j, i})
+		}
+	}
+	c := newClusters(n, certain{}, testLimits)
+	c.apart(5, n-5)
+	if err := c.agglomerate(t.Context(), pairs); err != nil {
+		t.Fatal(err)
+	}
+	if all := parts(c); len(all) > 3 || c.find(5) == c.find(n-5) {
+		t.Errorf("%d clusters of %d records, %v that the two that are apart are one", len(all), n, c.find(5) == c.find(n-5))
+	}
+	for i := range n {
+		if c.find(i) == i && len(c.near[i]) > 2*mostRivals+len(c.near) {
+			t.Errorf("%d has %d links, most of them within it", i, len(c.near[i]))
+		}
+	}
+}

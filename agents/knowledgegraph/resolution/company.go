@@ -55,9 +55,8 @@ func newCompanyName(s string) companyName {
 	if len(rest) == 0 {
 		rest, forms = words, nil
 	}
-	tokens := slices.Clone(rest)
-	slices.Sort(tokens)
-	return companyName{&name{tokens, strings.Join(tokens, " ")}, strings.Join(rest, ""), forms}
+	n := nameOf(rest)
+	return companyName{n, n.run, forms}
 }
 
 // company is what all records of a cluster know together, in order.
@@ -177,7 +176,7 @@ func (e *companies) view(x, y int) (fields [companyFields + 1]Field) {
 	a := c.alike(o)
 	fields[companyNameField] = Field{Name: "name", Level: "missing"}
 	if a.level != Missing {
-		bits := 0.
+		var bits float64
 		switch a.level {
 		case nameEqual:
 			bits = math.Log2(companyEqual / companyEqualOthers * e.all)

@@ -32,7 +32,7 @@ type Model struct {
 
 // FitOptions are those of EM; the zero value is all defaults.
 type FitOptions struct {
-	// Sample is the number of pairs from which u is estimated, default 250,000; where
+	// Sample is the number of pairs from which u is estimated, default 100,000; where
 	// the table has no more than these, all are.
 	Sample int
 	// Iterations is the most that EM may take, default 500.
@@ -62,7 +62,7 @@ func Fit(t *Table, comparisons []Comparison, candidates []Candidate, o FitOption
 	if err := check(comparisons, t); err != nil {
 		return nil, err
 	}
-	o.Sample, o.Iterations, o.Weight = cmp.Or(o.Sample, 250_000), cmp.Or(o.Iterations, 500), cmp.Or(o.Weight, 10)
+	o.Sample, o.Iterations, o.Weight = cmp.Or(o.Sample, 100_000), cmp.Or(o.Iterations, 500), cmp.Or(o.Weight, 10)
 	if o.Sample < 0 || o.Iterations < 0 || !(o.Weight > 0) || math.IsInf(o.Weight, 0) {
 		return nil, errors.New("the options of a fit are above 0")
 	}

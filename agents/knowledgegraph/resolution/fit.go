@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// meet is the evidence about people, and the pairs that may be one.
+// meet is the evidence about people, who are in order of their ids, and the pairs that
+// may be one.
 func meet(ctx context.Context, records []Record) (*people, []Candidate, error) {
 	all := make([]*person, len(records))
 	rows := make([]Row, len(records))
@@ -83,8 +84,9 @@ func (p *person) keys(c *crowd) (keys []string) {
 // rareWord is in the names of so many people at most.
 const rareWord = 30
 
-// mostFitted bounds the pairs that m is fitted to.
-const mostFitted = 200_000
+// mostFitted bounds the pairs that m is fitted to, and mostDrawn those that u is, of
+// which nearly all are different in everything.
+const mostFitted, mostDrawn = 50_000, 20_000
 
 // fit learns from the firm's own people how often records of one agree. Pairs without a
 // contact on both sides are left out: of their names alone nobody could learn which
@@ -110,7 +112,7 @@ func (e *people) fit(t *Table, at map[string]int, candidates []Candidate) error 
 		{Name: "employer", Column: personEmployer, Levels: []Level{{Name: "equal", M: .7, U: .01, Shared: true}, {Name: "different", M: .3, U: .99}},
 			At: func(a, b *Row) int { l, _ := of(a).employer(of(b)); return l }},
 	}
-	m, err := Fit(t, comparisons, kept, FitOptions{Weight: priorPairs, Sample: mostFitted})
+	m, err := Fit(t, comparisons, kept, FitOptions{Weight: priorPairs, Sample: mostDrawn})
 	if err != nil {
 		return fmt.Errorf("fit weights: %w", err)
 	}

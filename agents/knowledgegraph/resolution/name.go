@@ -11,6 +11,8 @@ import (
 type name struct {
 	tokens []string
 	key    string
+	// run is the words as they are written, without blanks.
+	run string
 }
 
 // titles are no part of a name, unless there is nothing else.
@@ -21,8 +23,14 @@ func newName(s string) *name {
 	if plain := slices.DeleteFunc(slices.Clone(tokens), func(t string) bool { return slices.Contains(titles, t) }); len(plain) > 0 {
 		tokens = plain
 	}
+	return nameOf(tokens)
+}
+
+// nameOf is the name of words as they are written.
+func nameOf(words []string) *name {
+	tokens := slices.Clone(words)
 	slices.Sort(tokens)
-	return &name{tokens, strings.Join(tokens, " ")}
+	return &name{tokens, strings.Join(tokens, " "), strings.Join(words, "")}
 }
 
 // full is whether it is more than a given name or a family's, and no longer than names
@@ -92,7 +100,7 @@ func (n *name) alike(o *name) alike {
 			return alike{nameContained, common, 0}
 		}
 		return alike{nameSingle, common, 0}
-	case strings.Join(n.tokens, "") == strings.Join(o.tokens, ""):
+	case n.run == o.run:
 		return alike{nameClose, common, 1}
 	case len(ours) == len(theirs) && (whole || n.full()) && misspelt(ours, theirs):
 		return alike{nameClose, common, len(ours)}

@@ -83,8 +83,9 @@ func (p *person) unite(o *person) {
 	p.employers, p.domains = insert(p.employers, o.employers...), insert(p.domains, o.domains...)
 	p.clients = insert(p.clients, o.clients...)
 	for _, s := range o.said {
-		at, _ := slices.BinarySearchFunc(p.said, s, compareSaid)
-		p.said = slices.Insert(p.said, at, s)
+		if at, there := slices.BinarySearchFunc(p.said, s, compareSaid); !there {
+			p.said = slices.Insert(p.said, at, s)
+		}
 	}
 	for _, n := range o.names {
 		p.names = fuller(p.names, n)

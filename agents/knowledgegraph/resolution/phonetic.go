@@ -10,23 +10,24 @@ import (
 // letters are those that Unicode doesn't decompose into a Latin letter and a mark.
 var letters = strings.NewReplacer("ß", "ss", "ø", "o", "æ", "ae", "œ", "oe", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ı", "i", "ŋ", "ng")
 
-// Fold is a string in small letters without marks, in compatibility form: "José Łuk"
-// becomes "jose luk". Letters of other scripts stay.
+// Fold is a string in small letters without accents and invisible characters, in
+// compatibility form: "José Łuk" becomes "jose luk". Other scripts stay, with the marks
+// that are their own, such as vowels.
 func Fold(s string) string {
 	var b strings.Builder
 	for _, r := range norm.NFKD.String(s) {
-		if !unicode.Is(unicode.Mn, r) && !unicode.Is(unicode.Cf, r) {
+		if !unicode.In(r, unicode.Inherited, unicode.Me, unicode.Cf) {
 			b.WriteRune(unicode.ToLower(r))
 		}
 	}
-	return letters.Replace(b.String())
+	return letters.Replace(norm.NFC.String(b.String()))
 }
 
-// Tokens are the runs of letters and digits of a folded string; an apostrophe belongs
-// to its word and is left out ("o'brien" is "obrien").
+// Tokens are the runs of letters and digits of a folded string, with their marks; an
+// apostrophe belongs to its word and is left out ("o'brien" is "obrien").
 func Tokens(s string) []string {
 	s = strings.NewReplacer("'", "", "’", "", "ʼ", "").Replace(Fold(s))
-	return strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
 }
 
 // older puts spellings of one sound into one. The order matters: what is earlier is
@@ -41,8 +42,13 @@ var older = []*strings.Replacer{
 	strings.NewReplacer("chm", "m", "khm", "m", "ocha", "oha", "ucha", "uha", "akhi", "ahi", "ch", "k", "kh", "k", "rj", "ry", "ce", "se", "ci", "si", "cy", "sy"),
 }
 
-// sounds are the classes of consonants; letters that are in none sound like themselves.
-var sounds = map[rune]rune{'c': 'k', 'k': 'k', 'q': 'k', 'z': 's', 'v': 'f', 'w': 'f'}
+// The classes of letters; those that are in none sound like themselves. Vowels count at
+// the beginning alone; at the end what is voiced loses its voice.
+var (
+	sounds = map[rune]rune{'c': 'k', 'q': 'k', 'z': 's', 'v': 'f', 'w': 'f'}
+	vowels = map[rune]rune{'a': 'a', 'e': 'a', 'i': 'i', 'o': 'u', 'u': 'u', 'y': 'j'}
+	ends   = map[rune]rune{'d': 't', 'b': 'p', 'g': 'k'}
+)
 
 // mostSounds is how long a key is at most: endings say little.
 const mostSounds = 8
@@ -73,13 +79,10 @@ func Phonetic(token string) string {
 		switch {
 		case r == 'j' && last == 0 && !first && i+1 < len(spelt) && strings.ContainsRune("aeiou", spelt[i+1]):
 			sound = 0 // Widjaja is Wijaya
-		case strings.ContainsRune("aeiouy", r):
+		case vowels[r] != 0:
 			sound = 0
 			if first {
-				sound = map[rune]rune{'e': 'a', 'y': 'j', 'o': 'u'}[r]
-				if sound == 0 {
-					sound = r
-				}
+				sound = vowels[r]
 			}
 		case r == 'h' && !first:
 			continue // silent, and it separates no doubled letters
@@ -99,7 +102,7 @@ func Phonetic(token string) string {
 		first, last = false, sound
 	}
 	if len(key) > 1 {
-		if s, ok := map[rune]rune{'d': 't', 'b': 'p', 'g': 'k'}[key[len(key)-1]]; ok {
+		if s, ok := ends[key[len(key)-1]]; ok {
 			key[len(key)-1] = s
 		}
 	}

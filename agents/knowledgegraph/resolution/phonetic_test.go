@@ -57,6 +57,9 @@ func TestTokensAreFolded(t *testing.T) {
 		{"Ma\u200bria", []string{"maria"}}, // a zero-width space
 		{"e\u0301t\u0301", []string{"et"}},
 		{"ﬁn", []string{"fin"}},
+		{"कुमार सिंह", []string{"कुमार", "सिंह"}}, // vowels that are marks
+		{"한국 Йод", []string{"한국", "иод"}},
+		{"a\u0301\u0489\u20dd b", []string{"a", "b"}},
 		{"\xff?!", nil},
 	} {
 		if got := resolution.Tokens(c.text); !slices.Equal(got, c.want) {

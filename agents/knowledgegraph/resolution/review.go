@@ -19,6 +19,8 @@ const (
 type review struct {
 	link
 	fields []Field
+	// others is how many bits those weigh that exclude it.
+	others float64
 }
 
 // reviews are the doubts that are left, the likeliest first. Of clusters that exclude
@@ -48,14 +50,9 @@ func (c *clusters) reviews(ctx context.Context) ([]review, error) {
 		if bits < c.limits.low {
 			continue
 		}
-		fields := c.evidence.explain(key.x, key.y)
-		if others := max(c.rivals(key.x, key.y, math.Inf(-1)), c.rivals(key.y, key.x, math.Inf(-1))); others > 0 {
-			against := -math.Log2(1 + others)
-			bits += against
-			fields = append(fields, Field{Name: "others", Level: "exclude it", Bits: against})
-		}
-		if bits >= c.limits.low {
-			found = append(found, review{link{l.a, l.b, bits}, fields})
+		others := max(c.rivals(key.x, key.y, math.Inf(-1)), c.rivals(key.y, key.x, math.Inf(-1)))
+		if l.bits = bits - math.Log2(1+others); l.bits >= c.limits.low {
+			found = append(found, review{link: l, others: bits - l.bits})
 		}
 	}
 	slices.SortFunc(found, func(p, q review) int {
@@ -70,6 +67,10 @@ func (c *clusters) reviews(ctx context.Context) ([]review, error) {
 		}
 		if taken[x] < maxReviewsOfOne && taken[y] < maxReviewsOfOne {
 			taken[x], taken[y] = taken[x]+1, taken[y]+1
+			r.fields = c.evidence.explain(x, y)
+			if r.others > 0 {
+				r.fields = append(r.fields, Field{Name: "others", Level: "exclude it", Bits: -r.others})
+			}
 			kept = append(kept, r)
 		}
 	}

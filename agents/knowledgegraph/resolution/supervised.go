@@ -223,13 +223,38 @@ func (g *grower) grow() tree {
 	for i := range all {
 		all[i] = int32(i)
 	}
-	g.split(t.nodes, 0, g.o.Depth, all)
+	g.split(t.nodes, 0, g.o.Depth, all, g.sum(all))
 	return t
 }
 
-// split makes node i of the examples it is given, which it puts into the order of its
-// children.
-func (g *grower) split(nodes []node, i, depth int, examples []int32) {
+// sums are those of examples, by feature and bin.
+type sums [][mostCuts + 1]struct{ gradient, weight float64 }
+
+func (g *grower) sum(examples []int32) sums {
+	features := len(g.cuts)
+	s := make(sums, features)
+	for _, e := range examples {
+		d, w := g.gradient[e], g.weight[e]
+		for f, bin := range g.bins[int(e)*features : int(e+1)*features] {
+			s[f][bin].gradient += d
+			s[f][bin].weight += w
+		}
+	}
+	return s
+}
+
+// less turns sums into those of the examples that aren't among part's.
+func (s sums) less(part sums) {
+	for f := range s {
+		for bin := range s[f] {
+			s[f][bin].gradient -= part[f][bin].gradient
+			s[f][bin].weight -= part[f][bin].weight
+		}
+	}
+}
+
+// split makes node i of the examples, whose sums are given, and what is below it.
+func (g *grower) split(nodes []node, i, depth int, examples []int32, s sums) {
 	var gradient, weight float64
 	for _, e := range examples {
 		gradient, weight = gradient+g.gradient[e], weight+g.weight[e]
@@ -239,20 +264,11 @@ func (g *grower) split(nodes []node, i, depth int, examples []int32) {
 		return
 	}
 	worth := gradient * gradient / (weight + g.o.Ridge)
-	features := len(g.cuts)
-	sums := make([][mostCuts + 1]struct{ gradient, weight float64 }, features)
-	for _, e := range examples {
-		d, w := g.gradient[e], g.weight[e]
-		for f, bin := range g.bins[int(e)*features : int(e+1)*features] {
-			sums[f][bin].gradient += d
-			sums[f][bin].weight += w
-		}
-	}
 	best, feature, cut := 1e-9, -1, 0
-	for f := range sums {
+	for f := range s {
 		var left, lefts float64
 		for c := range g.cuts[f] {
-			left, lefts = left+sums[f][c].gradient, lefts+sums[f][c].weight
+			left, lefts = left+s[f][c].gradient, lefts+s[f][c].weight
 			right, rights := gradient-left, weight-lefts
 			if lefts < g.o.Leaf || rights < g.o.Leaf {
 				continue
@@ -266,14 +282,26 @@ func (g *grower) split(nodes []node, i, depth int, examples []int32) {
 		return
 	}
 	nodes[i].feature, nodes[i].cut = feature, g.cuts[feature][cut]
-	left, right := make([]int32, 0, len(examples)), make([]int32, 0, len(examples)/2)
+	var left, right []int32
 	for _, e := range examples {
-		if int(g.bins[int(e)*features+feature]) <= cut {
+		if int(g.bins[int(e)*len(g.cuts)+feature]) <= cut {
 			left = append(left, e)
 		} else {
 			right = append(right, e)
 		}
 	}
-	g.split(nodes, 2*i+1, depth-1, left)
-	g.split(nodes, 2*i+2, depth-1, right)
+	var ofLeft, ofRight sums
+	if depth > 1 { // leaves need none
+		// The larger part has what the smaller one hasn't.
+		ofLeft, ofRight = s, s
+		if len(left) < len(right) {
+			ofLeft = g.sum(left)
+			ofRight.less(ofLeft)
+		} else {
+			ofRight = g.sum(right)
+			ofLeft.less(ofRight)
+		}
+	}
+	g.split(nodes, 2*i+1, depth-1, left, ofLeft)
+	g.split(nodes, 2*i+2, depth-1, right, ofRight)
 }

@@ -14,7 +14,8 @@ var (
 	doubts = wordSet("think guess assume believe doubt unsure maybe perhaps possibly probably apparently supposedly allegedly rumour rumor rumours rumors heard claims claimed wonder wondering " +
 		"mungkin katanya sepertinya kayaknya barangkali konon kira rasa " +
 		"forse credo penso pare sembra dicono dubito magari probabilmente")
-	// wishes take back what is said of people and firms; a rule stays a rule.
+	// wishes and pasts take back what is said of people and firms; a rule stays a rule.
+	pasts  = wordSet("former formerly previously ex until mantan bekas eks sampai hingga l'ex fino")
 	wishes = wordSet("wish hope want wants wanted would could should planning ingin semoga berharap mau vorrei vorrebbe spero")
 	// overs say behind a fact that it holds no more.
 	overs = wordSet("anymore formerly previously")
@@ -57,7 +58,7 @@ func (t *text) doubted(s sentence, p extraction.Predicate, from, to int) bool {
 	personal := p == extraction.WorksFor || p == extraction.LocatedIn || p == extraction.ClientOf
 	for i := s.from; i < from; i++ {
 		word := t.word(i)
-		if hypotheses[word] || doubts[word] || i >= start && (denied(word) || personal && wishes[word]) {
+		if hypotheses[word] || doubts[word] || i >= start && (denied(word) || personal && (wishes[word] || pasts[word])) {
 			return true
 		}
 	}

@@ -6,7 +6,6 @@ var (
 	person = []extraction.Type{extraction.Person}
 	// placed are what is somewhere for good.
 	placed = []extraction.Type{extraction.Company, extraction.Location}
-	place  = []extraction.Type{extraction.Location}
 	firm   = []extraction.Type{extraction.Company}
 )
 

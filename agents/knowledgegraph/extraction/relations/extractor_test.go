@@ -21,8 +21,8 @@ var (
 )
 
 // mark reads a message in which [KITAS:pt] stands for a mention.
-func mark(t testing.TB, text string) Read {
-	t.Helper()
+func mark(tb testing.TB, text string) Read {
+	tb.Helper()
 	var read Read
 	var body strings.Builder
 	last := 0
@@ -31,7 +31,7 @@ func mark(t testing.TB, text string) Read {
 		surface := text[at[2]:at[3]]
 		kind, known := markers[text[at[4]:at[5]]]
 		if !known {
-			t.Fatalf("no type %s", text[at[4]:at[5]])
+			tb.Fatalf("no type %s", text[at[4]:at[5]])
 		}
 		start := body.Len()
 		body.WriteString(surface)
@@ -46,12 +46,12 @@ func mark(t testing.TB, text string) Read {
 }
 
 // triples are what is found, as lines: subject predicate object.
-func triples(t testing.TB, e *Extractor, text string) []string {
-	t.Helper()
-	read := mark(t, text)
+func triples(tb testing.TB, e *Extractor, text string) []string {
+	tb.Helper()
+	read := mark(tb, text)
 	found, err := e.Extract(context.Background(), read.Message, read.Found)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var all []string
 	for _, r := range found.Relations {
@@ -60,6 +60,7 @@ func triples(t testing.TB, e *Extractor, text string) []string {
 	return all
 }
 
+//nolint:misspell // Italian
 func TestSaid(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -110,6 +111,9 @@ func TestSaid(t *testing.T) {
 		{"Il [permesso di soggiorno:pt] è disciplinato dalla [legge 40:law]", []string{"permesso di soggiorno governed_by legge 40"}},
 
 		// requires
+		{"a [KITAS:pt] requires a [passport:d] but no [photo:d]", []string{"KITAS requires passport"}},
+		{"According to [Law 6:law], a [KITAS:pt] requires a [passport:d]", []string{"KITAS requires passport"}},
+		{"I need a [passport:d] to get a [KITAS:pt]", []string{"KITAS requires passport"}},
 		{"For a [KITAS:pt] you need a [passport:d], a [photo:d] and a [sponsor letter:d].", []string{"KITAS requires passport", "KITAS requires photo", "KITAS requires sponsor letter"}},
 		{"for the [KITAS:pt] you'll also need to send a copy of your [passport:d]", []string{"KITAS requires passport"}},
 		{"A [KITAS:pt] requires a [passport:d]", []string{"KITAS requires passport"}},
@@ -175,6 +179,9 @@ func TestNotSaid(t *testing.T) {
 			"[KITAS:pt] tidak membutuhkan [paspor:d]",
 			"Bukan [Anna:P] yang bekerja di [PT Maju:C]",
 			"[Anna:P] non lavora per [Acme:C]",
+			"Neither [Anna:P] nor [Budi:P] works for [Acme:C]",
+			"untuk [KITAS:pt] tidak perlu [paspor:d]",
+			"[Law 6:law] doesn't cover the [KITAS:pt]",
 			"Per il [KITAS:pt] non serve il [passaporto:d]",
 			"[Anna:P] non lavora più per [Acme:C]",
 		},
@@ -197,6 +204,7 @@ func TestNotSaid(t *testing.T) {
 			"Kalau [Anna:P] bekerja di [PT Maju:C], kabari saya",
 			"Se [Anna:P] lavora per [Acme:C], dimmi",
 			"A [KITAS:pt] requires a [passport:d] unless renewed",
+			"Without a [passport:d] no [KITAS:pt]",
 		},
 		"doubted": {
 			"I think [Anna:P] works for [Acme:C]",
@@ -212,6 +220,11 @@ func TestNotSaid(t *testing.T) {
 			"[Anna:P] used to work for [Acme:C]",
 			"[Anna:P] may work for [Acme:C]",
 			"[Anna:P] wants to work for [Acme:C]",
+			"[Anna:P], former director of [Acme:C]",
+			"the former director of [Acme:C], [Anna:P]",
+			"Until 2019 [Anna:P] works for [Acme:C]",
+			"mantan direktur [PT Maju:C], [Anna:P]",
+			"l'ex direttore di [Acme:C], [Anna:P]",
 		},
 		"of other types": {
 			"[Acme:C] works for [Anna:P]",

@@ -2,6 +2,7 @@ package relations
 
 import "github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
 
+//nolint:misspell // Indonesian
 var indonesian = language{
 	classes: map[string]string{
 		"masih":  "juga masih sekarang saat ini sudah selalu biasanya",

@@ -2,6 +2,7 @@ package relations
 
 import "github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
 
+//nolint:misspell // Italian
 var italian = language{
 	classes: map[string]string{
 		"anche":   "anche ora adesso ancora attualmente sempre oggi",

@@ -27,6 +27,10 @@ type Read struct {
 // mentions, of types that a relation could be of, where they find nothing or where
 // the sentence denies or asks it. It sees mentions by their types alone, so that no
 // model holds a name. ErrNothingToLearn is of too few of every relation.
+//
+// Nobody needs it so far: on CoNLL04 it finds none of the 118 pairs of a pattern that
+// was held out of training, and of all that no pattern says nothing surely enough to
+// keep. What no pattern says is a lesson of none to it, right or wrong.
 func Learn(messages []Read) (*Model, error) {
 	var examples []Example
 	count := map[string]int{}
@@ -86,7 +90,7 @@ func (t *text) sentence(s sentence) (Sentence, []int) {
 		}
 		kind := string(t.mentions[it.mention].Type)
 		if len(at) < maxMentions {
-			seen.Mentions = append(seen.Mentions, Argument{len(seen.Words), len(seen.Words) + 1, kind})
+			seen.Mentions = append(seen.Mentions, Argument{Start: len(seen.Words), End: len(seen.Words) + 1, Type: kind})
 			at = append(at, i)
 		}
 		seen.Words = append(seen.Words, kind)

@@ -24,7 +24,7 @@ func planted(n int, seed uint64) []Example {
 			verb, relation = "against", ""
 		}
 		words := strings.Fields(fmt.Sprintf("so name%d is %s firm%d w%d", r.IntN(50), verb, r.IntN(50), r.IntN(9)))
-		s := Sentence{words, []Argument{{1, 2, "a"}, {4, 5, "b"}}}
+		s := Sentence{words, []Argument{{1, 2, "a", .9}, {4, 5, "b", .9}}}
 		all = append(all, Example{s, 0, 1, relation}, Example{s, 1, 0, ""})
 	}
 	return all
@@ -119,16 +119,46 @@ func TestGradient(t *testing.T) {
 	gradient := make([]float64, len(x))
 	f.loss(x, gradient)
 	const step = 1e-5
+	other := make([]float64, len(x))
 	for i := range x {
 		at := x[i]
 		x[i] = at + step
-		up := f.loss(x, nil)
+		up := f.loss(x, other)
 		x[i] = at - step
-		down := f.loss(x, nil)
+		down := f.loss(x, other)
 		x[i] = at
 		if slope := (up - down) / 2 / step; math.Abs(slope-gradient[i]) > 1e-4*(1+math.Abs(slope)) {
 			t.Fatalf("parameter %d: slope %v, gradient %v", i, slope, gradient[i])
 		}
+	}
+}
+
+// Of a quadratic function, whose curvatures are from 1 to 1000, and of one without end.
+func TestMinimum(t *testing.T) {
+	t.Parallel()
+	curvature := func(i int) float64 { return math.Pow(10, 3*float64(i)/19) }
+	got, err := minimum(20, func(x, gradient []float64) float64 {
+		sum := 0.
+		for i := range x {
+			d := x[i] - float64(i)
+			sum += curvature(i) / 2 * d * d
+			gradient[i] = curvature(i) * d
+		}
+		return sum
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range got {
+		if math.Abs(got[i]-float64(i)) > flat/curvature(i) {
+			t.Errorf("variable %d is %v", i, got[i])
+		}
+	}
+	if _, err := minimum(1, func(x, gradient []float64) float64 { gradient[0] = -1; return -x[0] }); err == nil {
+		t.Error("a slope without end has a minimum")
+	}
+	if _, err := minimum(1, func(x, gradient []float64) float64 { gradient[0] = -1; return x[0] }); err == nil {
+		t.Error("a wrong gradient leads to a minimum")
 	}
 }
 

@@ -57,7 +57,7 @@ func compile(p pattern, classes map[string]string) compiled {
 			continue
 		}
 		var e element
-		if strings.Contains("XYxy", field) {
+		if len(field) == 1 && strings.ContainsRune("XYxy", rune(field[0])) {
 			e.slot = field[0]
 			slots += strings.ToUpper(field)
 			c.elements = append(c.elements, e)
@@ -73,14 +73,14 @@ func compile(p pattern, classes map[string]string) compiled {
 				continue
 			}
 			if classes[name] == "" {
-				panic(fmt.Sprintf("pattern %q: no class %s", p.Text, word))
+				panic(fmt.Sprintf("pattern %q: no class %s", p.Text, word)) //nolint:forbidigo // a constant of this package that is wrong
 			}
 			maps.Copy(e.words, wordSet(classes[name]))
 		}
 		c.elements = append(c.elements, e)
 	}
 	if slots != "XY" && slots != "YX" || c.elements[0].optional || c.elements[0].repeat {
-		panic(fmt.Sprintf("pattern %q: it needs one subject, one object and a first word", p.Text))
+		panic(fmt.Sprintf("pattern %q: it needs one subject, one object and a first word", p.Text)) //nolint:forbidigo // a constant of this package that is wrong
 	}
 	return c
 }

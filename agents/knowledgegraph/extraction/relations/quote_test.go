@@ -132,8 +132,8 @@ func TestLongMessages(t *testing.T) {
 		"nothing but rows":  "[KITAS:pt], [KITAP:pt] and ",
 		"lists":             "[KITAS:pt] requirements:\n- [passport:d]\n- [a:d]\n",
 	} {
-		small, few := count(strings.Repeat(part, 200))
-		large, many := count(strings.Repeat(part, 2000))
+		small, few := count(strings.Repeat(part, 100))
+		large, many := count(strings.Repeat(part, 1000))
 		// Sentences that are cut may end elsewhere.
 		if large > 11*small || many > 11*few {
 			t.Errorf("%s: %d relations and %d bytes of one size, %d and %d of ten times that", what, small, few, large, many)

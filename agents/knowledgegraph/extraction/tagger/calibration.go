@@ -12,7 +12,7 @@ type calibration struct{ sharpness, slope, shift float64 }
 var uncalibrated = calibration{1, 1, 0}
 
 // sharpnesses are those that are tried.
-var sharpnesses = []float64{.05, .1, .15, .2, .3, .4, .5, .7, 1, 1.5, 2}
+var sharpnesses = []float64{.01, .02, .035, .05, .07, .1, .15, .2, .3, .5}
 
 // trial is a name that was found in text that the model had not seen, with its share
 // of ways under each sharpness.
@@ -21,7 +21,7 @@ type trial struct {
 	right  bool
 }
 
-const leastShare = 1e-9
+const leastShare = 1e-12
 
 func logOdds(p float64) float64 {
 	p = min(max(p, leastShare), 1-leastShare)

@@ -36,7 +36,7 @@ func (c *chances) read(l *lattice, sharpness float64) {
 			top = max(top, s)
 		}
 		for tag, s := range row {
-			c.emissions[i*size+tag] = math.Exp(float64(s-top) * sharpness)
+			c.emissions[i*size+tag] = math.Exp((float64(s) - float64(top)) * sharpness)
 		}
 	}
 	c.goForward(l.set, n)

@@ -186,9 +186,9 @@ func (d *decoder) take(n int) []byte {
 }
 
 // count is a number of things of at least so many bytes each, all of which there must be.
-func (d *decoder) count(most, bytes int) int {
+func (d *decoder) count(most, each int) int {
 	n, size := binary.Uvarint(d.b)
-	if d.bad || size <= 0 || n > uint64(most) || n > uint64(len(d.b)/bytes) {
+	if d.bad || size <= 0 || n > uint64(most) || n > uint64(len(d.b)/each) {
 		d.bad = true
 		return 0
 	}

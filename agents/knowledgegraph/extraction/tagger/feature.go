@@ -9,14 +9,14 @@ type features struct {
 	// runs are for each token the first and one past the last of the run of
 	// capitalised words that it is in; equal where there is none.
 	runs [][2]int
-	// quoted: an odd number of quotation marks before it; caps: the sentence has no
+	// quoted: an odd number of quotation marks so far; caps: the sentence has no
 	// word in lower case.
 	quoted []bool
 	caps   bool
 }
 
 // edge stands for what is before a sentence and behind it.
-var edge = word{exact: 1, core: 1, shape: 1, punctuation: true}
+var edge = word{exact: 1, core: 1, shape: 1}
 
 func (f *features) at(i int) *word {
 	if i < 0 || i >= len(f.words) {
@@ -56,22 +56,31 @@ func (f *features) read(words []word, l, own *lexicon) {
 			f.runs = append(f.runs, [2]int{i, i})
 			continue
 		}
-		end := i + 1
-		for end < len(words) && end-i < maxRun && !words[end-1].ends {
-			if words[end].capital {
-				end++
-			} else if words[end].lower && words[end].length <= 3 && end+1 < len(words) && words[end+1].capital && words[end].core == ofWord {
-				end += 2
-			} else {
-				break
-			}
-		}
+		end := runEnd(words, i)
 		for range end - i {
 			f.runs = append(f.runs, [2]int{i, end})
 		}
 	}
 }
 
+// runEnd is where the run of capitalised words that begins at i ends: at
+// punctuation, or a word in lower case that isn't "of" between two capitals.
+func runEnd(words []word, i int) int {
+	end := i + 1
+	for end < len(words) && end-i < maxRun && !words[end-1].ends {
+		switch {
+		case words[end].capital:
+			end++
+		case words[end].core == ofWord && end+1 < len(words) && words[end+1].capital:
+			end += 2
+		default:
+			return end
+		}
+	}
+	return end
+}
+
+// maxRun is the longest run in words, but for one "of".
 const maxRun = 12
 
 var (

@@ -53,7 +53,7 @@ func TrainMatches(messages []extraction.Message, found []extraction.Found) (*Mod
 
 // matchSettings hide the names' identity more often than Defaults: the names to find
 // are those that aren't among the matches.
-var matchSettings = Settings{Epochs: 10, Runs: 3, MinCount: 2, Mask: .5, Margin: 3, Doubt: .3, Folds: 3, Seed: 1}
+var matchSettings = Settings{Epochs: 6, Runs: 3, MinCount: 2, Mask: .5, Margin: 3, Folds: 3, Seed: 1}
 
 // FromMatches are sentences to learn from: those with names of enough different ones
 // of their type, and a sample of the others, by content. Capitals that were not
@@ -116,7 +116,7 @@ func (s *Sentence) doubt(written map[uint64]counts, enough func(kind string) boo
 	for i, token := range s.Tokens {
 		w := readWord(token)
 		c := written[w.core]
-		if !within[i] && w.capital && (c.lower == 0 || c.lower < c.capital) {
+		if !within[i] && w.capital && !ordinary[strings.ToLower(token)] && (c.lower == 0 || c.lower < c.capital) {
 			s.Unknown[i] = true
 		}
 	}

@@ -73,13 +73,11 @@ func (p *perceptron) run(examples []example, s Settings, random *rand.Rand) {
 }
 
 // learn tags an example, a wrong tag being given the margin, and moves the weights
-// from what came out to what is true. What is unknown moves nothing, save for the
-// share of times that it is taken to be outside of names.
+// from what came out to what is true. What is unknown moves nothing.
 func (p *perceptron) learn(e *example, s Settings, random *rand.Rand) {
 	size := p.lattice.set.size
 	p.lattice.room(len(e.tags))
 	p.shown = p.shown[:0]
-	doubted := len(e.unknown) > 0 && random.Float64() < s.Doubt
 	for i, rows := range e.rows {
 		if random.Float64() < s.Mask {
 			rows = rows[e.identity[i]:]
@@ -91,7 +89,7 @@ func (p *perceptron) learn(e *example, s Settings, random *rand.Rand) {
 				emissions[tag] += w
 			}
 		}
-		if !doubted && !e.known(i) {
+		if !e.known(i) {
 			continue
 		}
 		for tag := range emissions {
@@ -104,7 +102,7 @@ func (p *perceptron) learn(e *example, s Settings, random *rand.Rand) {
 	differed := false
 	for i, tag := range guesses {
 		guess, gold := int(tag), int(e.tags[i])
-		if !doubted && !e.known(i) {
+		if !e.known(i) {
 			continue
 		}
 		differs := guess != gold
@@ -114,7 +112,7 @@ func (p *perceptron) learn(e *example, s Settings, random *rand.Rand) {
 				p.weights.update(int(row)*size+guess, -1, p.steps)
 			}
 		}
-		if i > 0 && (doubted || e.known(i-1)) && (differs || differed) {
+		if i > 0 && e.known(i-1) && (differs || differed) {
 			p.transitions.update(int(e.tags[i-1])*size+gold, 1, p.steps)
 			p.transitions.update(int(guesses[i-1])*size+guess, -1, p.steps)
 		}

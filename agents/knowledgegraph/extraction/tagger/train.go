@@ -21,8 +21,6 @@ type Settings struct {
 	Mask float64
 	// Margin by which the true tags must win, for each tag that is wrong.
 	Margin float64
-	// Doubt is the share of times that unknown tokens are taken to be outside of names.
-	Doubt float64
 	// Folds for the calibration of confidences; fewer than two leave it out.
 	Folds int
 	Seed  uint64
@@ -30,11 +28,11 @@ type Settings struct {
 
 // Defaults are the settings that did best in cross-validation on CoNLL04's train part.
 func Defaults() Settings {
-	return Settings{Epochs: 15, Runs: 3, MinCount: 2, Mask: .2, Margin: 3, Folds: 3, Seed: 1}
+	return Settings{Epochs: 15, Runs: 5, MinCount: 2, Mask: .2, Margin: 3, Folds: 3, Seed: 1}
 }
 
 func (s Settings) check() error {
-	if s.Epochs < 1 || s.Runs < 1 || s.MinCount < 1 || !(s.Mask >= 0 && s.Mask <= 1) || !(s.Doubt >= 0 && s.Doubt <= 1) || !(s.Margin >= 0 && s.Margin <= 1000) {
+	if s.Epochs < 1 || s.Runs < 1 || s.MinCount < 1 || !(s.Mask >= 0 && s.Mask <= 1) || !(s.Margin >= 0 && s.Margin <= 1000) {
 		return fmt.Errorf("settings %+v: epochs, runs and counts are at least 1, shares from 0 to 1, the margin from 0 to 1000", s)
 	}
 	return nil

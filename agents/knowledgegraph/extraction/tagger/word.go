@@ -9,18 +9,18 @@ import (
 type word struct {
 	// exact is as it is written; core is in lower case, without punctuation around.
 	exact, core uint64
-	// shape has a sign for each run of signs of one kind, as in Xx-0.
+	// shape has a sign for each run of signs of one kind, as in Xx-0, and tells one
+	// capital at the beginning from more.
 	shape uint64
 	// prefixes and suffixes of the core, of one to four characters; shorter cores have
 	// the whole.
 	prefixes, suffixes [affixes]uint64
-	// capital: begins with a capital, or has one and digits; lower: begins in lower case.
-	capital, lower, digit, punctuation bool
+	// capital, lower, digit: what the core begins with.
+	capital, lower, digit bool
 	// ends: punctuation that ends a sentence or clause is part of the token, as in "Boise.".
 	ends bool
-	// known is what the lexicon says of the core.
+	// known and cased are what the lexicon says of the core.
 	known, cased uint64
-	length       int
 }
 
 const affixes = 4
@@ -83,9 +83,7 @@ func readWord(token string) word {
 		}
 		n++
 	}
-	w.length = n
-	w.punctuation = first < 0
-	if w.punctuation {
+	if first < 0 { // punctuation alone
 		first, end = 0, n
 	} else if end < n && strings.ContainsRune(".,;:!?", letters[n-1]) {
 		w.ends = true
