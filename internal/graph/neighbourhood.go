@@ -98,7 +98,7 @@ func (s *Store) Neighbours(ctx context.Context, f NeighbourFilter) (Neighbourhoo
 }
 
 // follow returns the edges of the nodes, in their order, the strongest first, and
-// of each one more than may be followed.
+// of each, or of each and relation, one more than may be followed.
 func (s *Store) follow(ctx context.Context, f NeighbourFilter, nodes []string) ([]followed, error) {
 	args := []any{f.AsOf, nodes}
 	arg := func(v any) string {
@@ -130,7 +130,9 @@ func (s *Store) follow(ctx context.Context, f NeighbourFilter, nodes []string) (
 	}
 	rows, err := s.Pool.Query(ctx, `SELECT asked.nth, `+edgeColumns+`, e.far_id, e.far_type, e.far_name, e.far_degree, e.beyond
 		FROM unnest($2::text[]) WITH ORDINALITY AS asked (id, nth)`+relations+`
-		CROSS JOIN LATERAL (`+part("subject_id", "object_id")+` UNION ALL `+part("object_id", "subject_id")+`) e`, args...)
+		CROSS JOIN LATERAL (
+			SELECT * FROM (`+part("subject_id", "object_id")+` UNION ALL `+part("object_id", "subject_id")+`) e
+			ORDER BY e.confidence DESC, e.id LIMIT `+one+`) e`, args...)
 	if err != nil {
 		return nil, err
 	}
