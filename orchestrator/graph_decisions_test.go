@@ -20,12 +20,11 @@ func TestDecisionsAboutTheGraph(t *testing.T) {
 	decide := func(path, body string, status int, want string) {
 		t.Helper()
 		r := a.send("POST", knowledge+path, body)
-		got := ""
+		field := "type"
 		if r.status == http.StatusOK {
-			got = fmt.Sprint(r.field(t, "entity_ids"))
-		} else {
-			got = fmt.Sprint(r.field(t, "type"))
+			field = "entity_ids"
 		}
+		got := fmt.Sprint(r.field(t, field))
 		if r.status != status || got != want {
 			t.Errorf("%s %s: %d %s, want %d %s", path, body, r.status, r.body, status, want)
 		}

@@ -16,10 +16,6 @@ type Derived struct {
 	Edges    int64 `json:"edges"`
 }
 
-func (d *Derived) add(o Derived) {
-	d.Entities, d.Aliases, d.Edges = d.Entities+o.Entities, d.Aliases+o.Aliases, d.Edges+o.Edges
-}
-
 // DeriveChanged derives entities that were noted as changed, at most so many, and
 // says whether there are more.
 func DeriveChanged(ctx context.Context, tx pgx.Tx, most int) (d Derived, more bool, err error) {
