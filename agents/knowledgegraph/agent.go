@@ -39,6 +39,8 @@ type building struct {
 	leftOut  []extraction.LeftOut
 	pipeline *extraction.Pipeline
 	models   []Learned
+	// learned says that they were learned in this execution.
+	learned bool
 }
 
 // Run brings the graph up to date.
@@ -75,7 +77,7 @@ func (builder Builder) Run(ctx context.Context, task *agents.Task) (agents.Resul
 	}
 	// As the first attempt found it: what it has read is due no more.
 	plan, err := agents.Step(ctx, task, "look for messages", func(context.Context) (Messages, error) {
-		return Messages{Due: len(w.read), Gone: len(w.forget), Omitted: w.omitted}, nil
+		return Messages{Due: len(w.read), Gone: len(w.forget), Omitted: w.omitted, Older: w.older}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -135,15 +137,25 @@ type Result struct {
 	Messages Messages `json:"messages"`
 	// Mentions are the graph's, by type and by what found them.
 	Mentions   map[string]int `json:"mentions"`
-	Extractors map[string]int `json:"extractors"`
+	Extractors map[string]int `json:"mentions_by_extractor"`
 	Entities   map[string]int `json:"entities"`
 	// Edges are those that hold, by relation.
-	Edges      map[string]int    `json:"edges"`
+	Edges map[string]int `json:"edges"`
+	// Changes is what the run changed.
+	Changes    Changes           `json:"changes"`
 	Resolution Resettling        `json:"resolution"`
 	Top        []Top             `json:"top"`
 	Models     []Learned         `json:"models"`
 	Versions   map[string]string `json:"versions"`
 	Notes      []string          `json:"notes"`
+}
+
+// Changes counts entities and edges that came and went since the run was accepted.
+type Changes struct {
+	NewEntities  int `json:"new_entities"`
+	GoneEntities int `json:"gone_entities"`
+	NewEdges     int `json:"new_edges"`
+	EndedEdges   int `json:"ended_edges"`
 }
 
 // Messages says what was read.
@@ -153,6 +165,8 @@ type Messages struct {
 	Gone int `json:"gone"`
 	// Omitted are rows without id, conversation, time or text.
 	Omitted int `json:"omitted"`
+	// Older lie before the window and were never read.
+	Older int `json:"older"`
 	// Graph are all that the graph rests on.
 	Graph int `json:"in_graph"`
 }

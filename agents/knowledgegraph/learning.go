@@ -44,7 +44,7 @@ func (b *building) learn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.models = known
+	b.models, b.learned = known, due
 	if due {
 		var fresh []graph.Model
 		// An attempt before may have learned them already.
@@ -141,7 +141,7 @@ func (b *building) before() []extraction.Extractor {
 
 // assemble makes the pipeline: what is certain first, then what was learned, then
 // what is said of it all. Relations are those that patterns say: what a model learned
-// from them finds beyond them is too little to be worth it (docs/decisions/0020).
+// from them finds beyond them is too little to be worth it (docs/decisions/0021).
 func (b *building) assemble(ctx context.Context) (err error) {
 	all := b.before()
 	for _, l := range b.models {

@@ -63,7 +63,9 @@ func readingOf(m message, found extraction.Found) (graph.Reading, error) {
 		r.Evidence = append(r.Evidence, graph.FoundEvidence{
 			Subject: recordOf(m, found.Mentions[relation.Subject]), Relation: string(relation.Predicate), Object: recordOf(m, found.Mentions[relation.Object]),
 			Start: place.Start, End: place.End, Quote: m.Body[relation.Start:relation.End],
-			Extractor: relation.Extractor, Version: relation.Version, Confidence: relation.Confidence,
+			Extractor: relation.Extractor, Version: relation.Version,
+			// It is right if the relation is, and both are what they are taken for.
+			Confidence: relation.Confidence * found.Mentions[relation.Subject].Confidence * found.Mentions[relation.Object].Confidence,
 		})
 	}
 	return r, nil

@@ -61,8 +61,9 @@ type work struct {
 	read []due
 	// forget are messages that were read and are there no more.
 	forget []string
-	// omitted are rows that can't be read.
-	omitted int
+	// omitted are rows that can't be read, older those that lie before the window and
+	// were never read.
+	omitted, older int
 }
 
 // readable are rows of source.messages that can be read: they have an id, a
@@ -114,7 +115,12 @@ func readWork(ctx context.Context, tx pgx.Tx, from time.Time, versions map[strin
 	if err != nil {
 		return w, fmt.Errorf("look for messages to read: %w", err)
 	}
-	if err := tx.QueryRow(ctx, `SELECT count(*) FROM source.messages WHERE (`+readable+`) IS NOT TRUE`).Scan(&w.omitted); err != nil {
+	err = tx.QueryRow(ctx, `
+		SELECT count(*) FILTER (WHERE (`+readable+`) IS NOT TRUE),
+		       count(*) FILTER (WHERE sent_at < $1 AND NOT EXISTS (SELECT FROM ciclo.graph_messages g WHERE g.id = m.id::text)
+		                          AND sent_at <= coalesce((SELECT max(sent_at) FROM ciclo.graph_messages), 'infinity'))
+		FROM source.messages m`, from).Scan(&w.omitted, &w.older)
+	if err != nil {
 		return w, fmt.Errorf("count messages that can't be read: %w", err)
 	}
 	return w, nil

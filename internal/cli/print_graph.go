@@ -77,7 +77,7 @@ func printEntity(w io.Writer, e client.EntityDetail) {
 		if m.Probability != nil {
 			who = fmt.Sprintf("%.3f, %s", *m.Probability, who)
 		}
-		fmt.Fprintf(w, "  %s %s: %s (%s) → %s (%s), %d records, %s\n", dayOf(&m.MergedAt), m.Kind, mergedName(m.FromName), m.FromID, mergedName(m.ToName), m.ToID, len(m.Records), printable(who))
+		fmt.Fprintf(w, "  %s %s %d: %s (%s) → %s (%s), records: %d, %s\n", dayOf(&m.MergedAt), m.Kind, m.ID, mergedName(m.FromName), m.FromID, mergedName(m.ToName), m.ToID, len(m.Records), printable(who))
 	}
 }
 
@@ -148,6 +148,8 @@ func printEvidence(w io.Writer, page client.EvidencePage) {
 	fmt.Fprintf(w, "%s — %s → %s, confidence %s, since %s", printable(page.Subject.Name), e.Relation, printable(page.Object.Name), confidence(e.Confidence), dayOf(&e.ValidAt))
 	if e.InvalidAt != nil {
 		fmt.Fprintf(w, " until %s", dayOf(e.InvalidAt))
+	} else if e.ExpiredAt != nil {
+		fmt.Fprintf(w, ", no longer held since %s", dayOf(e.ExpiredAt))
 	}
 	fmt.Fprintln(w)
 	for _, one := range page.Evidence {

@@ -14,6 +14,8 @@ var (
 	ErrNotFound = errors.New("there is none")
 	// ErrDecided says that a person has decided otherwise before.
 	ErrDecided = errors.New("it was decided otherwise")
+	// ErrKinds says that two entities are of types that can't be one.
+	ErrKinds = errors.New("they can't be one")
 	// ErrMoved says that the records are not together any more, or not apart.
 	ErrMoved = errors.New("the records have moved since")
 )
@@ -39,8 +41,8 @@ func Decisions(ctx context.Context, tx pgx.Tx) ([]Decision, error) {
 
 // Decide writes a person's answer to a review: same puts both records' entities
 // together at once. The same answer again changes nothing. It returns what the records
-// are part of then. ErrNotFound, ErrDecided
-// where the answer was another, or where others of theirs are different.
+// are part of then. ErrNotFound; ErrDecided
+// where both were put together before, which Undo takes back.
 func Decide(ctx context.Context, tx pgx.Tx, review string, same bool, by string) ([]string, error) {
 	if _, err := Lock(ctx, tx); err != nil {
 		return nil, err
@@ -54,8 +56,8 @@ func Decide(ctx context.Context, tx pgx.Tx, review string, same bool, by string)
 		return nil, fmt.Errorf("read review %s: %w", review, err)
 	case status == answer(same):
 		return entitiesOf(ctx, tx, a, b)
-	case status == answer(!same):
-		return nil, fmt.Errorf("review %s is %s: %w", review, status, ErrDecided)
+	case status == "same":
+		return nil, fmt.Errorf("both were put together: undo that merge: %w", ErrDecided)
 	}
 	if err := decide(ctx, tx, a, b, same, by); err != nil {
 		return nil, err
@@ -72,9 +74,9 @@ func Decide(ctx context.Context, tx pgx.Tx, review string, same bool, by string)
 	return entitiesOf(ctx, tx, a, b)
 }
 
-// Merge puts two entities together, since a person says that they are one.
-// ErrNotFound, ErrDecided where records of theirs are different, ErrMoved where both
-// are one already.
+// Merge puts two entities together, since a person says that they are one, whatever was
+// said before. ErrNotFound; ErrKinds where they can't be; ErrMoved where both are one
+// already.
 func Merge(ctx context.Context, tx pgx.Tx, one, other, by string) ([]string, error) {
 	if _, err := Lock(ctx, tx); err != nil {
 		return nil, err
@@ -93,7 +95,7 @@ func Merge(ctx context.Context, tx pgx.Tx, one, other, by string) ([]string, err
 	case one == other:
 		return nil, fmt.Errorf("entity %s: %w", one, ErrMoved)
 	case a[0].Type != b[0].Type || !Resolved(a[0].Type):
-		return nil, fmt.Errorf("a %s and a %s can't be one: %w", a[0].Type, b[0].Type, ErrDecided)
+		return nil, fmt.Errorf("%w: people with people, companies with companies, and these are %s and %s", ErrKinds, a[0].Type, b[0].Type)
 	}
 	if err := decide(ctx, tx, canonical(a).ID, canonical(b).ID, true, by); err != nil {
 		return nil, err
@@ -148,12 +150,12 @@ func Undo(ctx context.Context, tx pgx.Tx, merge int64, by string) ([]string, err
 	// Each of one side is different from the other side's first, so that no resolution
 	// brings some of them back.
 	for _, r := range leave {
-		if err := different(ctx, tx, r.ID, canonical(stay).ID, by); err != nil {
+		if err := decide(ctx, tx, r.ID, canonical(stay).ID, false, by); err != nil {
 			return nil, err
 		}
 	}
 	for _, r := range stay {
-		if err := different(ctx, tx, r.ID, canonical(leave).ID, by); err != nil {
+		if err := decide(ctx, tx, r.ID, canonical(leave).ID, false, by); err != nil {
 			return nil, err
 		}
 	}
@@ -177,35 +179,16 @@ func answer(same bool) string {
 	return "different"
 }
 
-// decide writes what a person said of two records. ErrDecided where it was otherwise.
+// decide writes what a person said of two records; the last word counts.
 func decide(ctx context.Context, tx pgx.Tx, a, b string, same bool, by string) error {
-	if a > b {
-		a, b = b, a
-	}
-	tag, err := tx.Exec(ctx, `
-		INSERT INTO ciclo.entity_reviews AS r (id, record_a, record_b, status, decided_at, decided_by)
-		VALUES ($1, $2, $3, $4, now(), $5)
-		ON CONFLICT (record_a, record_b) DO UPDATE SET status = excluded.status, decided_at = excluded.decided_at, decided_by = excluded.decided_by
-		WHERE r.status IN ('open', 'obsolete', excluded.status)`, reviewID(a, b), a, b, answer(same), by)
-	if err != nil {
-		return fmt.Errorf("write the decision: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		return fmt.Errorf("records %s and %s: %w", a, b, ErrDecided)
-	}
-	return nil
-}
-
-// different writes that two records are not one, whatever was decided before.
-func different(ctx context.Context, tx pgx.Tx, a, b, by string) error {
 	if a > b {
 		a, b = b, a
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO ciclo.entity_reviews AS r (id, record_a, record_b, status, decided_at, decided_by)
-		VALUES ($1, $2, $3, 'different', now(), $4)
-		ON CONFLICT (record_a, record_b) DO UPDATE SET status = 'different', decided_at = excluded.decided_at, decided_by = excluded.decided_by
-		WHERE r.status <> 'different'`, reviewID(a, b), a, b, by)
+		VALUES ($1, $2, $3, $4, now(), $5)
+		ON CONFLICT (record_a, record_b) DO UPDATE SET status = excluded.status, decided_at = excluded.decided_at, decided_by = excluded.decided_by
+		WHERE r.status <> excluded.status`, reviewID(a, b), a, b, answer(same), by)
 	if err != nil {
 		return fmt.Errorf("write the decision: %w", err)
 	}
@@ -232,7 +215,6 @@ func recordIDs(records []Stored) []string {
 }
 
 // join puts the entities of two records together, and returns those that it changed.
-// ErrDecided where a record of the one is different from a record of the other.
 func join(ctx context.Context, tx pgx.Tx, a, b, by string) ([]string, error) {
 	var one, other string
 	err := tx.QueryRow(ctx, `
@@ -250,15 +232,13 @@ func join(ctx context.Context, tx pgx.Tx, a, b, by string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read records: %w", err)
 	}
-	var apart string
-	err = tx.QueryRow(ctx, `
-		SELECT d.id FROM ciclo.entity_reviews d JOIN ciclo.graph_records a ON a.id = d.record_a JOIN ciclo.graph_records b ON b.id = d.record_b
-		WHERE d.status = 'different' AND a.entity_id IN ($1, $2) AND b.entity_id IN ($1, $2) LIMIT 1`, one, other).Scan(&apart)
-	switch {
-	case err == nil:
-		return nil, fmt.Errorf("review %s says that records of theirs are different: %w", apart, ErrDecided)
-	case !errors.Is(err, pgx.ErrNoRows):
-		return nil, fmt.Errorf("read decisions: %w", err)
+	// Who says that both are one takes back what was said of records of theirs.
+	_, err = tx.Exec(ctx, `
+		UPDATE ciclo.entity_reviews d SET status = 'obsolete', decided_at = NULL, decided_by = NULL
+		FROM ciclo.graph_records a, ciclo.graph_records b
+		WHERE d.status = 'different' AND a.id = d.record_a AND b.id = d.record_b AND a.entity_id IN ($1, $2) AND b.entity_id IN ($1, $2)`, one, other)
+	if err != nil {
+		return nil, fmt.Errorf("take decisions back: %w", err)
 	}
 	return regroup(ctx, tx, [][]Stored{all}, by)
 }

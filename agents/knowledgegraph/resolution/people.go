@@ -151,6 +151,9 @@ func (p *person) employer(o *person) (level int, firm string) {
 	if e := both(p.employers, o.employers); e != "" {
 		return 0, e
 	}
+	if len(p.employers) > 0 && len(o.employers) > 0 {
+		return 1, "" // whatever their mail says
+	}
 	if both(p.emails, o.emails) == "" {
 		for _, pair := range [][2][]string{{p.domains, o.domains}, {p.domains, o.employers}, {p.employers, o.domains}} {
 			if e := both(pair[0], pair[1]); e != "" {
@@ -160,9 +163,6 @@ func (p *person) employer(o *person) (level int, firm string) {
 		if len(p.domains) > 0 && len(o.domains) > 0 {
 			return 1, ""
 		}
-	}
-	if len(p.employers) > 0 && len(o.employers) > 0 {
-		return 1, ""
 	}
 	return Missing, ""
 }
