@@ -71,7 +71,7 @@ func TestWhatWasFoundIsLeftAsItIs(t *testing.T) {
 	if diff := cmp.Diff(extraction.Relation{}, read.Found.Relations[:2][1]); diff != "" {
 		t.Errorf("it wrote into what it was given: %s", diff)
 	}
-	want := []extraction.Relation{before, {Span: extraction.Span{Start: 0, End: 19}, Subject: 0, Object: 1, Predicate: extraction.WorksFor, Extractor: "relations", Version: "1", Confidence: .95}}
+	want := []extraction.Relation{before, {Span: extraction.Span{Start: 0, End: 19}, Subject: 0, Object: 1, Predicate: extraction.WorksFor, Extractor: "relations", Version: "2", Confidence: .95}}
 	if diff := cmp.Diff(want, found.Relations); diff != "" {
 		t.Error(diff)
 	}
