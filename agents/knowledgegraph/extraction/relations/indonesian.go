@@ -7,7 +7,7 @@ var indonesian = language{
 	classes: map[string]string{
 		"masih":  "juga masih sekarang saat ini sudah selalu biasanya baru saja telah udah kini sejak mulai bulan minggu tahun lalu kemarin resmi",
 		"saya":   "saya aku gue gw sy",
-		"title":  "direktur manajer manager pemilik karyawan karyawati staf staff komisaris pegawai akuntan pendiri kepala pengacara sekretaris owner",
+		"title":  "direktur manajer manager pemilik karyawan karyawati staf staff komisaris pegawai akuntan pendiri kepala pengacara sekretaris owner konsultan insinyur guru koki teknisi kasir asisten supervisor desainer programmer arsitek dokter perawat magang",
 		"rank":   "utama keuangan umum operasional pemasaran sebagai seorang hr legal",
 		"urus":   "mengurus membuat mendapatkan memperoleh memperpanjang mendirikan membuka mengajukan urus buat bikin buka ajukan perpanjang pembuatan pengurusan perpanjangan pendirian proses dapat",
 		"anda":   "anda kamu kita kami saya bapak ibu klien pemohon mereka kak kakak pak bu",

@@ -6,11 +6,11 @@ import "github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
 var italian = language{
 	classes: map[string]string{
 		"anche":    "anche ora adesso ancora attualmente sempre oggi già appena da poco recentemente ormai",
-		"riguardo": "il la l' sig sig.ra signor signora signorina dott dottor dottoressa avv avvocato ing",
+		"riguardo": "il la l' sig ra signor signora signorina dott ssa dottor dottoressa avv avvocato ing",
 		"per":      "per presso da alla all' nella nell' dalla dall' con",
 		"di":       "di del della dell' dello dei presso",
 		"da":       "da dal dalla dall' dallo dai dalle",
-		"titolo":   "direttore direttrice titolare amministratore amministratrice socio socia dipendente commercialista responsabile fondatore fondatrice presidente impiegato impiegata avvocato manager segretaria segretario proprietario proprietaria",
+		"titolo":   "direttore direttrice titolare amministratore amministratrice socio socia dipendente commercialista responsabile fondatore fondatrice presidente impiegato impiegata avvocato manager segretaria segretario proprietario proprietaria contabile consulente ingegnere architetto tecnico collaboratore collaboratrice insegnante cuoco cuoca ragioniere ragioniera stagista",
 		"grado":    "il la l' un una generale commerciale delegato delegata unico finanziario vendite amministrativo",
 		"avere":    "ottenere avere aprire richiedere rinnovare fare registrare chiedere costituire",
 		"mi":       "ti vi le ci mi gli si",
@@ -92,7 +92,7 @@ var italian = language{
 		{extraction.WorksFor, .85, "faccio *@anche parte di|della|del|dell' y", nil},
 		{extraction.WorksFor, .8, "! dirigo|gestisco|guido y", nil},
 		{extraction.WorksFor, .85, "mia|mio azienda|ditta|società|datore ?di ?lavoro ?attuale ?ora è|: y", nil},
-		{extraction.WorksFor, .9, "azienda|ditta|società ?per|presso|in|dove ?cui lavoro ?si ?è|chiama y", nil},
+		{extraction.WorksFor, .9, "azienda|l'azienda|ditta|società ?per|presso|in|dove ?cui lavoro ?si ?è|chiama y", nil},
 
 		{extraction.LocatedIn, .9, "! vivo|abito|risiedo *@anche @a y", nil},
 		{extraction.LocatedIn, .75, "mi sono *@anche trasferito|trasferita @a y", nil},
