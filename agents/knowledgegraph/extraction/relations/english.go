@@ -15,6 +15,7 @@ var english = language{
 	classes: map[string]string{
 		"be":       "is are am was",
 		"aux":      "currently now also still both all always usually just recently lately actually presently nowadays today already",
+		"manner":   "full part - time fulltime parttime remotely directly mainly mostly here from home",
 		"article":  "a an the",
 		"sort":     "your old new long - time longtime loyal existing regular happy",
 		"courtesy": "mr mrs ms miss dr prof",
@@ -130,10 +131,12 @@ var english = language{
 		{extraction.RelatesTo, .8, "! X concerns|concern Y", nil},
 	},
 	own: []pattern{
-		{extraction.WorksFor, .95, "i ~ *@aux work for|at Y", nil},
+		{extraction.WorksFor, .95, "i ~ *@aux work *@manner for|at Y", nil},
 		{extraction.WorksFor, .75, "i ~ *@aux work with y", nil},
-		{extraction.WorksFor, .95, "i'm|im ~ *@aux working|employed for|at|by y", nil},
-		{extraction.WorksFor, .95, "i am ~ *@aux working|employed for|at|by y", nil},
+		{extraction.WorksFor, .9, "i ~ *@aux work in|on *@rank department|team|division|office|branch of|at|for y", nil},
+		{extraction.WorksFor, .85, "i've|ive|i ?have *@aux been with|at y since|for", nil},
+		{extraction.WorksFor, .95, "i'm|im ~ *@aux working|employed *@manner for|at|by|with y", nil},
+		{extraction.WorksFor, .95, "i am ~ *@aux working|employed *@manner for|at|by|with y", nil},
 		{extraction.WorksFor, .9, "i've|ive *@aux been *@aux working|employed for|at|by|with y", nil},
 		{extraction.WorksFor, .9, "i have *@aux been *@aux working|employed for|at|by|with y", nil},
 		{extraction.WorksFor, .85, "i've|ive|i ?have *@aux worked for|at y since|for", nil},

@@ -6,6 +6,8 @@ import "github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
 var indonesian = language{
 	classes: map[string]string{
 		"masih":  "juga masih sekarang saat ini sudah selalu biasanya baru saja telah udah kini sejak mulai bulan minggu tahun lalu kemarin resmi",
+		"cara":   "penuh paruh waktu dari rumah jarak jauh langsung",
+		"bagian": "bagian divisi departemen tim kantor cabang keuangan pemasaran legal hr operasional umum",
 		"saya":   "saya aku gue gw sy",
 		"title":  "direktur manajer manager pemilik karyawan karyawati staf staff komisaris pegawai akuntan pendiri kepala pengacara sekretaris owner konsultan insinyur guru koki teknisi kasir asisten supervisor desainer programmer arsitek dokter perawat magang",
 		"rank":   "utama keuangan umum operasional pemasaran sebagai seorang hr legal",
@@ -62,19 +64,19 @@ var indonesian = language{
 		{extraction.RelatesTo, .85, "! X *@masih berkaitan|terkait|berhubungan dengan Y", nil},
 	},
 	own: []pattern{
-		{extraction.WorksFor, .95, "@saya ~ *@masih bekerja|kerja|bertugas di|untuk|pada|dengan Y", nil},
-		{extraction.WorksFor, .85, "@saya ~ *@masih bergabung dengan|di|ke|pada y", nil},
-		{extraction.WorksFor, .85, "@saya ~ *@masih pindah|berpindah ?kerja ke y", nil},
-		{extraction.WorksFor, .85, "@saya ~ *@masih diterima|dipekerjakan ?bekerja|kerja di|oleh y", nil},
-		{extraction.WorksFor, .9, "@saya ~ *@masih ?adalah|menjabat|bekerja|kerja|jadi|menjadi *@rank @title *@rank ?di|dari|pada|untuk y", nil},
-		{extraction.WorksFor, .8, "@saya *@masih dari y", nil},
+		{extraction.WorksFor, .95, "^ @saya ~ *@masih bekerja|kerja|bertugas *@cara di|untuk|pada|dengan *@bagian Y", nil},
+		{extraction.WorksFor, .85, "^ @saya ~ *@masih bergabung dengan|di|ke|pada y", nil},
+		{extraction.WorksFor, .85, "^ @saya ~ *@masih pindah|berpindah ?kerja ke y", nil},
+		{extraction.WorksFor, .85, "^ @saya ~ *@masih diterima|dipekerjakan ?bekerja|kerja di|oleh y", nil},
+		{extraction.WorksFor, .9, "^ @saya ~ *@masih ?adalah|menjabat|bekerja|kerja|jadi|menjadi *@rank @title *@rank ?di|dari|pada|untuk y", nil},
+		{extraction.WorksFor, .8, "^ @saya *@masih dari y", nil},
 		{extraction.WorksFor, .9, "tempat|perusahaan ?tempat kerja|bekerja @saya ?sekarang ?adalah|di|: y", nil},
 		{extraction.WorksFor, .9, "tempat|perusahaan ?tempat @saya *@masih kerja|bekerja ?adalah|di|: y", nil},
 
-		{extraction.LocatedIn, .9, "@saya ~ *@masih tinggal|menetap|berdomisili di y", nil},
-		{extraction.LocatedIn, .75, "@saya ~ *@masih pindah ke y", nil},
+		{extraction.LocatedIn, .9, "^ @saya ~ *@masih tinggal|menetap|berdomisili di y", nil},
+		{extraction.LocatedIn, .75, "^ @saya ~ *@masih pindah ke y", nil},
 
-		{extraction.ClientOf, .9, "@saya *@masih ?adalah|merupakan|jadi|menjadi klien|pelanggan|nasabah ?dari|di y", nil},
+		{extraction.ClientOf, .9, "^ @saya *@masih ?adalah|merupakan|jadi|menjadi klien|pelanggan|nasabah ?dari|di y", nil},
 	},
 	names: []string{
 		"nama ?lengkap|panggilan @saya ?adalah|: x",

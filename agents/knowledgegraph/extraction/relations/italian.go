@@ -6,6 +6,7 @@ import "github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
 var italian = language{
 	classes: map[string]string{
 		"anche":    "anche ora adesso ancora attualmente sempre oggi già appena da poco recentemente ormai",
+		"modo":     "a tempo pieno parziale part full time da in casa remoto qui soprattutto",
 		"riguardo": "il la l' sig ra signor signora signorina dott ssa dottor dottoressa avv avvocato ing",
 		"per":      "per presso da alla all' nella nell' dalla dall' con",
 		"di":       "di del della dell' dello dei presso",
@@ -79,7 +80,7 @@ var italian = language{
 		{extraction.RelatesTo, .85, "! X è|sono legato|legata|collegato|collegata|connesso|connessa|correlato a|al|alla|all'|con Y", nil},
 	},
 	own: []pattern{
-		{extraction.WorksFor, .95, "! lavoro *@anche @per|in Y", nil},
+		{extraction.WorksFor, .95, "! lavoro *@anche *@modo @per|in Y", nil},
 		{extraction.WorksFor, .9, "! lavoro *@anche come *@grado @titolo *@grado @per|@di|in y", nil},
 		{extraction.WorksFor, .9, "! sto *@anche lavorando @per|in y", nil},
 		{extraction.WorksFor, .9, "! sono *@anche *@grado @titolo *@grado @per|@di|in y", nil},

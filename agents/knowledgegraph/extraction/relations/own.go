@@ -18,7 +18,7 @@ func (t *text) byWriter(s sentence, said map[triple]extraction.Relation) {
 	for i := s.from; i < s.to; i++ {
 		for _, m := range t.matches(patterns.own, i) {
 			if m.whole && (nouns[t.word(i-1)] || i > s.from && t.items[i-1].mention >= 0 && !t.isWriter(i-1)) ||
-				m.begins && !t.opens(s, i) || t.word(m.to) == "'s" ||
+				m.begins && !t.speaks(s, i) || t.word(m.to) == "'s" ||
 				t.doubted(s, m.Predicate, m.from, m.to) || t.left(s, m) || t.reported(s, i) || t.quoted(i) {
 				continue
 			}
@@ -90,12 +90,36 @@ func (t *text) asides(i int) []int {
 	return all
 }
 
+// speaks tells whether "I" at an item is the subject, and not whose what stands before
+// it is ("istri saya"): whether only a greeting or a time stands before it.
+func (t *text) speaks(s sentence, i int) bool {
+	for i > s.from {
+		before := t.items[i-1]
+		word := before.word
+		switch {
+		case before.mention >= 0:
+			return t.mentions[before.mention].Type == extraction.Date || t.isWriter(i-1)
+		case breaks[word] || turns[word]:
+			return true
+		case !openers[word] && !greetings[word] && !times[word] && !number(word):
+			return false
+		}
+		i--
+	}
+	return true
+}
+
 // left tells whether a sentence goes on to say that the writer is there no more.
 func (t *text) left(s sentence, m match) bool {
 	if m.Predicate != extraction.WorksFor {
 		return false
 	}
+	clause := true
 	for i := m.to; i < s.to; i++ {
+		clause = clause && (t.items[i].mention >= 0 || !breaks[t.word(i)] && !pauses[t.word(i)])
+		if clause && ending[t.word(i)] {
+			return true
+		}
 		if leaving[t.word(i)] {
 			next := t.filled(i + 1)
 			return next >= len(t.items) || t.items[next].mention < 0
@@ -137,7 +161,10 @@ var (
 		"used did will can may might must shall let let's i'll i'd i'd've going about " +
 		"anda kamu dia ia mereka kami kita yang akan dulu bisa boleh " +
 		"lui lei loro noi voi che chi cui dovevo potevo ero potrei posso devo")
-	// leaving ends what began.
+	// times may stand before "saya" without being anybody's.
+	times = wordSet("sekarang kini saat sejak mulai bulan minggu tahun hari tanggal ini itu lalu kemarin sudah udah lama baru awal akhir dari di sini memang kebetulan juga bahwa lagi nih")
+	// ending says until when, and leaving that something has ended.
+	ending  = wordSet("until till sampai hingga fino")
 	leaving = wordSet("left quit resigned keluar berhenti resign lasciato dimesso dimessa licenziato licenziata")
 	reports = wordSet("say says said tell tells told write writes wrote replied answered claims quote bilang kata berkata ujar tulis menulis dice dicono disse detto scrive scrisse scritto")
 	firsts  = wordSet("i i've have saya aku sudah ho già")

@@ -35,6 +35,13 @@ func TestWritersOfThemselves(t *testing.T) {
 			"This is [Anna:P]. The company I work for is [Acme:C]. Can you help?":           "Anna works_for Acme",
 			"[Anna:P] speaking, I'm with [Acme:C].":                                         "Anna works_for Acme",
 			"[Anna:P] here from [Acme:C]":                                                   "Anna works_for Acme",
+			"I'm [Anna:P]. I work full-time for [Acme:C].":                                  "Anna works_for Acme",
+			"I'm [Anna:P], I work in the finance department of [Acme:C].":                   "Anna works_for Acme",
+			"I've been with [Acme:C] since 2019. Best regards, [Anna:P]":                    "Anna works_for Acme",
+			"Just to introduce myself: I'm [Anna:P]. I work as a lawyer at [Acme:C].":       "Anna works_for Acme",
+			"I'm [Anna:P]. I resigned from [Globex:C] and joined [Acme:C].":                 "Anna works_for Acme",
+			"I'm [Anna:P]. I don't work for [Globex:C], I work for [Acme:C].":               "Anna works_for Acme",
+			"I'm [Anna:P]. I work for [Acme:C], not for [Globex:C].":                        "Anna works_for Acme",
 			"I, [Anna:P], work for [Acme:C].":                                               "Anna works_for Acme",
 			"Call me [Anna:P]. My employer is [Acme:C].":                                    "Anna works_for Acme",
 			"Hi, I'm [Anna:P]. I was hired by [Acme:C] in May.":                             "Anna works_for Acme",
@@ -58,6 +65,10 @@ func TestWritersOfThemselves(t *testing.T) {
 			"Saya baru bergabung dengan [PT Maju:C].\nSalam,\n[Budi Hartono:P]":                "Budi Hartono works_for PT Maju",
 			"Saya bekerja di [PT Maju:C]. Terima kasih, [Budi:P]":                              "Budi works_for PT Maju",
 			"Saya [Budi:P]. Saya tinggal di [Ubud:L] dan bekerja di [PT Maju:C].":              "Budi located_in Ubud; Budi works_for PT Maju",
+			"Saya [Budi:P] saya keluar dari [Globex:C] dan sekarang bekerja di [PT Maju:C].":   "Budi works_for PT Maju",
+			"Saya [Budi:P]. Saya bekerja paruh waktu di bagian keuangan [PT Maju:C].":          "Budi works_for PT Maju",
+			"Saya [Budi:P], bukan dari [Globex:C], saya dari [PT Maju:C].":                     "Budi works_for PT Maju",
+			"Saya [Budi:P]. Tempat kerja saya [PT Maju:C].":                                    "Budi works_for PT Maju",
 			"Nama: [Budi:P]\nPerusahaan tempat saya bekerja adalah [PT Maju:C].":               "Budi works_for PT Maju",
 			"Selamat pagi, ini dengan [Budi:P]. Saya dari [PT Maju:C].":                        "Budi works_for PT Maju",
 			"[Budi:P] lagi nih. Saya dulu bantu teman. Sekarang saya kerja untuk [PT Maju:C].": "",
@@ -80,6 +91,9 @@ func TestWritersOfThemselves(t *testing.T) {
 			"Lavoro come contabile per [Acme:C]. Grazie, [Anna:P]":                            "Anna works_for Acme",
 			"Sono ancora [Anna:P]: mi sono trasferita alla [Acme:C].":                         "Anna works_for Acme",
 			"Sono [Anna:P]. Abito a [Roma:L] e sono cliente di [Acme:C].":                     "Anna located_in Roma; Anna client_of Acme",
+			"Sono [Anna:P]. Ho lasciato [Globex:C] e adesso lavoro per [Acme:C].":             "Anna works_for Acme",
+			"Sono [Anna:P], non più di [Globex:C]: ora lavoro da casa per [Acme:C].":          "Anna works_for Acme",
+			"Sono [Anna:P]. Ho trovato un nuovo lavoro presso [Acme:C].":                      "Anna works_for Acme",
 			"Sono [Anna:P], faccio parte dell'[Acme:C]":                                       "Anna works_for Acme",
 			"Un saluto, sono [Anna:P]. L'azienda per cui lavoro è [Acme:C].":                  "Anna works_for Acme",
 			"Sono [Anna:P], sono stata assunta da [Acme:C].":                                  "Anna works_for Acme",
@@ -147,6 +161,7 @@ func TestWritersWhoDontSay(t *testing.T) {
 			"I'm [Anna:P]. Until May I work for [Acme:C].",
 			"I'm [Anna:P], former director of [Acme:C].",
 			"I'm [Anna:P]. I have left [Acme:C].",
+			"Saya [Budi:P]. Saya kerja di [PT Maju:C] sampai tahun lalu.",
 			"Saya [Budi:P]. Dulu saya bekerja di [PT Maju:C].",
 			"Saya [Budi:P]. Saya dulu bekerja di [PT Maju:C].",
 			"Saya [Budi:P], saya mantan karyawan [PT Maju:C].",
@@ -184,6 +199,13 @@ func TestWritersWhoDontSay(t *testing.T) {
 			"I'm [Anna:P]. I know [Luca:P] and work for [Acme:C]",
 			"Saya [Anna:P]. Saya kenal [Budi:P], bekerja sama dan di [PT Maju:C]",
 			"I'm [Anna:P]. I work for [Acme:C]'s bookkeeper.",
+			"I'm [Anna:P], my wife works for [Acme:C].",
+			"I'm [Anna:P], my parents work for [Acme:C].",
+			"I'm [Anna:P] and my boss is at [Acme:C].",
+			"Saya [Budi:P]. Istri saya bekerja di [PT Maju:C].",
+			"Saya [Budi:P]. Sekarang istri saya karyawan [PT Maju:C].",
+			"Saya [Budi:P] dan istri saya dari [PT Maju:C].",
+			"Sono [Anna:P]. Mia moglie lavora per [Acme:C].",
 			"I'm [Anna:P]. We know who works for [Acme:C].",
 		},
 		"too far": {"I'm [Anna:P]. " + strings.Repeat("The weather is fine today. ", 20) + "I work for [Acme:C]."},
@@ -191,10 +213,8 @@ func TestWritersWhoDontSay(t *testing.T) {
 		for _, text := range texts {
 			t.Run(what+": "+text, func(t *testing.T) {
 				t.Parallel()
-				for _, got := range triples(t, New(nil), text) {
-					if !strings.HasPrefix(got, "Budi works_for") || what != "of somebody else" {
-						t.Errorf("found %q", got)
-					}
+				if got := triples(t, New(nil), text); got != nil {
+					t.Errorf("found %q", got)
 				}
 			})
 		}
