@@ -130,19 +130,19 @@ func (t *text) signature() (self, bool) {
 		return self{}, false
 	}
 	closing := at
-	for closing > 0 && (t.items[closing-1].stop && t.word(closing-1) != "?" || strings.Contains(",-–—", t.word(closing-1))) && t.items[closing-1].mention < 0 {
+	for closing > 0 && (t.items[closing-1].stop && t.word(closing-1) != "?" || dashes[t.word(closing-1)]) {
 		closing--
 	}
-	begin, kind := closing, false
+	begin, regarding := closing, false
 	for begin > 0 && closing-begin < maxClosing && t.items[begin-1].mention < 0 && closings[t.word(begin-1)] {
 		begin--
-		kind = kind || regards[t.word(begin)]
+		regarding = regarding || regards[t.word(begin)]
 	}
 	if begin == closing || begin == 0 || !t.items[begin-1].stop && !breaks[t.word(begin-1)] {
 		return self{}, false
 	}
 	// Thanks go to somebody, unless they stand apart and are the last.
-	if !kind && (closing == at || slices.ContainsFunc(t.items[at+1:], func(it item) bool { return it.mention >= 0 || !it.stop })) {
+	if !regarding && (closing == at || slices.ContainsFunc(t.items[at+1:], func(it item) bool { return it.mention >= 0 || !it.stop })) {
 		return self{}, false
 	}
 	return self{at, begin, at + 1}, true
@@ -173,5 +173,7 @@ var (
 	closings = wordSet("with kind kindest best warm warmest many thanks thank you and so much regards regard wishes sincerely faithfully truly yours respectfully cheers in advance love " +
 		"terima kasih banyak makasih salam hangat hormat kami saya wassalam dan " +
 		"cordiali cordialmente saluti saluto distinti un caro cari grazie mille tante in anticipo fede molte e")
+	// dashes may stand between a closing and a name.
+	dashes  = wordSet(", - – —")
 	regards = wordSet("regards regard wishes best sincerely faithfully truly yours respectfully cheers love salam hormat wassalam saluti saluto cordialmente fede")
 )

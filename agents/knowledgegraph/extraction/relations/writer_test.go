@@ -110,7 +110,6 @@ func TestWritersOfThemselves(t *testing.T) {
 	}
 }
 
-//nolint:misspell // Italian
 func TestWritersWhoDontSay(t *testing.T) {
 	t.Parallel()
 	for what, texts := range map[string][]string{
