@@ -55,6 +55,8 @@ type form struct {
 	// capitals: each word must begin with one, since all are common words, or the name
 	// is not whole.
 	capitals bool
+	// dotted: the name ends in a legal form with a dot behind it alone (Acme Inc.).
+	dotted bool
 }
 
 type formKind uint8
@@ -159,7 +161,7 @@ func gazetteerVersion(names []FirmName) string {
 	for _, n := range names {
 		fmt.Fprintf(hash, "%q %q %q %t\n", n.Type, n.ID, n.Name, n.IsClient)
 	}
-	return "1-" + hex.EncodeToString(hash.Sum(nil))[:12]
+	return "2-" + hex.EncodeToString(hash.Sum(nil))[:12]
 }
 
 // unfit is why a name is not looked for at all.
@@ -232,6 +234,9 @@ func (b *formBuilder) add(n FirmName, t int32) string {
 	}
 	b.put(written, t, asWritten)
 	if n.Type == Company {
+		fields := strings.Fields(n.Name)
+		last := fields[len(fields)-1]
+		b.forms[len(b.forms)-1].dotted = strings.Index(last, ".") == len(last)-1
 		b.addWithoutForm(n.Name, t)
 	}
 	return ""
@@ -278,16 +283,27 @@ func (b *formBuilder) addPerson(name string, written []int32, t int32) string {
 	return ""
 }
 
+// addWithoutForm keeps what is between the words: Wombat & Quill Pty Ltd is also
+// Wombat & Quill.
 func (b *formBuilder) addWithoutForm(name string, t int32) {
-	rest := withoutForms(nameWords(Fold(name)))
-	if len(rest) == len(nameWords(Fold(name))) {
+	var words []string
+	var at []int // of the words, among all
+	n := 0
+	splitWords(name, func(w word, folded []byte) {
+		if !w.sign {
+			words, at = append(words, string(folded)), append(at, n)
+		}
+		n++
+	})
+	from, to := betweenForms(words)
+	if to-from == len(words) {
 		return
 	}
-	words := b.split(strings.Join(rest, " "))
-	if len(words) == 1 && (b.common(words[0]) || len([]rune(rest[0])) < 4) {
+	kept := b.split(name)[at[from] : at[to-1]+1]
+	if len(kept) == 1 && (b.common(kept[0]) || len([]rune(words[from])) < 4) {
 		return
 	}
-	b.forms = append(b.forms, sequence{form{thing: t, kind: withoutForm, capitals: true}, words})
+	b.forms = append(b.forms, sequence{form{thing: t, kind: withoutForm, capitals: true}, kept})
 }
 
 // given is the word by which a client who is a person is called.

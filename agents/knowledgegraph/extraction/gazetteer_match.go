@@ -3,6 +3,7 @@ package extraction
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // reader matches one message's words.
@@ -157,7 +158,7 @@ func (r *reader) longest() []hit {
 // mention is what a hit says, with an id where only one thing is called so.
 func (r *reader) mention(h hit) Mention {
 	g := r.gazetteer
-	m := Mention{Span: Span{Start: r.words[h.first].Start, End: r.words[h.last].End}, Extractor: g.Name(), Version: g.Version()}
+	m := Mention{Span: Span{Start: r.words[h.first].Start, End: r.end(h)}, Extractor: g.Name(), Version: g.Version()}
 	known := func(t thing, confidence float64) Mention {
 		m.Type, m.Key, m.Name = t.Type, t.key, t.Name
 		m.FirmID, m.IsClient, m.Confidence = t.ID, t.IsClient, confidence
@@ -181,6 +182,26 @@ func (r *reader) mention(h hit) Mention {
 	m.Type, m.Name = g.things[best.thing].Type, visible(r.message.Body[m.Start:m.End])
 	m.Key, m.Confidence = Normal(m.Type, m.Name), ambiguousConfidence
 	return m
+}
+
+// end is where a hit ends: behind the dot of a legal form that is written with dots
+// (Bianchi S.r.l.) or has one in the firm's name (Acme Inc.). Another dot is the
+// sentence's.
+func (r *reader) end(h hit) int {
+	last := r.words[h.last]
+	if !strings.HasPrefix(r.message.Body[last.End:], ".") {
+		return last.End
+	}
+	written := r.message.Body[last.Start:last.End]
+	if !anyForm(strings.ReplaceAll(Fold(written), ".", "")) {
+		return last.End
+	}
+	if slices.ContainsFunc(h.forms, func(f form) bool {
+		return r.gazetteer.things[f.thing].Type == Company && f.kind == asWritten && (f.dotted || strings.Contains(written, "."))
+	}) {
+		return last.End + 1
+	}
+	return last.End
 }
 
 // greetings come before a client's name.

@@ -72,7 +72,7 @@ func TestNamesInMessages(t *testing.T) {
 		"Mario Rossi e Rossi, Mario":                 `person "Mario Rossi" = mario rossi (p1); person "Rossi, Mario" = mario rossi (p1)`,
 		"BAGUS TRADING LTD signs":                    `company "BAGUS TRADING LTD" = bagus trading (client c6)`,
 		"P.T. Bali Jaya Tbk, Bali Jaya, bali jaya":   `company "P.T. Bali Jaya Tbk" = bali jaya (n1); company "Bali Jaya" = bali jaya (n1); location "bali" = bali (l1)`,
-		"dell'Acme S.R.L. e acme srl, una acme":      `company "Acme S.R.L" = acme (n2); company "acme srl" = acme (n2)`,
+		"dell'Acme S.R.L. e acme srl, una acme":      `company "Acme S.R.L." = acme (n2); company "acme srl" = acme (n2)`,
 		"pt maju, maju terus, Maju":                  `company "pt maju" = maju (n3)`, // a common word alone
 		"D’Angelo, Angelo, O'Angelo":                 `company "D’Angelo" = dangelo (n4); company "Angelo" = angelo (n5)`,
 		"Nest'Orto, Nest's":                          `company "Nest" = nest (n6)`,
@@ -87,6 +87,44 @@ func TestNamesInMessages(t *testing.T) {
 	} {
 		if got := named(t, Message{Body: body, ClientID: "other"}, g); got != want {
 			t.Errorf("%q:\n got %s\nwant %s", body, got, want)
+		}
+	}
+}
+
+// Whose a dot behind a company is, its legal form or the sentence.
+func TestDotsOfLegalForms(t *testing.T) {
+	t.Parallel()
+	g := newGazetteer(t,
+		FirmName{Company, "1", "Vetreria Solmaris S.r.l.", false}, FirmName{Company, "2", "Oost Koffie B.V.", false},
+		FirmName{Company, "3", "Larkspur Inc.", false}, FirmName{Company, "4", "Brackwater Ltd", false},
+		FirmName{Company, "5", "Wombat & Quill Pty Ltd", false}, FirmName{Company, "6", "O'Brien, Ltd.", false},
+		FirmName{Company, "7", "Bagus Co. Ltd.", false},
+	)
+	for body, want := range map[string]string{
+		"è Vetreria Solmaris S.r.l. How long?":   "Vetreria Solmaris S.r.l.",
+		"vetreria solmaris s.r.l.":               "vetreria solmaris s.r.l.",
+		"Vetreria Solmaris S.R.L, e":             "Vetreria Solmaris S.R.L",
+		"Vetreria Solmaris Srl. E poi":           "Vetreria Solmaris Srl",
+		"Vetreria Solmaris. E poi":               "Vetreria Solmaris",
+		"Vetreria Solmaris S.r.l... boh":         "Vetreria Solmaris S.r.l.",
+		"🏝️ é Oost Koffie B.V., Oost Koffie BV":  "Oost Koffie B.V.|Oost Koffie BV",
+		"Larkspur Inc. is, Larkspur inc":         "Larkspur Inc.|Larkspur inc",
+		"of Brackwater Ltd. How long?":           "Brackwater Ltd",
+		"Wombat & Quill. Wombat & Quill Pty Ltd": "Wombat & Quill|Wombat & Quill Pty Ltd",
+		"Wombat Quill and wombat & quill":        "",
+		"Bagus Co. Ltd. is":                      "Bagus Co. Ltd.",
+		"O'Brien and O'Brien, Ltd.":              "O'Brien|O'Brien, Ltd.",
+	} {
+		found, err := g.Extract(context.Background(), Message{Body: body}, Found{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range found.Mentions {
+			got = append(got, body[m.Start:m.End])
+		}
+		if strings.Join(got, "|") != want {
+			t.Errorf("%q: found %q, wanted %q", body, got, want)
 		}
 	}
 }
@@ -176,7 +214,7 @@ func TestTheOrderOfNamesIsNoMatter(t *testing.T) {
 	if other := must(NewGazetteer(names[1:])); other.Version() == g.Version() {
 		t.Error("one name less and the same version")
 	}
-	if !strings.HasPrefix(g.Version(), "1-") {
+	if !strings.HasPrefix(g.Version(), "2-") {
 		t.Errorf("version %s is not of the rules", g.Version())
 	}
 }

@@ -93,22 +93,28 @@ func withoutDegrees(words []string) []string {
 
 // withoutForms leaves out legal forms at both ends, as long as a word is left.
 func withoutForms(words []string) []string {
-	kept := words
-	for len(kept) > 1 && formsBefore[kept[0]] {
-		kept = kept[1:]
+	from, to := betweenForms(words)
+	return words[from:to]
+}
+
+// betweenForms is where a name's words are without legal forms at both ends.
+func betweenForms(words []string) (from, to int) {
+	to = len(words)
+	for to-from > 1 && formsBefore[words[from]] {
+		from++
 	}
-	for len(kept) > 1 {
-		n := len(kept) - 1
+	for to-from > 1 {
+		last := words[to-1]
 		switch {
-		case n > 1 && kept[n-1] == "sdn" && kept[n] == "bhd":
-			kept = kept[:n-1]
-		case formsBehind[kept[n]] || formsInCapitals[kept[n]]:
-			kept = kept[:n]
+		case to-from > 2 && words[to-2] == "sdn" && last == "bhd":
+			to -= 2
+		case formsBehind[last] || formsInCapitals[last]:
+			to--
 		default:
-			return kept
+			return from, to
 		}
 	}
-	return kept
+	return from, to
 }
 
 // hasForm reports whether a name begins with or ends in a legal form, and has a

@@ -15,7 +15,7 @@ var (
 		"mungkin katanya sepertinya kayaknya barangkali konon kira rasa " +
 		"forse credo penso pare sembra dicono dubito magari probabilmente")
 	// wishes and pasts take back what is said of people and firms; a rule stays a rule.
-	pasts  = wordSet("former formerly previously ex until mantan bekas eks sampai hingga l'ex fino")
+	pasts  = wordSet("former formerly previously ex until mantan bekas dulu dahulu pernah eks sampai hingga l'ex fino")
 	wishes = wordSet("wish hope want wants wanted would could should planning ingin semoga berharap mau vorrei vorrebbe spero")
 	// overs say behind a fact that it holds no more.
 	overs = wordSet("anymore formerly previously")

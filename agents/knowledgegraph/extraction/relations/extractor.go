@@ -12,7 +12,7 @@ import (
 const (
 	name = "relations"
 	// version is another where patterns or what surrounds them are.
-	version = "1"
+	version = "2"
 
 	// maxQuote bounds the words that say a relation, in bytes.
 	maxQuote = 400
@@ -21,7 +21,7 @@ const (
 	alternativeOf = .6
 )
 
-var patterns = newBook(english, indonesian, italian)
+var patterns = newShelf(english, indonesian, italian)
 
 // Extractor finds relations of mentions that others found.
 type Extractor struct {
@@ -59,10 +59,13 @@ func (e *Extractor) Extract(ctx context.Context, m extraction.Message, found ext
 	if err != nil {
 		return found, fmt.Errorf("find relations in message %s: %w", m.ID, err)
 	}
-	t := &text{m.Body, items, found.Mentions}
+	t := &text{body: m.Body, items: items, mentions: found.Mentions}
+	all := sentences(items)
+	t.selves = t.writer(m, all)
 	said := map[triple]extraction.Relation{}
-	for _, s := range sentences(items) {
+	for _, s := range all {
 		t.byPatterns(s, said)
+		t.byWriter(s, said)
 		if e.model != nil {
 			t.byModel(s, e.model, said)
 		}
@@ -87,7 +90,7 @@ type triple struct {
 
 func (t *text) byPatterns(s sentence, said map[triple]extraction.Relation) {
 	for i := s.from; i < s.to; i++ {
-		for _, m := range t.matches(patterns, i) {
+		for _, m := range t.matches(patterns.relations, i) {
 			if t.partOfAnother(m) || t.doubted(s, m.Predicate, m.from, m.to) {
 				continue
 			}

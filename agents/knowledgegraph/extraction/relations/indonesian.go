@@ -5,8 +5,11 @@ import "github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
 //nolint:misspell // Indonesian
 var indonesian = language{
 	classes: map[string]string{
-		"masih":  "juga masih sekarang saat ini sudah selalu biasanya",
-		"title":  "direktur manajer manager pemilik karyawan karyawati staf staff komisaris pegawai akuntan pendiri kepala pengacara sekretaris owner",
+		"masih":  "juga masih sekarang saat ini sudah selalu biasanya baru saja telah udah kini sejak mulai bulan minggu tahun lalu kemarin resmi",
+		"cara":   "penuh paruh waktu dari rumah jarak jauh langsung",
+		"bagian": "bagian divisi departemen tim kantor cabang keuangan pemasaran legal hr operasional umum",
+		"saya":   "saya aku gue gw sy",
+		"title":  "direktur manajer manager pemilik karyawan karyawati staf staff komisaris pegawai akuntan pendiri kepala pengacara sekretaris owner konsultan insinyur guru koki teknisi kasir asisten supervisor desainer programmer arsitek dokter perawat magang",
 		"rank":   "utama keuangan umum operasional pemasaran sebagai seorang hr legal",
 		"urus":   "mengurus membuat mendapatkan memperoleh memperpanjang mendirikan membuka mengajukan urus buat bikin buka ajukan perpanjang pembuatan pengurusan perpanjangan pendirian proses dapat",
 		"anda":   "anda kamu kita kami saya bapak ibu klien pemohon mereka kak kakak pak bu",
@@ -17,18 +20,18 @@ var indonesian = language{
 	},
 	patterns: []pattern{
 		{extraction.WorksFor, .95, "! X ?, ?yang *@masih bekerja|kerja di|untuk|pada|dengan y", nil},
+		{extraction.WorksFor, .85, "! X *@masih bergabung dengan|di|ke|pada y", nil},
+		{extraction.WorksFor, .85, "x ?, @title *@rank ?di|dari|pada y", nil},
 		{extraction.WorksFor, .75, "x dari y", nil},
 		{extraction.WorksFor, .9, "! x ?, ?adalah|merupakan|selaku|sebagai @title *@rank ?di|dari|pada y", nil},
 		{extraction.WorksFor, .85, "@title *@rank ?dari|di y ?, ?adalah|yaitu|ialah x", nil},
-		{extraction.WorksFor, .9, "saya|nama x ?, ?. ?dan ?saya *@masih bekerja|kerja di|untuk|pada y", nil},
-		{extraction.WorksFor, .85, "saya|nama x ?, ?. ?dan ?saya *@rank @title *@rank ?di|dari|pada y", nil},
-		{extraction.WorksFor, .85, "saya|nama x ?, ?. ?dan ?saya dari y", nil},
 
 		{extraction.LocatedIn, .95, "! X ?, ?yang *@masih @lokasi di y", nil},
 		{extraction.LocatedIn, .9, "! x ?, ?yang *@masih tinggal|menetap di y", person},
 		{extraction.LocatedIn, .75, "! x ada|punya|memiliki ?kantor|cabang di y", placed},
+		{extraction.LocatedIn, .9, "kantor|kantornya|alamat X *@masih ada|berada|terletak|adalah di y", firm},
+		{extraction.LocatedIn, .85, "kantor X di y", firm},
 		{extraction.LocatedIn, .7, "x di y", placed},
-		{extraction.LocatedIn, .9, "saya|nama x ?, ?. ?dan ?saya *@masih tinggal|menetap di y", person},
 
 		{extraction.GovernedBy, .95, "X ?, ?yang *@masih diatur ?lebih ?lanjut dalam|oleh|di|berdasarkan|menurut|lewat|melalui|pada|dengan Y", nil},
 		{extraction.GovernedBy, .95, "! Y mengatur ?tentang|soal|mengenai X", nil},
@@ -55,9 +58,39 @@ var indonesian = language{
 		{extraction.ExampleOf, .85, "! X adalah|merupakan salah satu y", nil},
 		{extraction.ExampleOf, .85, "x termasuk y", nil},
 
-		{extraction.ClientOf, .95, "! X ?, ?adalah|merupakan klien|pelanggan|nasabah ?dari|di y", nil},
+		{extraction.ClientOf, .95, "! X ?, *@masih adalah|merupakan|menjadi|jadi klien|pelanggan|nasabah ?dari|di y", nil},
 		{extraction.ClientOf, .85, "klien|pelanggan|nasabah y ?, ?yaitu X", nil},
 
 		{extraction.RelatesTo, .85, "! X *@masih berkaitan|terkait|berhubungan dengan Y", nil},
+	},
+	own: []pattern{
+		{extraction.WorksFor, .95, "^ @saya ~ *@masih bekerja|kerja|bertugas *@cara di|untuk|pada|dengan *@bagian Y", nil},
+		{extraction.WorksFor, .85, "^ @saya ~ *@masih bergabung dengan|di|ke|pada y", nil},
+		{extraction.WorksFor, .85, "^ @saya ~ *@masih pindah|berpindah ?kerja ke y", nil},
+		{extraction.WorksFor, .85, "^ @saya ~ *@masih diterima|dipekerjakan ?bekerja|kerja di|oleh y", nil},
+		{extraction.WorksFor, .9, "^ @saya ~ *@masih ?adalah|menjabat|bekerja|kerja|jadi|menjadi *@rank @title *@rank ?di|dari|pada|untuk y", nil},
+		{extraction.WorksFor, .8, "^ @saya *@masih dari y", nil},
+		{extraction.WorksFor, .9, "tempat|perusahaan ?tempat kerja|bekerja @saya ?sekarang ?adalah|di|: y", nil},
+		{extraction.WorksFor, .9, "tempat|perusahaan ?tempat @saya *@masih kerja|bekerja ?adalah|di|: y", nil},
+
+		{extraction.LocatedIn, .9, "^ @saya ~ *@masih tinggal|menetap|berdomisili di y", nil},
+		{extraction.LocatedIn, .75, "^ @saya ~ *@masih pindah ke y", nil},
+
+		{extraction.ClientOf, .9, "^ @saya *@masih ?adalah|merupakan|jadi|menjadi klien|pelanggan|nasabah ?dari|di y", nil},
+	},
+	names: []string{
+		"nama ?lengkap|panggilan @saya ?adalah|: x",
+		"^ perkenalkan @saya ?adalah x",
+		"^ @saya ?adalah x",
+		"^ perkenalkan ?, ?nama ?@saya x",
+		"^ nama : x",
+		"panggil @saya x",
+	},
+	shown: []string{
+		"^ ini ?dengan|lagi x",
+		"^ dengan x di sini",
+		"^ x disini|lagi|nih $",
+		"^ x di sini",
+		"^ x disini|lagi|nih @saya",
 	},
 }

@@ -39,7 +39,7 @@ func Learn(messages []Read) (*Model, error) {
 		if err != nil {
 			return nil, fmt.Errorf("learn relations of message %s: %w", read.Message.ID, err)
 		}
-		t := &text{read.Message.Body, items, read.Found.Mentions}
+		t := &text{body: read.Message.Body, items: items, mentions: read.Found.Mentions}
 		for _, s := range sentences(items) {
 			said := map[triple]extraction.Relation{}
 			t.byPatterns(s, said)

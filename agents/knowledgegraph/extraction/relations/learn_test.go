@@ -47,7 +47,7 @@ func sentenceOf(t *testing.T, marked string) (Sentence, []int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &text{read.Message.Body, items, read.Found.Mentions}
+	x := &text{body: read.Message.Body, items: items, mentions: read.Found.Mentions}
 	return x.sentence(sentences(items)[0])
 }
 
@@ -106,7 +106,7 @@ func TestModelBeyondPatterns(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := New(m)
-	if e.Version() != "1+"+m.Version() {
+	if e.Version() != "2+"+m.Version() {
 		t.Errorf("version %s", e.Version())
 	}
 	for text, want := range map[string][]string{

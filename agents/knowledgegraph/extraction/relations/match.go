@@ -24,6 +24,8 @@ type text struct {
 	body     string
 	items    []item
 	mentions []extraction.Mention
+	// selves are where the writer is named.
+	selves []self
 }
 
 func (t *text) word(i int) string {
@@ -64,7 +66,21 @@ func (t *text) fit(m *match, element, i int) (int, bool) {
 		return i, true
 	}
 	e := m.elements[element]
-	if e.slot != 0 {
+	switch e.slot {
+	case '$':
+		if !t.ends(i) {
+			return 0, false
+		}
+		return t.fit(m, element+1, i)
+	case '~':
+		for _, after := range t.asides(i) {
+			if to, ok := t.fit(m, element+1, after); ok {
+				return to, true
+			}
+		}
+		return 0, false
+	case 0:
+	default:
 		return t.fitSlot(m, element, i)
 	}
 	most := 1

@@ -3,6 +3,7 @@ package relations
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
@@ -17,11 +18,15 @@ import (
 //	*a|b      any number of them, to maxRepeat
 //	@title    a word of that class, also after ? and *
 //	.         the end of a sentence
+//	$         the end of a clause, which is not taken
+//	~         what else the writer says before "and", or nothing: "left Acme and"
 //	!         first: not behind a word that makes the mention part of something
 //	          else, as "of" does in "the brother of X works for Y"
+//	^         first: a clause begins here, if behind a greeting
 //
 // The first word is neither optional nor repeated. Articles, numbers and the like
-// are skipped before a mention.
+// are skipped before a mention. What the writer says of themselves has no X, and
+// what introduces them no Y.
 type pattern struct {
 	Predicate  extraction.Predicate
 	Confidence float64
@@ -35,31 +40,34 @@ const maxRepeat = 3
 
 // element is a compiled word of a pattern.
 type element struct {
-	slot             byte // X, Y, x, y, or 0
+	slot             byte // X, Y, x, y, $, ~, or 0
 	words            map[string]bool
 	optional, repeat bool
 }
 
 type compiled struct {
 	pattern
-	whole    bool
-	elements []element
+	whole, begins bool
+	elements      []element
 }
 
-// compile reads a pattern; classes are sets of words by name. Patterns are constants
-// of this package: one that can't be read is a mistake in it.
-func compile(p pattern, classes map[string]string) compiled {
+// compile reads a pattern that has these slots, in one of these orders; classes are
+// sets of words by name. Patterns are constants of this package: one that can't be
+// read is a mistake in it.
+func compile(p pattern, classes map[string]string, orders ...string) compiled {
 	c := compiled{pattern: p}
 	slots := ""
 	for i, field := range strings.Fields(p.Text) {
-		if field == "!" && i == 0 {
-			c.whole = true
+		if i == 0 && (field == "!" || field == "^") {
+			c.whole, c.begins = field == "!", field == "^"
 			continue
 		}
 		var e element
-		if len(field) == 1 && strings.ContainsRune("XYxy", rune(field[0])) {
+		if len(field) == 1 && strings.ContainsRune("XYxy$~", rune(field[0])) {
 			e.slot = field[0]
-			slots += strings.ToUpper(field)
+			if field != "$" && field != "~" {
+				slots += strings.ToUpper(field)
+			}
 			c.elements = append(c.elements, e)
 			continue
 		}
@@ -79,8 +87,8 @@ func compile(p pattern, classes map[string]string) compiled {
 		}
 		c.elements = append(c.elements, e)
 	}
-	if slots != "XY" && slots != "YX" || c.elements[0].optional || c.elements[0].repeat {
-		panic(fmt.Sprintf("pattern %q: it needs one subject, one object and a first word", p.Text)) //nolint:forbidigo // a constant of this package that is wrong
+	if !slices.Contains(orders, slots) || c.elements[0].optional || c.elements[0].repeat {
+		panic(fmt.Sprintf("pattern %q: it needs %s and a first word", p.Text, strings.Join(orders, " or "))) //nolint:forbidigo // a constant of this package that is wrong
 	}
 	return c
 }
@@ -92,15 +100,7 @@ type book struct {
 	byWord, bySlot map[string][]compiled
 }
 
-func newBook(languages ...language) *book {
-	b := &book{map[string][]compiled{}, map[string][]compiled{}}
-	for _, l := range languages {
-		for _, p := range l.patterns {
-			b.add(compile(p, l.classes))
-		}
-	}
-	return b
-}
+func newBook() *book { return &book{map[string][]compiled{}, map[string][]compiled{}} }
 
 func (b *book) add(c compiled) {
 	if c.elements[0].slot == 0 {
@@ -126,4 +126,31 @@ type language struct {
 	// classes are words by the name of their class.
 	classes  map[string]string
 	patterns []pattern
+	// own are what writers say of themselves.
+	own []pattern
+	// names are how writers say who they are, shown are those that may also be said of
+	// somebody else or be a question.
+	names, shown []string
+}
+
+// shelf is the books of languages.
+type shelf struct{ relations, own, names, shown *book }
+
+func newShelf(languages ...language) shelf {
+	s := shelf{newBook(), newBook(), newBook(), newBook()}
+	for _, l := range languages {
+		for _, p := range l.patterns {
+			s.relations.add(compile(p, l.classes, "XY", "YX"))
+		}
+		for _, p := range l.own {
+			s.own.add(compile(p, l.classes, "Y"))
+		}
+		for _, text := range l.names {
+			s.names.add(compile(pattern{Predicate: extraction.WorksFor, Text: text}, l.classes, "X"))
+		}
+		for _, text := range l.shown {
+			s.shown.add(compile(pattern{Predicate: extraction.WorksFor, Text: text}, l.classes, "X"))
+		}
+	}
+	return s
 }

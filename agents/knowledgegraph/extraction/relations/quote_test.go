@@ -71,7 +71,7 @@ func TestWhatWasFoundIsLeftAsItIs(t *testing.T) {
 	if diff := cmp.Diff(extraction.Relation{}, read.Found.Relations[:2][1]); diff != "" {
 		t.Errorf("it wrote into what it was given: %s", diff)
 	}
-	want := []extraction.Relation{before, {Span: extraction.Span{Start: 0, End: 19}, Subject: 0, Object: 1, Predicate: extraction.WorksFor, Extractor: "relations", Version: "1", Confidence: .95}}
+	want := []extraction.Relation{before, {Span: extraction.Span{Start: 0, End: 19}, Subject: 0, Object: 1, Predicate: extraction.WorksFor, Extractor: "relations", Version: "2", Confidence: .95}}
 	if diff := cmp.Diff(want, found.Relations); diff != "" {
 		t.Error(diff)
 	}
@@ -148,6 +148,8 @@ func FuzzExtract(f *testing.F) {
 	f.Add("Anna works for Acme", 0, 4, 15, 19, uint8(0))
 	f.Add("For a KITAS you need a\u0301 passport,\n- photo", 6, 11, 24, 32, uint8(3))
 	f.Add("My name is Anna. I work for Acme?", 11, 15, 28, 32, uint8(0))
+	f.Add("I'm Anna, hi. I work for Acme S.r.l. How?", 4, 8, 25, 35, uint8(0))
+	f.Add("\"Lavoro per Acme. Saluti,\nAnna\n> io", 25, 29, 12, 16, uint8(0))
 	f.Add("Anna\u200b lives in \u202eUbud’s", 0, 4, 20, 24, uint8(1))
 	f.Fuzz(func(t *testing.T, body string, a, b, c, d int, kind uint8) {
 		if !utf8.ValidString(body) {

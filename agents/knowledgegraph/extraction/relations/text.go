@@ -3,6 +3,7 @@ package relations
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -108,6 +109,7 @@ func (s *scanner) step() {
 		s.order = s.order[1:]
 		s.items = append(s.items, item{s.mentions[i].Span, "", i, false})
 		s.at = s.mentions[i].End
+		s.form()
 		return
 	}
 	r, size := utf8.DecodeRuneInString(s.body[s.at:])
@@ -198,6 +200,46 @@ func (s *scanner) point() {
 	}
 	s.add(end, mark, true)
 }
+
+// form takes a dot that ends the name of a firm (Bianchi S.r.l.), which one that finds
+// names may have left out. It ends a sentence too where another one begins.
+func (s *scanner) form() {
+	last := &s.items[len(s.items)-1]
+	switch name := s.body[last.Start:last.End]; {
+	case s.mentions[last.mention].Type != extraction.Company:
+		return
+	case strings.HasSuffix(name, "."):
+	case inner.MatchString(name) && s.at < s.until() && s.body[s.at] == '.':
+		s.at++
+	default:
+		return
+	}
+	rest := s.body[s.at:s.until()]
+	next := strings.TrimLeftFunc(rest, unicode.IsSpace)
+	if next == "" || len(next) == len(rest) {
+		return
+	}
+	word, _, _ := strings.Cut(next[:min(len(next), maxOpening)], " ")
+	word = strings.TrimRightFunc(word, func(r rune) bool { return !letter(r) })
+	first, _ := utf8.DecodeRuneInString(next)
+	lower := strings.ToLower(word)
+	if unicode.IsUpper(first) && !ranks[lower] || word == lower && starts[lower] {
+		s.add(s.at, ".", true)
+	}
+}
+
+// inner is the end of a form with dots, without its last.
+var inner = regexp.MustCompile(`\b\pL(\.\pL)+$`)
+
+// maxOpening is more bytes than a word has that begins a sentence.
+const maxOpening = 40
+
+var (
+	// starts begin a sentence without a capital letter.
+	starts = wordSet("how when hi hello ok okay thanks thank thx please pls sorry what berapa kapan bagaimana terima makasih tolong maaf quanto quanti quando grazie ciao i i'm")
+	// ranks are what somebody is at a firm: "Acme Inc. Chairman Rossi" goes on.
+	ranks = wordSet(english.classes["title"] + " " + english.classes["staff"] + " managing finance general senior vice deputy")
+)
 
 // line ends a sentence, but not before an item of a list.
 func (s *scanner) line() {
