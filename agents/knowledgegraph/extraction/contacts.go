@@ -123,11 +123,6 @@ func localForms(words []string) []string {
 	return forms
 }
 
-func initial(word string) string {
-	_, size := utf8.DecodeRuneInString(word)
-	return word[:size]
-}
-
 // owner is whose a contact is, or nobody.
 func (o *owners) owner(c Contact) int {
 	place, sure := o.before(c)

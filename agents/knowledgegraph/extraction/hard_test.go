@@ -20,7 +20,7 @@ var hardNames = []FirmName{
 
 func hardPipeline(tb testing.TB, names []FirmName) *Pipeline {
 	tb.Helper()
-	p, err := NewPipeline(newExact(tb, "ID"), must(NewGazetteer(names)), Contacts{})
+	p, err := NewPipeline(newExact(tb, "ID"), must(NewGazetteer(names)), Addresses{}, Introductions{}, Contacts{})
 	if err != nil {
 		tb.Fatal(err)
 	}
