@@ -61,9 +61,9 @@ func tokens(body string, found Found) []token {
 		last := &all[len(all)-1]
 		switch {
 		case sign.apostrophe && next.text == "s": // Anna's
-		case sign.apostrophe && last.capital, sign.hyphen && last.capital && next.capital:
+		case last.capital && next.capital && (sign.hyphen || !elided[last.text] || !last.first && last.text != "l"):
 			last.End, last.text, last.shouted = next.End, last.text+next.text, last.shouted || next.shouted
-		default: // dell'avvocato, Bali-based
+		default: // dell'avvocato, I'm, Bali-based
 			last.capital = last.capital && sign.apostrophe
 			all = append(all, next)
 		}
@@ -74,6 +74,9 @@ func tokens(body string, found Found) []token {
 	take(all, found)
 	return all
 }
+
+// elided are Italian words before an apostrophe that aren't of the name behind.
+var elided = set("l un all dall dell nell sull quell")
 
 // shouted reports a word in capitals, of more than one letter.
 func shouted(word string) bool {
