@@ -225,7 +225,7 @@ func (o *owners) doubtful(at int, c Contact) bool {
 	for at--; at >= 0; at-- {
 		other := o.mentions[o.order[at]]
 		between := o.message.Body[min(other.End, m.Start):m.Start]
-		if len(between) > farthest || strings.ContainsAny(between, "\n!?;") || strings.Contains(between, ". ") {
+		if o.behind > other.End || len(between) > farthest || strings.ContainsAny(between, "\n!?;") || strings.Contains(between, ". ") {
 			return false
 		}
 		switch {

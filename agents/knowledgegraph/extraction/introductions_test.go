@@ -71,6 +71,7 @@ func TestPeopleAreFoundByHowTheyAreIntroduced(t *testing.T) {
 		"La persona è Rafael Moreau, lavora per Bumi Jaya":                 "Rafael Moreau",
 		"Rafael Moreau non è dipendente di Bumi Jaya":                      "Rafael Moreau",
 		"Unfortunately Rafael Moreau is employed by Bumi Jaya":             "Rafael Moreau",
+		"Call PT Sinar Laut B.V. Rafael Moreau works for Bumi Jaya":        "Rafael Moreau",
 		"Rafael Moreau, an accountant at Bumi Jaya, came":                  "Rafael Moreau",
 		"Ask Rafael Moreau. He is nice. Rafael Moreau works for Bumi Jaya": "Rafael Moreau; Rafael Moreau",
 	} {

@@ -142,7 +142,7 @@ hubungi menghubungi kontak kontaknya nomor nomornya hp telepon email emailnya wa
 scrivere scriva scrivi chiamare chiami chiama contattare contatti contatta contatto numero indirizzo rivolgersi telefonare telefoni`)
 	toward = set("to of for a ad di ke kepada untuk dari")
 	// denying are words of what is not so, or no more.
-	denying = set("not don dont doesn doesnt didn never cannot cant without wrong former jangan tidak tak bukan enggak nggak ga gak salah non mai sbagliato")
+	denying = set("not t don dont doesn doesnt didn never cannot cant without wrong former jangan tidak tak bukan enggak nggak ga gak salah non mai sbagliato")
 	// being begin what is said of the contact itself.
 	being = set("is are was adalah itu ini è e' era")
 	// lists join names.

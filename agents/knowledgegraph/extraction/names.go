@@ -51,7 +51,7 @@ func tokens(body string, found Found) []token {
 		next := token{Span: w.Span, text: string(folded), first: ended || w.broken, shouted: shouted(body[w.Start:w.End])}
 		next.capital = (unicode.IsUpper(first) || unicode.IsTitle(first)) && !strings.ContainsFunc(next.text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.Is(unicode.M, r) })
 		signed := sign.End > 0 && (len(all) == 0 || sign.Start >= all[len(all)-1].End)
-		next.near = w.gap && !w.broken && !signed && len(all) > 0 && w.Start-all[len(all)-1].End <= longestGap
+		next.near = w.gap && !w.broken && !signed && len(all) > 0 && all[len(all)-1].reaches(body, w.Start)
 		attached := joined && !w.gap
 		joined, ended = false, false
 		if !attached {
@@ -73,6 +73,16 @@ func tokens(body string, found Found) []token {
 	}
 	take(all, found)
 	return all
+}
+
+// reaches reports whether a name may go on at a place behind the token: a dot between
+// is of a title, an initial or PT, and ends a sentence behind B.V.
+func (t token) reaches(body string, start int) bool {
+	gap := body[t.End:start]
+	if len(gap) > longestGap || !strings.Contains(gap, ".") {
+		return len(gap) <= longestGap
+	}
+	return titles[t.text] || formsBefore[t.text] || !anyForm(t.text) && (utf8.RuneCountInString(t.text) == 1 || strings.Contains(body[t.Start:t.End], "."))
 }
 
 // elided are Italian words before an apostrophe that aren't of the name behind.
