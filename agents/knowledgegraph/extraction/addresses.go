@@ -121,7 +121,7 @@ func (s spelled) longest(body string, all []token, from int) (last int, confiden
 	}
 	for at := from + 1; at < len(all) && at < from+mostNameWords; at++ {
 		t := all[at]
-		if !t.near || t.taken || !t.capital && !particles[t.text] || organisations[t.text] {
+		if !t.near || t.taken || !t.capital && !particles[t.text] || organisations[t.text] || t.End-all[from].Start > longestForm {
 			break
 		}
 		if !t.capital || t.shouted && degrees[t.text] || !s.fits(body, t) || !whole(all, from, at) {

@@ -24,11 +24,11 @@ func (Introductions) Version() string { return "1" }
 
 // The chances that a name is a person's, by what it was told by.
 const (
-	titledConfidence   = .95
-	oneTitledConfident = .88
-	saidConfidence     = .92
-	selfConfidence     = .88
-	workingConfidence  = .9
+	titledConfidence    = .95
+	oneTitledConfidence = .88
+	saidConfidence      = .92
+	selfConfidence      = .88
+	workingConfidence   = .9
 )
 
 // mostIntroduced are a name's words with capitals.
@@ -37,8 +37,7 @@ const mostIntroduced = 4
 // run is a name, perhaps: tokens from first to last, the last included.
 type run struct {
 	first, last int
-	// capitals are its words without particles; next is the company behind it, with no
-	// more than what says that one works there between, or -1.
+	// capitals are its words without particles.
 	capitals int
 }
 
@@ -114,7 +113,7 @@ func (p passage) runs() []run {
 			}
 		}
 		i = r.last
-		if r.capitals <= mostIntroduced && whole(p.all, r.first, r.last) {
+		if r.capitals <= mostIntroduced && p.all[r.last].End-p.all[r.first].Start <= longestForm && whole(p.all, r.first, r.last) {
 			all = append(all, r)
 		}
 	}
@@ -128,7 +127,7 @@ func (p passage) introduced(r run) float64 {
 		if r.capitals > 1 {
 			return titledConfidence
 		}
-		return oneTitledConfident
+		return oneTitledConfidence
 	}
 	switch {
 	case r.capitals < 2:

@@ -62,7 +62,10 @@ func tokens(body string, found Found) []token {
 		switch {
 		case sign.apostrophe && next.text == "s": // Anna's
 		case last.capital && next.capital && (sign.hyphen || !elided[last.text] || !last.first && last.text != "l"):
-			last.End, last.text, last.shouted = next.End, last.text+next.text, last.shouted || next.shouted
+			if last.End-last.Start <= longestNameWord { // longer ones are no names, however they go on
+				last.text += next.text
+			}
+			last.End, last.shouted = next.End, last.shouted || next.shouted
 		default: // dell'avvocato, I'm, Bali-based
 			last.capital = last.capital && sign.apostrophe
 			all = append(all, next)
