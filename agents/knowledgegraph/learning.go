@@ -136,7 +136,7 @@ func (b *building) train(ctx context.Context, messages int64) ([]graph.Model, er
 
 // before are the extractors that need nothing learned.
 func (b *building) before() []extraction.Extractor {
-	return append([]extraction.Extractor{b.exact, b.names}, b.builder.More...)
+	return append([]extraction.Extractor{b.exact, b.names, extraction.Addresses{}, extraction.Introductions{}}, b.builder.More...)
 }
 
 // assemble makes the pipeline: what is certain first, then what was learned, then

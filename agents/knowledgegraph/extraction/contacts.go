@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/publicsuffix"
@@ -27,7 +26,7 @@ type Contacts struct{}
 func (Contacts) Name() string { return "contacts" }
 
 // Version is of the rules.
-func (Contacts) Version() string { return "1" }
+func (Contacts) Version() string { return "2" }
 
 // Extract sets owners where there are none.
 func (Contacts) Extract(_ context.Context, m Message, found Found) (Found, error) {
@@ -62,6 +61,8 @@ type owners struct {
 	people, companies map[string][]int
 	// behind is the end of the last contact, and of whom its place said that it was.
 	behind, of int
+	// kind is of that contact.
+	kind ContactKind
 	// client is where the message names the conversation's client, or nobody.
 	client int
 }
@@ -86,13 +87,17 @@ func (o *owners) gather() {
 			continue
 		}
 		seen[thing] = true
-		words := strings.Fields(m.Key)
 		switch m.Type {
 		case Person:
-			for _, form := range localForms(words) {
-				o.people[form] = append(o.people[form], i)
+			for _, words := range spelledKeys(m) {
+				for _, form := range localForms(words) {
+					if of := o.people[form]; len(of) == 0 || of[len(of)-1] != i {
+						o.people[form] = append(of, i)
+					}
+				}
 			}
 		case Company:
+			words := strings.Fields(m.Key)
 			joined := strings.Join(words, "")
 			o.companies[joined] = append(o.companies[joined], i)
 			if len(words) > 1 && utf8.RuneCountInString(words[0]) > 3 && !common[words[0]] {
@@ -103,7 +108,7 @@ func (o *owners) gather() {
 }
 
 // localForms are what may stand of a name before an @: each of its words of three
-// letters or more, and first and last name in one, whole or one by its initial.
+// letters or more, and given and family name in one, whole or one by its initial.
 func localForms(words []string) []string {
 	var forms []string
 	put := func(form string, fewest int) {
@@ -114,48 +119,45 @@ func localForms(words []string) []string {
 	for _, w := range words {
 		put(w, 3)
 	}
+	for _, form := range slices.Concat(wholeForms(words), initialForms(words)) {
+		put(form, 4)
+	}
 	if len(words) > 1 {
-		first, last := words[0], words[len(words)-1]
-		for _, form := range []string{first + last, last + first, initial(first) + last, last + initial(first), first + initial(last)} {
-			put(form, 4)
-		}
+		put(words[0]+initial(words[len(words)-1]), 4)
 	}
 	return forms
-}
-
-func initial(word string) string {
-	_, size := utf8.DecodeRuneInString(word)
-	return word[:size]
 }
 
 // owner is whose a contact is, or nobody.
 func (o *owners) owner(c Contact) int {
 	place, sure := o.before(c)
-	from := o.sentence(c)
-	o.behind, o.of = c.End, place
+	from, of := o.sentence(c)
+	o.behind, o.of, o.kind = c.End, place, c.Kind
 	if self, plain := selfSaid(o.message.Body[from:c.Start]); self {
 		o.of = nobody
-		if plain && o.message.Role == "client" {
+		if plain && o.message.Role == "client" && (of == nobody || o.mentions[of].Key == o.mentions[max(o.client, 0)].Key) {
 			return o.client
 		}
 		return nobody
 	}
 	switch c.Kind {
 	case Email:
-		local, domain, _ := strings.Cut(c.Value, "@")
-		parts := strings.FieldsFunc(Fold(local), func(r rune) bool { return !unicode.IsLetter(r) })
+		_, domain, _ := strings.Cut(c.Value, "@")
+		parts := localParts(c.Value)
 		people := o.called(parts)
+		office := len(parts) > 0 && offices[parts[0]]
+		person := place != nobody && o.mentions[place].Type == Person
 		switch {
-		case len(people) > 1, len(people) == 1 && place != nobody && o.mentions[place].Type == Person && o.mentions[place].Key != o.mentions[people[0]].Key:
+		case len(people) > 1, len(people) == 1 && person && o.mentions[place].Key != o.mentions[people[0]].Key, person && o.against(parts, place):
 			o.of = nobody
 			return nobody
-		case len(people) == 1 && place != nobody && o.mentions[place].Key == o.mentions[people[0]].Key && o.mentions[place].Type == Person:
+		case len(people) == 1 && person:
 			return place // the nearest of its mentions
 		case len(people) == 1:
 			return people[0]
-		case place != nobody && sure:
+		case place != nobody && sure && !(person && office):
 			return place
-		case len(parts) > 0 && offices[parts[0]] && !mailboxes[siteName(domain)]:
+		case office && !mailboxes[siteName(domain)]:
 			return o.company(domain)
 		}
 		return nobody
@@ -169,33 +171,71 @@ func (o *owners) owner(c Contact) int {
 	return place
 }
 
+// against reports whether the words before an @ are two or more, of which not all are
+// of the person.
+func (o *owners) against(parts []string, of int) bool {
+	if len(parts) < 2 || slices.ContainsFunc(parts, func(p string) bool { return utf8.RuneCountInString(p) < 2 }) {
+		return false
+	}
+	return !slices.ContainsFunc(spelledKeys(o.mentions[of]), func(words []string) bool { return agree(parts, words) })
+}
+
+// last is the place in the order of mentions of the last one that ends before a
+// contact, or -1.
+func (o *owners) last(c Contact) int {
+	at, _ := slices.BinarySearchFunc(o.order, c.Start+1, func(i, start int) int { return cmp.Compare(o.mentions[i].End, start) })
+	return at - 1
+}
+
 // before is the person or company right before a contact, or that of the contact
 // right before it, and whether more than a comma joins them.
 func (o *owners) before(c Contact) (of int, sure bool) {
 	body := o.message.Body
-	at, _ := slices.BinarySearchFunc(o.order, c.Start+1, func(i, start int) int { return cmp.Compare(o.mentions[i].End, start) })
-	if at == 0 || o.mentions[o.order[at-1]].End < o.behind {
-		if o.behind > 0 && o.of != nobody && joins(body[o.behind:c.Start]) {
+	at := o.last(c)
+	if at < 0 || o.mentions[o.order[at]].End < o.behind {
+		// Of two addresses side by side the second may be somebody else's.
+		if o.behind > 0 && o.of != nobody && (c.Kind != Email || o.kind != Email) && joins(body[o.behind:c.Start], true) {
 			return o.of, true
 		}
 		return nobody, false
 	}
-	at--
 	m := o.mentions[o.order[at]]
 	gap := body[m.End:c.Start]
-	if m.Type != Person && m.Type != Company || !joins(gap) {
+	if m.Type != Person && m.Type != Company || !joins(gap, false) {
 		return nobody, false
 	}
 	if strings.Contains(gap, "\n") && strings.TrimSpace(body[lineStart(body, m.Start):m.Start]) != "" {
 		return nobody, false // a signature has its name alone on a line
 	}
-	if at > 0 { // Anna Ruiz, Ben Smith, +62 …: of which of them?
-		other := o.mentions[o.order[at-1]]
-		if between := body[min(other.End, m.Start):m.Start]; (other.Type == Person || other.Type == Company) && len(between) < farthest && lists[strings.Trim(Fold(between), " ,;/")] {
-			return nobody, false
+	bare := strings.Trim(gap, " ,") == ""
+	if o.doubtful(at, c) || !claimed(gap, body[c.End:]) {
+		return nobody, false
+	}
+	lead := leadOf(body, m)
+	if !lead.names(m) {
+		return nobody, false
+	}
+	return o.order[at], !bare || lead.asks()
+}
+
+// doubtful reports another person or company that a contact may as well be of: Anna
+// Ruiz, Ben Smith, +62 …; Anna Ruiz of Bali Jaya, +62 ….
+func (o *owners) doubtful(at int, c Contact) bool {
+	m := o.mentions[o.order[at]]
+	for at--; at >= 0; at-- {
+		other := o.mentions[o.order[at]]
+		between := o.message.Body[min(other.End, m.Start):m.Start]
+		if o.behind > other.End || len(between) > farthest || strings.ContainsAny(between, "\n!?;") || strings.Contains(between, ". ") {
+			return false
+		}
+		switch {
+		case other.Type == Person && m.Type == Company:
+			return true
+		case other.Type == Person || other.Type == Company:
+			return lists[strings.Trim(Fold(between), " ,;/")]
 		}
 	}
-	return o.order[at], strings.Trim(gap, " ,") != ""
+	return false
 }
 
 // lineStart is where the line begins that holds a place; lines longer than names
@@ -205,43 +245,24 @@ func lineStart(body string, at int) int {
 	return from + strings.LastIndexByte(body[from:at], '\n') + 1
 }
 
-// joins reports whether what stands between a name and a contact joins them: signs
-// and words such as "e-mail:" and "'s number is", at most one line break.
-func joins(gap string) bool {
-	if len(gap) > farthest || strings.Count(gap, "\n") > 1 {
-		return false
-	}
-	for _, r := range gap {
-		if !isWord(unicode.ToLower(r)) && !isBlank(r) && !isApostrophe(r) && !unicode.Is(unicode.Pd, r) && !isInvisible(r) && !strings.ContainsRune(",:;<([|", r) {
-			return false
-		}
-	}
-	for word := range strings.FieldsFuncSeq(Fold(gap), func(r rune) bool { return !isWord(r) }) {
-		if !joining[word] {
-			return false
-		}
-	}
-	return true
-}
-
 // sentence is where what is said of a contact begins: behind the mention, contact
-// or end of a sentence before it.
-func (o *owners) sentence(c Contact) int {
-	from := max(0, c.Start-2*farthest, o.behind)
+// or end of a sentence before it. of is the mention, where it is that.
+func (o *owners) sentence(c Contact) (from, of int) {
+	from, of = max(0, c.Start-2*farthest, o.behind), nobody
 	for from < c.Start && !utf8.RuneStart(o.message.Body[from]) {
 		from++
 	}
-	at, _ := slices.BinarySearchFunc(o.order, c.Start+1, func(i, start int) int { return cmp.Compare(o.mentions[i].End, start) })
-	if at > 0 {
-		from = max(from, o.mentions[o.order[at-1]].End)
+	if at := o.last(c); at >= 0 && o.mentions[o.order[at]].End > from {
+		of = o.order[at]
+		from = o.mentions[of].End
 	}
 	if end := strings.LastIndexAny(o.message.Body[from:c.Start], "\n!?"); end >= 0 {
-		from += end + 1
+		from, of = from+end+1, nobody
 	}
 	if end := strings.LastIndex(o.message.Body[from:c.Start], ". "); end >= 0 {
-		from += end + 1
+		from, of = from+end+1, nobody
 	}
-	return from
+	return from, of
 }
 
 // selfSaid reports whether words before a contact speak of the speaker's own (my,
@@ -276,14 +297,31 @@ func (o *owners) called(parts []string) []int {
 		}
 	}
 	return slices.DeleteFunc(candidates, func(i int) bool {
-		words := strings.Fields(o.mentions[i].Key)
-		forms := localForms(words)
-		of := func(part string) bool {
-			return slices.Contains(forms, part) || slices.Contains(words, part) || slices.ContainsFunc(words, func(w string) bool { return initial(w) == part })
-		}
-		among := func(word string) bool { return slices.Contains(parts, word) }
-		return slices.ContainsFunc(parts, func(p string) bool { return !of(p) }) && slices.ContainsFunc(words, func(w string) bool { return !among(w) }) && !slices.Contains(forms, strings.Join(parts, ""))
+		return !slices.ContainsFunc(spelledKeys(o.mentions[i]), func(words []string) bool { return agree(parts, words) })
 	})
+}
+
+// agree reports whether the words before an @ are all of a name or its initials, or
+// the whole name is among them.
+func agree(parts, words []string) bool {
+	forms := localForms(words)
+	of := func(part string) bool {
+		return slices.Contains(forms, part) || slices.Contains(words, part) || slices.ContainsFunc(words, func(w string) bool { return initial(w) == part })
+	}
+	among := func(word string) bool { return slices.Contains(parts, word) }
+	return !slices.ContainsFunc(parts, func(p string) bool { return !of(p) }) || !slices.ContainsFunc(words, func(w string) bool { return !among(w) }) || slices.Contains(forms, strings.Join(parts, ""))
+}
+
+// spelledKeys are the words of a person's key, and of the name as addresses may have
+// it otherwise.
+func spelledKeys(m Mention) [][]string {
+	all := [][]string{strings.Fields(m.Key)}
+	for _, words := range spellings(m.Name) {
+		if !slices.Equal(words, all[0]) {
+			all = append(all, words)
+		}
+	}
+	return all
 }
 
 // company is the only one that a domain's name is of, or nobody.
@@ -303,18 +341,3 @@ func siteName(domain string) string {
 	name, _, _ := strings.Cut(whole, ".")
 	return strings.ReplaceAll(name, "-", "")
 }
-
-var (
-	// joining stand between a name and its contact.
-	joining = set("s email e mail emails tel telp telepon phone telephone mobile cell cel cellulare hp wa whatsapp fax contact kontak contatto number numero nomor no nr n address alamat indirizzo at is on by via website site web sito situs url ext or and its the e ed dan atau adalah di al ini itu nya his her reached id")
-	// selves are words of the one who speaks.
-	selves = set("my mine me i our ours us we saya aku kami kita mio mia mi miei mie nostro nostra ci io")
-	// reaching are verbs by which one is reached.
-	reaching = set("call reach write text message send chat contact please you can could to for here hubungi kontak kirim ke tolong silakan bisa chiama chiamami scrivi scrivimi contattami puoi la il lo a per")
-	// lists join names.
-	lists = map[string]bool{"": true, "and": true, "&": true, "or": true, "e": true, "o": true, "dan": true, "atau": true}
-	// offices are what firms call addresses that are of no person.
-	offices = set("info admin office sales hello contact contacts support help mail hr finance legal accounting billing marketing kontak cs customer reception amministrazione segreteria vendite")
-	// mailboxes are domains of everybody.
-	mailboxes = set("gmail googlemail yahoo ymail hotmail outlook live msn icloud me aol gmx proton protonmail libero virgilio tiscali alice tim mail yandex zoho")
-)
