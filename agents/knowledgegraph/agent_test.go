@@ -173,6 +173,7 @@ func (f *firm) same(want []string, when string) {
 func TestASecondRunChangesNothing(t *testing.T) {
 	t.Parallel()
 	f := demoFirm(t)
+	f.exec(`DELETE FROM crm.messages WHERE abs(hashtext(conversation_id)) % 5 <> 0`) // a fifth of it is enough here
 	first := f.run(year)
 	if first.Messages.Due == 0 || first.Messages.Graph != first.Messages.Due || first.Edges["works_for"] == 0 {
 		t.Fatalf("the first run: %+v", first)
