@@ -155,7 +155,7 @@ func (o *owners) owner(c Contact) int {
 			return place // the nearest of its mentions
 		case len(people) == 1:
 			return people[0]
-		case place != nobody && sure && !(person && office):
+		case place != nobody && sure && (!person || !office):
 			return place
 		case office && !mailboxes[siteName(domain)]:
 			return o.company(domain)
