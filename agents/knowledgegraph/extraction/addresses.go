@@ -12,7 +12,8 @@ import (
 // names him so. Words of a name begin with capitals and stand side by side, with
 // particles between (van den), given or family name first; of an address that is one
 // word, both names are whole. Accents may be left out in addresses, and letters that
-// have them. Addresses of offices, and those of firms by their domain, spell nobody.
+// have them. Addresses of offices, and those of firms by their domain, spell nobody, nor do
+// ordinary words alone (kind.regards@).
 type Addresses struct{}
 
 // Name is addresses.
@@ -124,7 +125,7 @@ func (s spelled) longest(body string, all []token, from int) (last int, confiden
 		if !t.near || t.taken || !t.capital && !particles[t.text] || organisations[t.text] || t.End-all[from].Start > longestForm {
 			break
 		}
-		if !t.capital || t.shouted && degrees[t.text] || !s.fits(body, t) || !whole(all, from, at) {
+		if !t.capital || t.shouted && degrees[t.text] || all[from].ordinary() && t.ordinary() || !s.fits(body, t) || !whole(all, from, at) {
 			continue
 		}
 		if c := s.confidence(body[all[from].Start:t.End], all[from].ordinary() || t.ordinary()); c > 0 {

@@ -50,6 +50,7 @@ func TestAddressesSpellPeople(t *testing.T) {
 		"Customer Care: customer.care@x.org":                    "",
 		"Sales Bali info Bali sales.bali@x.org info.bali@x.org": "",
 		"Bali Villas balivillas@x.org":                          "",
+		"Kind Regards kind.regards@x.org":                       "",
 		"Ask Ruiz, a.ruiz@x.org":                                "",
 		"Anna Ruiz, anna.ruiz@x.org":                            "", // the firm's own
 		"Rafael Moreau, https://x.org/rafael.moreau":            "",

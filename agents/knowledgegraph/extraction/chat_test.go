@@ -12,7 +12,8 @@ import (
 // In 20,932 sentences that people wrote to each other there are few contacts, and
 // all that were found were looked at: 3 telephone numbers and an e-mail address, all
 // true, and 10 sites, of which two are names of the charity with .com behind. There
-// are no laws.
+// are no laws. Two people are introduced, one of them three times; that is all, and
+// right.
 func TestChatHoldsFewContactsAndNoLaws(t *testing.T) {
 	t.Parallel()
 	folder := os.Getenv("CICLO_DATA_SETS")
@@ -29,7 +30,7 @@ func TestChatHoldsFewContactsAndNoLaws(t *testing.T) {
 		t.Fatal(err)
 	}
 	unit := slices.Index(rows[0], "Unit")
-	p, err := NewPipeline(newExact(t, "US"), Contacts{})
+	p, err := NewPipeline(newExact(t, "US"), Addresses{}, Introductions{}, Contacts{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +50,7 @@ func TestChatHoldsFewContactsAndNoLaws(t *testing.T) {
 		}
 	}
 	t.Logf("contacts %v, mentions %v", contacts, mentions)
-	if contacts[Email] != 1 || contacts[Phone] != 3 || contacts[URL] != 10 || mentions[Law] != 0 {
+	if contacts[Email] != 1 || contacts[Phone] != 3 || contacts[URL] != 10 || mentions[Law] != 0 || mentions[Person] != 4 {
 		t.Errorf("contacts %v, mentions %v", contacts, mentions)
 	}
 }

@@ -16,10 +16,13 @@ import (
 // In this order: "my number is" is of the client who says it, by the client's own
 // name in the message; an e-mail address is of the only person here whose name its
 // local part is made of ("anna.ruiz", "aruiz"); a contact is of the person or company
-// right before it ("Anna Ruiz <…>", "Anna Ruiz, +62 …", also below a name alone on
-// its line, or behind another contact of it); a site, and an office's address
-// (info@), is of the only company here with the domain's name. Where an e-mail's
-// name speaks against the person before it, it is nobody's.
+// right before it ("Anna Ruiz <…>", "Anna Ruiz, +62 …", "you can reach Anna Ruiz at
+// …", also below a name alone on its line, or behind another contact of it); a site,
+// and an office's address (info@), is of the only company here with the domain's name.
+//
+// It is nobody's where an e-mail's name speaks against the person before it, and
+// where the person is greeted, one of several, perhaps half of a name, or where it is
+// asked or denied that one is reached so.
 type Contacts struct{}
 
 // Name is contacts.
@@ -155,7 +158,7 @@ func (o *owners) owner(c Contact) int {
 			return place // the nearest of its mentions
 		case len(people) == 1:
 			return people[0]
-		case place != nobody && sure && !(person && office):
+		case place != nobody && sure && (!person || !office):
 			return place
 		case office && !mailboxes[siteName(domain)]:
 			return o.company(domain)

@@ -1,6 +1,8 @@
 package extraction
 
 // Words, folded, around names of people.
+//
+//nolint:misspell // Italian and Indonesian
 var (
 	// Whose people are, and who they are to them.
 	whose       = set("my our his her their your")
@@ -12,7 +14,10 @@ var (
 	// Indonesian has the owner behind, also as an ending.
 	kinIndonesian = set("teman rekan kolega kawan suami istri isteri pengacara bos atasan adik kakak ayah paman bibi sahabat sepupu keponakan pasangan tunangan akuntan asisten pacar")
 	owning        = set("saya aku kami kita dia mereka anda")
-	naming        = set("named called bernama namanya yaitu yakni is chiamato chiamata")
+	// trades may be done by firms, for many.
+	trades = set("partner rekan lawyer attorney accountant pengacara akuntan avvocato avvocata commercialista notaio")
+	many   = set("our their your kami kita mereka anda nostro nostra vostro vostra loro")
+	naming = set("named called bernama namanya yaitu yakni is chiamato chiamata")
 
 	// working are what one does for a company, or is there; aboutWork stands around it.
 	working   = set("works work worked working employed joined join accountant manager director engineer employee consultant assistant lawyer secretary bekerja kerja karyawan pegawai staf bergabung direktur manajer lavora lavorava lavorare lavorato dipendente impiegato impiegata assunto assunta direttore responsabile contabile")

@@ -211,10 +211,21 @@ func (p passage) said(r run) bool {
 		words = append(words[2:], "", "")
 	}
 	a, b, c := words[0], words[1], words[2]
+	between := func(adjectives map[string]bool) string {
+		if adjectives[b] {
+			return c
+		}
+		return b
+	}
+	owner := between(warm)
+	ownerItalian := between(warmItalian)
+	related := func(who, owner string) bool { return !trades[who] || !many[owner] }
 	switch {
-	case kin[a] && (whose[b] || warm[b] && whose[c]), kinItalian[a] && (possessive[b] || warmItalian[b] && possessive[c]):
+	case kin[a] && whose[owner] && related(a, owner), kinItalian[a] && possessive[ownerItalian] && related(a, ownerItalian):
 		return true
-	case owning[a] && (kinIndonesian[b] || b == "kerja" && kinIndonesian[c]), kinIndonesian[strings.TrimSuffix(a, "nya")] && strings.HasSuffix(a, "nya"), kinIndonesian[strings.TrimSuffix(a, "ku")] && strings.HasSuffix(a, "ku"):
+	case owning[a] && (kinIndonesian[b] && related(b, a) || b == "kerja" && kinIndonesian[c]):
+		return true
+	case kinIndonesian[strings.TrimSuffix(a, "nya")] && strings.HasSuffix(a, "nya"), kinIndonesian[strings.TrimSuffix(a, "ku")] && strings.HasSuffix(a, "ku"):
 		return true
 	case joint == ",":
 		return false
@@ -277,7 +288,7 @@ func (p passage) speaks(r run) bool {
 	switch {
 	case plain && (a == "am" && b == "i" || a == "im" || a == "m" && b == "i"), plain && (a == "saya" || a == "aku" || a == "sono"):
 		return told
-	case joint == "" && behind(1) == "here", joint == "" && behind(1) == "di" && behind(2) == "sini":
+	case joint == "" && behind(1) == "here" && speaking[behind(2)], joint == "" && behind(1) == "di" && behind(2) == "sini" && speaking[behind(3)]:
 		return p.all[r.first].first || !plain
 	}
 	return false

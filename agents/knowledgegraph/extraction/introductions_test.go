@@ -43,7 +43,7 @@ func TestPeopleAreFoundByHowTheyAreIntroduced(t *testing.T) {
 		// Somebody's.
 		"My colleague Rafael Moreau sends it.":                 "Rafael Moreau",
 		"my dear friend Bram Achterberg, and his wife Lotte B": "Bram Achterberg; Lotte B",
-		"Our lawyer is Maeve Gallagher":                        "Maeve Gallagher",
+		"My lawyer is Maeve Gallagher":                         "Maeve Gallagher",
 		"my husband, Nils Iversen, pays":                       "Nils Iversen",
 		"teman saya Sven van den Berg":                         "Sven van den Berg",
 		"Teman kerja saya bernama Thabo Dlamini.":              "Thabo Dlamini",
@@ -87,6 +87,7 @@ func TestIntroductionsThatAreNone(t *testing.T) {
 	for _, body := range []string{
 		"my colleague rafael moreau works for bumi jaya", "my colleague Rafael", "MY COLLEAGUE RAFAEL MOREAU WORKS FOR BUMI JAYA", "my friend RAFAEL MOREAU",
 		"The Company works for Bumi Jaya", "Head Office works for Bumi Jaya", "PT Sinar Mas works for Bumi Jaya", "Sinar Mas Ltd works for Bumi Jaya", "Sinar Mas Consulting works for Bumi Jaya",
+		"our partner Sinar Mas", "rekan kami Sinar Mas", "Our lawyer is Maeve Gallagher", "Grand Hyatt here is nice", "It is near. Grand Hyatt di sini murah",
 		"Rafael Moreau went to Bumi Jaya", "Rafael Moreau. Works for Bumi Jaya", "Rafael Moreau likes how it works for Bumi Jaya", "Rafael Moreau works hard", "Kuta Beach works for Bumi Jaya",
 		"Rafael Moreau KITAS works for Bumi Jaya", "my colleague Rafael Moreau Ubud", "my friend Anna Ruiz Silva", "our lawyer Sinar Mas Co.",
 		"I miss Bali", "MS Word", "Miss Universe", "dr Jakarta", "Ibu Kota", "Pak Direktur", "Mr President", "mr. and mrs.", "Hello pak", "Dr", "Signor Presidente",

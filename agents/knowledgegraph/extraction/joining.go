@@ -26,7 +26,7 @@ func joins(gap string, more bool) bool {
 		}
 	}
 	for word := range strings.FieldsFuncSeq(folded, func(r rune) bool { return !isWord(r) }) {
-		if !joining[word] && !(more && adding[word]) {
+		if !joining[word] && (!more || !adding[word]) {
 			return false
 		}
 	}
