@@ -157,7 +157,7 @@ func (f *firm) graph() []string {
 		UNION ALL SELECT to_jsonb(m) FROM ciclo.mentions m
 		UNION ALL SELECT to_jsonb(a) FROM ciclo.record_attributes a
 		UNION ALL SELECT to_jsonb(e) FROM ciclo.edge_evidence e
-		UNION ALL SELECT to_jsonb(r) - 'created_at' FROM ciclo.entity_reviews r
+		UNION ALL SELECT to_jsonb(r) - 'created_at' FROM ciclo.entity_reviews r WHERE status <> 'obsolete'
 		UNION ALL SELECT to_jsonb(m) - 'read_at' - 'execution_id' FROM ciclo.graph_messages m
 		UNION ALL SELECT to_jsonb(m) - 'model' - 'trained_at' - 'messages' FROM ciclo.graph_models m ORDER BY 1`)
 }

@@ -51,7 +51,7 @@ func (k *knowledge) graph() string {
 		UNION ALL SELECT to_jsonb(r)::text FROM ciclo.graph_records r
 		UNION ALL SELECT to_jsonb(m)::text FROM ciclo.mentions m
 		UNION ALL SELECT to_jsonb(e)::text FROM ciclo.edge_evidence e
-		UNION ALL SELECT (to_jsonb(r) - 'created_at')::text FROM ciclo.entity_reviews r ORDER BY 1`)
+		UNION ALL SELECT (to_jsonb(r) - 'created_at')::text FROM ciclo.entity_reviews r WHERE status <> 'obsolete' ORDER BY 1`)
 	if err != nil {
 		k.t.Fatal(err)
 	}

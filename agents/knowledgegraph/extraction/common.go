@@ -36,3 +36,15 @@ due tre quattro cinque sette otto nove dieci giorno giorni settimana settimane m
 gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre lunedi martedi mercoledi giovedi venerdi sabato domenica
 nuovo nuova vecchio vecchia buono buona grande piccolo piccola gente persona cosa cose parte volta volte modo caso nome numero
 `)
+
+// Ordinary reports whether text consists of common words of the demo's languages
+// alone, which is no name that nothing else vouches for.
+func Ordinary(text string) bool {
+	words := nameWords(Fold(text))
+	for _, w := range words {
+		if !common[w] {
+			return false
+		}
+	}
+	return len(words) > 0
+}

@@ -313,3 +313,12 @@ func BenchmarkPipeline(b *testing.B) {
 		}
 	}
 }
+
+func TestOrdinary(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{"Terima": true, "Terima kasih": true, "Anda": true, "": false, "Terima Nakamura": false, "Nakamura": false} {
+		if got := Ordinary(text); got != want {
+			t.Errorf("%q is ordinary: %v", text, got)
+		}
+	}
+}

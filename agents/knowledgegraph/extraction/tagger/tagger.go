@@ -11,7 +11,7 @@ import (
 const Name = "tagger"
 
 // codeVersion changes with what this code makes of a model and a message.
-const codeVersion = "1"
+const codeVersion = "2"
 
 // Threshold is the least confidence of a mention: a wrong name costs the graph more
 // than one that is missed.
@@ -66,7 +66,7 @@ func (t *Tagger) Extract(ctx context.Context, m extraction.Message, found extrac
 			}
 			name, kind := m.Body[span.Start:span.End], extraction.Type(guess.Type)
 			key := extraction.Normal(kind, name)
-			if key == "" {
+			if key == "" || extraction.Ordinary(name) {
 				continue
 			}
 			added.Mentions = append(added.Mentions, extraction.Mention{
