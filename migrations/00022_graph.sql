@@ -185,8 +185,9 @@ CREATE INDEX entity_aliases_by_word ON ciclo.entity_aliases USING gin (words);
 CREATE TABLE ciclo.entity_reviews (
     -- By content: of both records.
     id          text COLLATE "C" PRIMARY KEY CHECK (id ~ '^review_[0-9a-z]{16}$'),
-    record_a    text COLLATE "C" NOT NULL REFERENCES ciclo.graph_records (id) ON DELETE CASCADE,
-    record_b    text COLLATE "C" NOT NULL REFERENCES ciclo.graph_records (id) ON DELETE CASCADE,
+    -- They need not be there now: what was decided holds when they come back.
+    record_a    text COLLATE "C" NOT NULL,
+    record_b    text COLLATE "C" NOT NULL,
     -- That they are one, and why: fields with their levels and weights in bits. Empty
     -- where a person put it here.
     probability double precision CHECK (probability BETWEEN 0 AND 1),
@@ -248,7 +249,9 @@ CREATE TABLE ciclo.graph_changed_entities (entity_id text COLLATE "C" PRIMARY KE
 -- began before is not written over it.
 CREATE TABLE ciclo.graph_revision (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
-    revision  bigint NOT NULL DEFAULT 0
+    revision  bigint NOT NULL DEFAULT 0,
+    -- Until when messages were sent that a complete run has looked at.
+    read_until timestamptz
 );
 INSERT INTO ciclo.graph_revision DEFAULT VALUES;
 

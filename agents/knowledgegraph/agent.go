@@ -69,7 +69,7 @@ func (builder Builder) Run(ctx context.Context, task *agents.Task) (agents.Resul
 	var w work
 	task.Progress(0, 0, "looking for messages to read")
 	err := task.Read(ctx, func(tx pgx.Tx) (err error) {
-		w, err = readWork(ctx, tx, b.from(), b.pipeline.Versions())
+		w, err = readWork(ctx, tx, b.from(), task.StartedAt, b.pipeline.Versions())
 		return err
 	})
 	if err != nil {
@@ -77,7 +77,7 @@ func (builder Builder) Run(ctx context.Context, task *agents.Task) (agents.Resul
 	}
 	// As the first attempt found it: what it has read is due no more.
 	plan, err := agents.Step(ctx, task, "look for messages", func(context.Context) (Messages, error) {
-		return Messages{Due: len(w.read), Gone: len(w.forget), Omitted: w.omitted, Older: w.older}, nil
+		return Messages{Due: len(w.read), Gone: len(w.forget), Omitted: w.omitted, Older: w.older, Until: w.until}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -88,11 +88,16 @@ func (builder Builder) Run(ctx context.Context, task *agents.Task) (agents.Resul
 	if err := b.read(ctx, w); err != nil {
 		return nil, err
 	}
-	resettled, err := b.resolve(ctx)
+	resettled, err := b.settle(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.derive(ctx); err != nil {
+	// What lies before is read once it is in the window alone; a time that is still to
+	// come says nothing of what came.
+	_, err = agents.StepTx(ctx, task, "note until when", func(ctx context.Context, tx pgx.Tx) (bool, error) {
+		return true, graph.ReadUntil(ctx, tx, plan.Until)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return b.result(ctx, plan, resettled)
@@ -167,6 +172,8 @@ type Messages struct {
 	Omitted int `json:"omitted"`
 	// Older lie before the window and were never read.
 	Older int `json:"older"`
+	// Until is when the newest of them was sent.
+	Until *time.Time `json:"until"`
 	// Graph are all that the graph rests on.
 	Graph int `json:"in_graph"`
 }

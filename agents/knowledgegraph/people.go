@@ -22,12 +22,17 @@ type Resettling struct {
 	Removed int64 `json:"records_removed"`
 }
 
+func (r *Resettling) add(o Resettling) {
+	r.Merges, r.Splits, r.Removed = r.Merges+o.Merges, r.Splits+o.Splits, r.Removed+o.Removed
+	r.Records, r.Reviews = o.Records, o.Reviews
+}
+
 // resolve finds out which records of people and companies are of one, as often as
 // somebody decides something meanwhile.
-func (b *building) resolve(ctx context.Context) (Resettling, error) {
+func (b *building) resolve(ctx context.Context, round int) (Resettling, error) {
 	for try := 1; ; try++ {
 		b.task.Progress(0, 0, "finding out who is who")
-		done, err := b.resolveOnce(ctx, try)
+		done, err := b.resolveOnce(ctx, fmt.Sprintf("%d.%d", round, try))
 		if !errors.Is(err, graph.ErrRevised) {
 			return done, err
 		}
@@ -36,9 +41,9 @@ func (b *building) resolve(ctx context.Context) (Resettling, error) {
 
 // resolveOnce writes the firm's clients, looks at the records as they then are,
 // computes without holding anything, and writes what came of it.
-func (b *building) resolveOnce(ctx context.Context, try int) (Resettling, error) {
+func (b *building) resolveOnce(ctx context.Context, try string) (Resettling, error) {
 	var done Resettling
-	removed, err := agents.StepTx(ctx, b.task, fmt.Sprintf("write clients %d", try), func(ctx context.Context, tx pgx.Tx) (int64, error) {
+	removed, err := agents.StepTx(ctx, b.task, "write clients "+try, func(ctx context.Context, tx pgx.Tx) (int64, error) {
 		if _, err := graph.Lock(ctx, tx); err != nil {
 			return 0, err
 		}
@@ -55,7 +60,7 @@ func (b *building) resolveOnce(ctx context.Context, try int) (Resettling, error)
 	if err != nil {
 		return done, err
 	}
-	return agents.StepTx(ctx, b.task, fmt.Sprintf("resolve %d", try), func(ctx context.Context, tx pgx.Tx) (Resettling, error) {
+	return agents.StepTx(ctx, b.task, "resolve "+try, func(ctx context.Context, tx pgx.Tx) (Resettling, error) {
 		done.Removed = removed
 		for _, cluster := range r.Clusters {
 			done.Records += len(cluster)

@@ -21,7 +21,7 @@ const (
 	batchMessages = 2000
 	batchBytes    = 8 << 20
 	forgetAtOnce  = 10_000
-	deriveAtOnce  = 5000
+	deriveAtOnce  = 500
 )
 
 // read reads what is due, a batch a step. What a step has written is due no more, so
@@ -39,7 +39,11 @@ func (b *building) read(ctx context.Context, w work) error {
 		if err != nil {
 			return err
 		}
-		_, err = agents.StepTx(ctx, b.task, "read "+named(part), func(ctx context.Context, tx pgx.Tx) (graph.Written, error) {
+		keys := make([]string, 0, 2*len(messages))
+		for _, m := range messages {
+			keys = append(keys, m.ID, string(m.hash))
+		}
+		_, err = agents.StepTx(ctx, b.task, "read "+named(keys), func(ctx context.Context, tx pgx.Tx) (graph.Written, error) {
 			if _, err := graph.Lock(ctx, tx); err != nil {
 				return graph.Written{}, err
 			}
@@ -106,10 +110,32 @@ func (b *building) forget(ctx context.Context, w work) error {
 	return nil
 }
 
+// settle finds out who is who and derives what changed. Where messages came between
+// two attempts, what earlier attempts have settled is not all, and it goes on in
+// another round.
+func (b *building) settle(ctx context.Context) (Resettling, error) {
+	var all Resettling
+	for round := 1; ; round++ {
+		done, err := b.resolve(ctx, round)
+		if err != nil {
+			return all, err
+		}
+		all.add(done)
+		if err := b.derive(ctx, round); err != nil {
+			return all, err
+		}
+		var settled bool
+		err = b.task.Read(ctx, func(tx pgx.Tx) (err error) { settled, err = graph.Settled(ctx, tx); return err })
+		if err != nil || settled {
+			return all, err
+		}
+	}
+}
+
 // derive brings entities and edges up to date, some a step, until none is left.
-func (b *building) derive(ctx context.Context) error {
+func (b *building) derive(ctx context.Context, round int) error {
 	for part := 1; ; part++ {
-		more, err := agents.StepTx(ctx, b.task, fmt.Sprintf("derive %d", part), func(ctx context.Context, tx pgx.Tx) (bool, error) {
+		more, err := agents.StepTx(ctx, b.task, fmt.Sprintf("derive %d.%d", round, part), func(ctx context.Context, tx pgx.Tx) (bool, error) {
 			if _, err := graph.Lock(ctx, tx); err != nil {
 				return false, err
 			}

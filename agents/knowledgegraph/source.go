@@ -19,7 +19,7 @@ type client struct{ ID, Name, Email, Phone, WhatsApp string }
 // rows of one id the first counts.
 func readClients(ctx context.Context, tx pgx.Tx) ([]client, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT DISTINCT ON (c.id::text COLLATE "C") c.id::text COLLATE "C", c.name::text, coalesce(c.email::text, ''), coalesce(c.phone::text, ''), coalesce(c.whatsapp::text, '')
+		SELECT DISTINCT ON (c.id::text COLLATE "C") c.id::text COLLATE "C", left(c.name::text, 300), coalesce(c.email::text, ''), coalesce(c.phone::text, ''), coalesce(c.whatsapp::text, '')
 		FROM source.clients c
 		WHERE c.id::text <> '' AND btrim(c.name::text) <> '' AND c.id::text NOT IN (SELECT client_id FROM ciclo.erasures)
 		ORDER BY 1, 2, 3, 4, 5`)
@@ -64,38 +64,41 @@ type work struct {
 	// omitted are rows that can't be read, older those that lie before the window and
 	// were never read.
 	omitted, older int
+	// until is when the newest message was sent, of those not sent in the future; nil
+	// where there is none.
+	until *time.Time
 }
 
 // readable are rows of source.messages that can be read: they have an id, a
-// conversation, a time and a text.
-const readable = `id::text <> '' AND conversation_id::text <> '' AND isfinite(sent_at::timestamptz) AND body::text IS NOT NULL`
+// conversation, a time that JSON can say, and a text.
+const readable = `id::text <> '' AND conversation_id::text <> '' AND body::text IS NOT NULL
+	AND sent_at::timestamptz >= '0001-01-01 00:00Z' AND sent_at::timestamptz < '9999-12-31 00:00Z'`
 
 // presentSQL are the messages that can be read. One that a firm's view gives twice, or
 // that came twice by different ids, is one: the first.
 const presentSQL = `
 	SELECT id, conversation_id, sent_at, hash, size, client_id FROM (
-		SELECT m.*, c.client_id,
-		       row_number() OVER (PARTITION BY m.conversation_id, m.sent_at, m.role, m.hash ORDER BY m.id) AS copy,
-		       row_number() OVER (PARTITION BY m.id ORDER BY m.sent_at, m.conversation_id, m.hash) AS version
-		FROM (SELECT id::text COLLATE "C" AS id, conversation_id::text COLLATE "C" AS conversation_id, role::text AS role, sent_at::timestamptz AS sent_at,
-		             sha256(convert_to(body::text, 'UTF8')) AS hash, octet_length(body::text) AS size
-		      FROM source.messages
-		      WHERE ` + readable + `) AS m
-		LEFT JOIN (SELECT id::text COLLATE "C" AS id, min(client_id::text COLLATE "C") AS client_id FROM source.conversations GROUP BY 1) AS c ON c.id = m.conversation_id
-		WHERE coalesce(c.client_id, '') NOT IN (SELECT client_id FROM ciclo.erasures)
-	) AS one WHERE copy = 1 AND version = 1`
+		SELECT m.*, c.client_id, row_number() OVER (PARTITION BY m.conversation_id, m.sent_at, m.role, m.hash ORDER BY m.id) AS copy
+		FROM (
+			SELECT *, row_number() OVER (PARTITION BY id ORDER BY sent_at, conversation_id, hash) AS version
+			FROM (SELECT id::text COLLATE "C" AS id, conversation_id::text COLLATE "C" AS conversation_id, role::text AS role, sent_at::timestamptz AS sent_at,
+			             sha256(convert_to(body::text, 'UTF8')) AS hash, octet_length(body::text) AS size
+			      FROM source.messages WHERE ` + readable + `) AS every
+		) AS m
+		LEFT JOIN (SELECT id::text COLLATE "C" AS id, min(nullif(client_id::text, '') COLLATE "C") AS client_id FROM source.conversations GROUP BY 1) AS c ON c.id = m.conversation_id
+		WHERE version = 1 AND coalesce(c.client_id, '') NOT IN (SELECT client_id FROM ciclo.erasures)
+	) AS one WHERE copy = 1`
 
-// readWork finds out what is to be read: what is in the window or newer than all that
-// was read, and not read yet; and what was read and is another now, or was read by
-// other versions.
-func readWork(ctx context.Context, tx pgx.Tx, from time.Time, versions map[string]string) (w work, err error) {
+// readWork finds out what is to be read: what is in the window, or newer than what the
+// last complete run looked at, and not read yet; and what was read and is another now,
+// or was read by other versions.
+func readWork(ctx context.Context, tx pgx.Tx, from, now time.Time, versions map[string]string) (w work, err error) {
 	rows, err := tx.Query(ctx, `
-		WITH present AS MATERIALIZED (`+presentSQL+`),
-		     newest AS (SELECT max(sent_at) AS sent_at FROM ciclo.graph_messages)
+		WITH present AS MATERIALIZED (`+presentSQL+`)
 		SELECT coalesce(p.id, g.id), p.id IS NULL, coalesce(p.size, 0)
 		FROM present p FULL JOIN ciclo.graph_messages g ON g.id = p.id
 		WHERE p.id IS NULL
-		   OR (g.id IS NULL AND (p.sent_at >= $1 OR p.sent_at > (SELECT sent_at FROM newest)))
+		   OR (g.id IS NULL AND (p.sent_at >= $1 OR p.sent_at > (SELECT read_until FROM ciclo.graph_revision)))
 		   OR (g.conversation_id, g.client_id, g.sent_at, g.body_hash, g.versions) IS DISTINCT FROM (p.conversation_id, p.client_id, p.sent_at, p.hash, $2::jsonb) AND g.id IS NOT NULL
 		ORDER BY 1`, from, versions)
 	if err != nil {
@@ -118,8 +121,9 @@ func readWork(ctx context.Context, tx pgx.Tx, from time.Time, versions map[strin
 	err = tx.QueryRow(ctx, `
 		SELECT count(*) FILTER (WHERE (`+readable+`) IS NOT TRUE),
 		       count(*) FILTER (WHERE sent_at < $1 AND NOT EXISTS (SELECT FROM ciclo.graph_messages g WHERE g.id = m.id::text)
-		                          AND sent_at <= coalesce((SELECT max(sent_at) FROM ciclo.graph_messages), 'infinity'))
-		FROM source.messages m`, from).Scan(&w.omitted, &w.older)
+		                          AND sent_at <= coalesce((SELECT read_until FROM ciclo.graph_revision), 'infinity')),
+		       max(sent_at) FILTER (WHERE sent_at <= $2 AND isfinite(sent_at))
+		FROM source.messages m`, from, now).Scan(&w.omitted, &w.older, &w.until)
 	if err != nil {
 		return w, fmt.Errorf("count messages that can't be read: %w", err)
 	}
@@ -173,9 +177,9 @@ func readMessages(ctx context.Context, tx pgx.Tx, ids []string) ([]message, erro
 	rows, err := tx.Query(ctx, `
 		SELECT DISTINCT ON (m.id::text COLLATE "C") m.id::text COLLATE "C", m.conversation_id::text, coalesce(c.client_id, ''), coalesce(m.role::text, ''), m.body::text, m.sent_at::timestamptz,
 		       sha256(convert_to(m.body::text, 'UTF8'))
-		FROM source.messages m
-		LEFT JOIN LATERAL (SELECT min(client_id::text COLLATE "C") AS client_id FROM source.conversations c WHERE c.id = m.conversation_id) AS c ON true
-		WHERE m.id = ANY ($1) AND m.conversation_id::text <> '' AND isfinite(m.sent_at::timestamptz) AND m.body::text IS NOT NULL
+		FROM (SELECT * FROM source.messages WHERE `+readable+`) AS m
+		LEFT JOIN LATERAL (SELECT min(nullif(client_id::text, '') COLLATE "C") AS client_id FROM source.conversations c WHERE c.id::text = m.conversation_id::text) AS c ON true
+		WHERE m.id::text = ANY ($1)
 		ORDER BY m.id::text COLLATE "C", m.sent_at, m.conversation_id::text COLLATE "C", 7`, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read messages: %w", err)

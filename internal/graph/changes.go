@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -64,4 +65,24 @@ func ReadAnew(ctx context.Context, tx pgx.Tx) (int64, error) {
 		return 0, fmt.Errorf("have messages read again: %w", err)
 	}
 	return tag.RowsAffected(), nil
+}
+
+// ReadUntil notes until when messages were sent that a complete run has looked at; it
+// never goes back.
+func ReadUntil(ctx context.Context, tx pgx.Tx, until *time.Time) error {
+	if _, err := tx.Exec(ctx, `UPDATE ciclo.graph_revision SET read_until = greatest(read_until, $1)`, until); err != nil {
+		return fmt.Errorf("note until when messages were read: %w", err)
+	}
+	return nil
+}
+
+// Settled says that nothing waits to be resolved or derived.
+func Settled(ctx context.Context, tx pgx.Tx) (settled bool, err error) {
+	err = tx.QueryRow(ctx, `
+		SELECT NOT EXISTS (SELECT FROM ciclo.graph_changed_records) AND NOT EXISTS (SELECT FROM ciclo.graph_changed_entities)
+		   AND NOT EXISTS (SELECT FROM ciclo.graph_records WHERE entity_id IS NULL)`).Scan(&settled)
+	if err != nil {
+		return false, fmt.Errorf("see whether the graph is settled: %w", err)
+	}
+	return settled, nil
 }

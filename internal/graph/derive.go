@@ -17,11 +17,14 @@ type Derived struct {
 }
 
 // DeriveChanged derives entities that were noted as changed, at most so many, and
-// says whether there are more.
+// says whether there are more. Places come last and all at once, since which of them
+// lies in which is derived as a whole.
 func DeriveChanged(ctx context.Context, tx pgx.Tx, most int) (d Derived, more bool, err error) {
 	rows, err := tx.Query(ctx, `
-		DELETE FROM ciclo.graph_changed_entities
-		WHERE entity_id IN (SELECT entity_id FROM ciclo.graph_changed_entities ORDER BY entity_id LIMIT $1) RETURNING entity_id`, most)
+		WITH noted AS (
+			SELECT n.entity_id, e.type = 'location' AS place FROM ciclo.graph_changed_entities n JOIN ciclo.entities e ON e.id = n.entity_id
+		), others AS (SELECT entity_id FROM noted WHERE NOT place ORDER BY entity_id LIMIT $1)
+		SELECT entity_id FROM others UNION ALL SELECT entity_id FROM noted WHERE place AND NOT EXISTS (SELECT FROM others)`, most)
 	if err != nil {
 		return d, false, fmt.Errorf("take changed entities: %w", err)
 	}
@@ -35,7 +38,13 @@ func DeriveChanged(ctx context.Context, tx pgx.Tx, most int) (d Derived, more bo
 	if d, err = Derive(ctx, tx, entities); err != nil {
 		return d, false, err
 	}
-	return d, len(entities) == most, nil
+	err = tx.QueryRow(ctx, `
+		WITH done AS (DELETE FROM ciclo.graph_changed_entities n WHERE entity_id = ANY ($1) OR NOT EXISTS (SELECT FROM ciclo.entities e WHERE e.id = n.entity_id))
+		SELECT EXISTS (SELECT FROM ciclo.graph_changed_entities n JOIN ciclo.entities e ON e.id = n.entity_id WHERE n.entity_id <> ALL ($1))`, entities).Scan(&more)
+	if err != nil {
+		return d, false, fmt.Errorf("take changed entities: %w", err)
+	}
+	return d, more, nil
 }
 
 // Derive makes what is said of entities anew from their records' mentions and
@@ -74,14 +83,17 @@ const namedRecords = `
 	FROM ciclo.graph_records r JOIN pg_temp.graph_scope ours ON ours.id = r.entity_id
 	WHERE (r.scope LIKE 'client:%' OR r.key LIKE '=%' OR r.type IN ('money', 'date', 'law'))`
 
+// longestAlias bounds names, in characters, so that an index can hold them.
+const longestAlias = "300"
+
 // deriveAliases writes the names of the entities in scope.
 func deriveAliases(ctx context.Context, tx pgx.Tx) (int64, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT entity_id, alias, sum(n)::int FROM (
-			SELECT r.entity_id, btrim(regexp_replace(m.surface, '\s+', ' ', 'g')) COLLATE "C" AS alias, count(*) AS n
+			SELECT r.entity_id, left(btrim(regexp_replace(m.surface, '\s+', ' ', 'g')), `+longestAlias+`) COLLATE "C" AS alias, count(*) AS n
 			FROM pg_temp.graph_scope s JOIN ciclo.graph_records r ON r.entity_id = s.id JOIN ciclo.mentions m ON m.record_id = r.id
 			GROUP BY 1, 2
-			UNION ALL SELECT entity_id, name COLLATE "C", 0 FROM (`+namedRecords+`) AS named) AS a
+			UNION ALL SELECT entity_id, left(name, `+longestAlias+`) COLLATE "C", 0 FROM (`+namedRecords+`) AS named) AS a
 		WHERE alias <> '' GROUP BY 1, 2`)
 	if err != nil {
 		return 0, err

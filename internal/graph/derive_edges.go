@@ -68,12 +68,13 @@ func gatherEvidence(ctx context.Context, tx pgx.Tx) error {
 // combineEvidence fills graph_edges with the edges that the evidence makes. One
 // conversation says a thing once, as surely as it says it best; conversations are
 // independent, so that together they are wrong only if all are (noisy-OR). Sums are
-// taken in one order, and rounded, so that the same evidence is the same number.
+// taken in one order, and rounded, so that the same evidence is the same number; they
+// are bounded, since Postgres takes a result too small for a number for an error.
 func combineEvidence(ctx context.Context, tx pgx.Tx) error {
 	if err := freshTable(ctx, tx, "graph_edges", `subject text COLLATE "C", relation text, object text COLLATE "C", valid_at timestamptz, invalid_at timestamptz, confidence double precision, evidence integer, conversations integer`); err != nil {
 		return err
 	}
-	const noisyOr = `greatest(round((1 - exp(sum(ln(1 - least(best, 0.999999))  ORDER BY best, conversation_id)))::numeric, 6), 0.000001)::double precision`
+	const noisyOr = `greatest(round((1 - exp(greatest(sum(ln(1 - least(best, 0.999999)) ORDER BY best, conversation_id), -50)))::numeric, 6), 0.000001)::double precision`
 	_, err := execAll(ctx, tx, `
 		INSERT INTO pg_temp.graph_edges
 		SELECT subject, relation, object, min(first_at), NULL, `+noisyOr+`, sum(n), count(*)
@@ -90,16 +91,67 @@ func combineEvidence(ctx context.Context, tx pgx.Tx) error {
 		), changes AS (
 			SELECT *, object IS DISTINCT FROM lag(object) OVER (PARTITION BY subject ORDER BY sent_at) AS changed FROM said
 		), begun AS (
-			SELECT subject, object, sent_at AS valid_at, lead(sent_at) OVER (PARTITION BY subject ORDER BY sent_at) AS invalid_at FROM changes WHERE changed
+			SELECT subject, object, sent_at AS valid_at, row_number() OVER (PARTITION BY subject ORDER BY sent_at) AS n,
+			       lead(sent_at) OVER (PARTITION BY subject ORDER BY sent_at) AS invalid_at
+			FROM changes WHERE changed
+		), dated AS (
+			-- Each piece of evidence with the employment that it falls into.
+			SELECT *, max(n) OVER (PARTITION BY subject ORDER BY sent_at, n NULLS LAST ROWS UNBOUNDED PRECEDING) AS within FROM (
+				SELECT subject, object, conversation_id, confidence, sent_at, NULL::bigint AS n FROM pg_temp.graph_said WHERE relation = 'works_for'
+				UNION ALL SELECT subject, object, NULL, NULL, valid_at, n FROM begun) AS both_kinds
 		)
 		SELECT subject, 'works_for', object, valid_at, invalid_at, `+noisyOr+`, sum(n), count(*)
-		FROM (SELECT b.subject, b.object, b.valid_at, b.invalid_at, s.conversation_id, max(s.confidence) AS best, count(*) AS n
-		      FROM begun b JOIN pg_temp.graph_said s ON s.relation = 'works_for' AND s.subject = b.subject AND s.object = b.object
-		           AND s.sent_at >= b.valid_at AND (b.invalid_at IS NULL OR s.sent_at < b.invalid_at)
+		FROM (SELECT b.subject, b.object, b.valid_at, b.invalid_at, d.conversation_id, max(d.confidence) AS best, count(*) AS n
+		      FROM dated d JOIN begun b ON b.subject = d.subject AND b.n = d.within AND b.object = d.object
+		      WHERE d.n IS NULL
 		      GROUP BY 1, 2, 3, 4, 5) AS c
 		GROUP BY subject, object, valid_at, invalid_at`, `
 		ANALYZE pg_temp.graph_edges`)
 	return err
+}
+
+// within says that a place lies in another.
+type within struct{ Subject, Object string }
+
+// inCycles are the places that may lie in themselves: those that are left when, again
+// and again, places are taken away in which none lies, or that lie in none.
+func inCycles(edges []within) map[string]bool {
+	outside, inside := map[string][]string{}, map[string][]string{}
+	for _, e := range edges {
+		outside[e.Subject], inside[e.Object] = append(outside[e.Subject], e.Object), append(inside[e.Object], e.Subject)
+	}
+	left := map[string]bool{}
+	ways := map[string][2]int{}
+	var free []string
+	for _, e := range edges {
+		for _, place := range []string{e.Subject, e.Object} {
+			if !left[place] {
+				left[place], ways[place] = true, [2]int{len(outside[place]), len(inside[place])}
+				if len(outside[place]) == 0 || len(inside[place]) == 0 {
+					free = append(free, place)
+				}
+			}
+		}
+	}
+	for len(free) > 0 {
+		place := free[len(free)-1]
+		free = free[:len(free)-1]
+		if !left[place] {
+			continue
+		}
+		delete(left, place)
+		for side, others := range [2][]string{inside[place], outside[place]} {
+			for _, other := range others {
+				w := ways[other]
+				w[side]--
+				ways[other] = w
+				if w[side] == 0 {
+					free = append(free, other)
+				}
+			}
+		}
+	}
+	return left
 }
 
 // breakCycles takes away places that would lie in themselves: the strongest edges
@@ -112,19 +164,22 @@ func breakCycles(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	type edge struct{ Subject, Object string }
-	edges, err := pgx.CollectRows(rows, pgx.RowToStructByPos[edge])
+	edges, err := pgx.CollectRows(rows, pgx.RowToStructByPos[within])
 	if err != nil {
 		return err
 	}
-	within := map[string][]string{}
+	core := inCycles(edges)
+	containers := map[string][]string{}
 	var subjects, objects []string
 	for _, e := range edges {
-		if reaches(within, e.Object, e.Subject) {
+		if !core[e.Subject] || !core[e.Object] {
+			continue
+		}
+		if reaches(containers, e.Object, e.Subject) {
 			subjects, objects = append(subjects, e.Subject), append(objects, e.Object)
 			continue
 		}
-		within[e.Subject] = append(within[e.Subject], e.Object)
+		containers[e.Subject] = append(containers[e.Subject], e.Object)
 	}
 	if len(subjects) == 0 {
 		return nil
@@ -136,7 +191,7 @@ func breakCycles(ctx context.Context, tx pgx.Tx) error {
 }
 
 // reaches says whether one place lies in another, by any number of edges.
-func reaches(within map[string][]string, from, to string) bool {
+func reaches(containers map[string][]string, from, to string) bool {
 	seen := map[string]bool{from: true}
 	for next := []string{from}; len(next) > 0; {
 		at := next[len(next)-1]
@@ -144,7 +199,7 @@ func reaches(within map[string][]string, from, to string) bool {
 		if at == to {
 			return true
 		}
-		for _, place := range within[at] {
+		for _, place := range containers[at] {
 			if !seen[place] {
 				seen[place] = true
 				next = append(next, place)

@@ -346,7 +346,10 @@ func TestAMergeIsUndone(t *testing.T) {
 	if err := undo(); err == nil {
 		t.Error("a merge is undone twice")
 	}
-	b.tx(func(tx pgx.Tx) error { _, err := graph.Merge(b.ctx, tx, entities[0], entities[1], "analyst"); return err })
+	b.tx(func(tx pgx.Tx) error {
+		_, err := graph.Merge(b.ctx, tx, entities[0], entities[1], "analyst")
+		return err
+	})
 	if diff := cmp.Diff(together, b.rows()); diff != "" {
 		t.Errorf("merged once more, as the last word counts: %s", diff)
 	}
