@@ -27,6 +27,9 @@ type parameters struct {
 	InitSchema bool `json:"init_schema"`
 }
 
+// phases are the parts of a run that progress counts; of reading, it counts messages.
+const phases = 6
+
 // building is one attempt's work.
 type building struct {
 	builder  Builder
@@ -67,7 +70,7 @@ func (builder Builder) Run(ctx context.Context, task *agents.Task) (agents.Resul
 		}
 	}
 	var w work
-	task.Progress(0, 0, "looking for messages to read")
+	task.Progress(2, phases, "looking for messages to read")
 	err := task.Read(ctx, func(tx pgx.Tx) (err error) {
 		w, err = readWork(ctx, tx, b.from(), task.StartedAt, b.pipeline.Versions())
 		return err
@@ -110,7 +113,7 @@ func (b *building) from() time.Time {
 
 // load reads what the firm knows: who its clients are, and what things are called.
 func (b *building) load(ctx context.Context) error {
-	b.task.Progress(0, 0, "reading the firm's names")
+	b.task.Progress(0, phases, "reading the firm's names")
 	var names []extraction.FirmName
 	err := b.task.Read(ctx, func(tx pgx.Tx) (err error) {
 		if err := tx.QueryRow(ctx, `SELECT region FROM ciclo.contact_policy`).Scan(&b.region); err != nil {

@@ -210,7 +210,7 @@ func smallFirm(t *testing.T) *firm {
 		{"1", "C1", "For a KITAS you need a passport. PT Sinar Laut is based in Ubud, Ubud is located in Bali."},
 		{"2", "C2", "I'm Bela Kovacs and I work for PT Gunung Emas. You can reach me at bela@example.com."},
 		{"3", "C3", "I'm Anna Ruiz, I work for PT Gunung Emas."},
-		{"4", "C2", "I'm Bela Kovacs. I work for PT Sinar Laut now."},
+		{"4", "C2", "Since May I work for PT Sinar Laut."}, // it is C2 who says so
 		{"4", "C2", "Per un KITAS serve il passaporto? Do you work for PT Gunung Emas?"},
 	} {
 		f.say(m[0], m[1], m[2])

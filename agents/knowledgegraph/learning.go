@@ -49,7 +49,7 @@ func (b *building) learn(ctx context.Context) error {
 		var fresh []graph.Model
 		// An attempt before may have learned them already.
 		if len(known) == 0 || known[0].Messages != messages || b.p.InitSchema {
-			b.task.Progress(0, 0, "learning from the firm's own messages")
+			b.task.Progress(1, phases, "learning from the firm's own messages")
 			if fresh, err = b.train(ctx, messages); err != nil {
 				return err
 			}

@@ -31,7 +31,7 @@ func (r *Resettling) add(o Resettling) {
 // somebody decides something meanwhile.
 func (b *building) resolve(ctx context.Context, round int) (Resettling, error) {
 	for try := 1; ; try++ {
-		b.task.Progress(0, 0, "finding out who is who")
+		b.task.Progress(4, phases, "finding out who is who")
 		done, err := b.resolveOnce(ctx, fmt.Sprintf("%d.%d", round, try))
 		if !errors.Is(err, graph.ErrRevised) {
 			return done, err

@@ -59,10 +59,14 @@ func (b *building) read(ctx context.Context, w work) error {
 // extract finds what is in messages. The order is the messages'.
 func (b *building) extract(ctx context.Context, messages []message) ([]graph.Reading, error) {
 	readings := make([]graph.Reading, len(messages))
+	writers := make(map[string]graph.Record, len(b.clients))
+	for _, c := range b.clients {
+		writers[c.ID] = clientRecord(c)
+	}
 	err := each(ctx, len(messages), func(i int) error {
 		found, err := b.pipeline.Read(ctx, messages[i].Message)
 		if err == nil {
-			readings[i], err = readingOf(messages[i], found)
+			readings[i], err = readingOf(messages[i], found, writers)
 		}
 		return err
 	})
@@ -145,7 +149,7 @@ func (b *building) derive(ctx context.Context, round int) error {
 		if err != nil || !more {
 			return err
 		}
-		b.task.Progress(int64(part*deriveAtOnce), 0, "deriving entities and edges")
+		b.task.Progress(5, phases, fmt.Sprintf("deriving entities and edges: %d", part*deriveAtOnce))
 	}
 }
 

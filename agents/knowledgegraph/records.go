@@ -31,8 +31,9 @@ func clientRecord(c client) graph.Record {
 }
 
 // readingOf is what was found in a message as the graph keeps it: places in
-// characters, and records in place of mentions.
-func readingOf(m message, found extraction.Found) (graph.Reading, error) {
+// characters, and records in place of mentions. writers are the firm's clients by
+// their ids, of whom people alone say something of themselves.
+func readingOf(m message, found extraction.Found, writers map[string]graph.Record) (graph.Reading, error) {
 	r := graph.Reading{MessageID: m.ID, ConversationID: m.ConversationID, ClientID: m.ClientID, SentAt: m.SentAt, BodyHash: m.hash}
 	var spans []extraction.Span
 	for _, mention := range found.Mentions {
@@ -59,13 +60,21 @@ func readingOf(m message, found extraction.Found) (graph.Reading, error) {
 		}
 	}
 	for i, relation := range found.Relations {
-		place := places[len(found.Mentions)+i]
+		place, object := places[len(found.Mentions)+i], found.Mentions[relation.Object]
+		// It is right if the relation is, and both are what they are taken for.
+		confidence := relation.Confidence * object.Confidence
+		subject, known := writers[m.ClientID]
+		if relation.Subject != extraction.Writer {
+			subject, known = recordOf(m, found.Mentions[relation.Subject]), true
+			confidence *= found.Mentions[relation.Subject].Confidence
+		}
+		if !known || relation.Subject == extraction.Writer && subject.Type != string(extraction.Person) {
+			continue
+		}
 		r.Evidence = append(r.Evidence, graph.FoundEvidence{
-			Subject: recordOf(m, found.Mentions[relation.Subject]), Relation: string(relation.Predicate), Object: recordOf(m, found.Mentions[relation.Object]),
+			Subject: subject, Relation: string(relation.Predicate), Object: recordOf(m, object),
 			Start: place.Start, End: place.End, Quote: m.Body[relation.Start:relation.End],
-			Extractor: relation.Extractor, Version: relation.Version,
-			// It is right if the relation is, and both are what they are taken for.
-			Confidence: relation.Confidence * found.Mentions[relation.Subject].Confidence * found.Mentions[relation.Object].Confidence,
+			Extractor: relation.Extractor, Version: relation.Version, Confidence: confidence,
 		})
 	}
 	return r, nil

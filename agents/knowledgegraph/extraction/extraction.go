@@ -91,8 +91,12 @@ const (
 	URL   ContactKind = "url"
 )
 
-// Relation is what a message says of two mentions, by their indexes; its place is
-// the words that say so.
+// Writer, in place of a relation's subject, is the conversation's client, who writes
+// the message and says something of themselves without being named in it.
+const Writer = -1
+
+// Relation is what a message says of two mentions, by their indexes, or of its Writer;
+// its place is the words that say so.
 type Relation struct {
 	Span
 	Subject, Object    int

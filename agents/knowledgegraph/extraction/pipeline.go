@@ -60,7 +60,7 @@ func (p *Pipeline) Read(ctx context.Context, m Message) (Found, error) {
 		if err != nil {
 			return Found{}, fmt.Errorf("extractor %s on message %s: %w", e.Name(), m.ID, err)
 		}
-		if err := p.check(e.Name(), m.Body, found, next); err != nil {
+		if err := p.check(e.Name(), m, found, next); err != nil {
 			return Found{}, fmt.Errorf("extractor %s on message %s: %w", e.Name(), m.ID, err)
 		}
 		found = p.settle(next)
@@ -71,7 +71,8 @@ func (p *Pipeline) Read(ctx context.Context, m Message) (Found, error) {
 // check refuses what an extractor must not give: places that are none, what is
 // without its normal form, indexes to nothing, and what it has neither found itself
 // nor been given.
-func (p *Pipeline) check(name, body string, given, found Found) error {
+func (p *Pipeline) check(name string, m Message, given, found Found) error {
+	body := m.Body
 	own := func(extractor, version string) bool { return extractor == name && version == p.versions[name] }
 	givenMentions := map[Mention]bool{}
 	for _, m := range given.Mentions {
@@ -131,10 +132,11 @@ func (p *Pipeline) check(name, body string, given, found Found) error {
 	for i, r := range found.Relations {
 		var wrong error
 		outside := func(of int) bool { return of < 0 || of >= len(found.Mentions) }
+		byWriter := r.Subject == Writer && m.Role == "client" && m.ClientID != ""
 		switch {
 		case !slices.Contains(predicates, r.Predicate):
 			wrong = fmt.Errorf("its predicate %q is none", r.Predicate)
-		case outside(r.Subject) || outside(r.Object):
+		case outside(r.Subject) && !byWriter || outside(r.Object):
 			wrong = fmt.Errorf("it is of %d and %d, of %d mentions", r.Subject, r.Object, len(found.Mentions))
 		case r.Subject == r.Object:
 			wrong = errors.New("it is of one mention")
@@ -159,7 +161,10 @@ type relationOf struct {
 }
 
 func (r Relation) of(f Found) relationOf {
-	of := relationOf{Relation: r, subject: f.Mentions[r.Subject], object: f.Mentions[r.Object]}
+	of := relationOf{Relation: r, object: f.Mentions[r.Object]}
+	if r.Subject != Writer {
+		of.subject = f.Mentions[r.Subject]
+	}
 	of.Subject, of.Object = 0, 0
 	return of
 }
@@ -232,8 +237,12 @@ func (p *Pipeline) settle(found Found) Found {
 		}
 	}
 	for _, r := range found.Relations {
-		r.Subject, r.Object = kept[r.Subject], kept[r.Object]
-		if r.Subject >= 0 && r.Object >= 0 && r.Subject != r.Object {
+		byWriter := r.Subject == Writer
+		if !byWriter {
+			r.Subject = kept[r.Subject]
+		}
+		r.Object = kept[r.Object]
+		if (r.Subject >= 0 || byWriter) && r.Object >= 0 && r.Subject != r.Object {
 			out.Relations = append(out.Relations, r)
 		}
 	}

@@ -120,6 +120,23 @@ func TestAnExtractorMayTakeAway(t *testing.T) {
 	}
 }
 
+func TestWhatTheClientSays(t *testing.T) {
+	t.Parallel()
+	p, err := NewPipeline(adds("first", person(0, 2)), played{name: "second", version: "1", extract: func(f Found) Found {
+		f.Relations = []Relation{{Span: Span{0, 4}, Subject: Writer, Object: 0, Predicate: WorksFor, Extractor: "second", Version: "1", Confidence: 1}}
+		return f
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for role, wrong := range map[string]bool{"client": false, "agent": true} {
+		found, err := p.Read(t.Context(), Message{ID: "m", Body: "0123456789", Role: role, ClientID: "C1"})
+		if (err != nil) != wrong || !wrong && (len(found.Relations) != 1 || found.Relations[0].Subject != Writer) {
+			t.Errorf("%s: %+v, %v", role, found.Relations, err)
+		}
+	}
+}
+
 func TestNonsenseIsRefused(t *testing.T) {
 	t.Parallel()
 	body := "Già visto" // à is bytes 2 and 3
@@ -170,6 +187,7 @@ func TestNonsenseIsRefused(t *testing.T) {
 		"a client without id":               with(func(m *Mention) { m.IsClient = true }),
 		"another's name":                    with(func(m *Mention) { m.Extractor = "exact" }),
 		"another version":                   with(func(m *Mention) { m.Version = "8" }),
+		"what nobody's client writes":       relation(func(r *Relation) { r.Subject = Writer }),
 		"a contact of nobody that there is": contact(func(c *Contact) { c.Of = 2 }),
 		"a contact of -2":                   contact(func(c *Contact) { c.Of = -2 }),
 		"a contact of no kind":              contact(func(c *Contact) { c.Kind = "pigeon" }),

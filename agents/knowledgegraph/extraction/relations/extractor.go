@@ -12,7 +12,7 @@ import (
 const (
 	name = "relations"
 	// version is another where patterns or what surrounds them are.
-	version = "2"
+	version = "3"
 
 	// maxQuote bounds the words that say a relation, in bytes.
 	maxQuote = 400
@@ -52,7 +52,7 @@ func (e *Extractor) Extract(ctx context.Context, m extraction.Message, found ext
 	if err := ctx.Err(); err != nil {
 		return found, err
 	}
-	if len(found.Mentions) < 2 {
+	if len(found.Mentions) == 0 {
 		return found, nil
 	}
 	items, err := itemise(m.Body, found.Mentions)
@@ -61,7 +61,7 @@ func (e *Extractor) Extract(ctx context.Context, m extraction.Message, found ext
 	}
 	t := &text{body: m.Body, items: items, mentions: found.Mentions}
 	all := sentences(items)
-	t.selves = t.writer(m, all)
+	t.selves, t.client = t.writer(m, all)
 	said := map[triple]extraction.Relation{}
 	for _, s := range all {
 		t.byPatterns(s, said)
@@ -116,9 +116,11 @@ func (t *text) byPatterns(s sentence, said map[triple]extraction.Relation) {
 
 // say keeps the surer of two that say the same, the first where they are as sure.
 func (t *text) say(said map[triple]extraction.Relation, r extraction.Relation) {
-	a, b := t.mentions[r.Subject], t.mentions[r.Object]
-	if a.Type == b.Type && a.Key == b.Key {
-		return
+	if r.Subject != extraction.Writer {
+		a, b := t.mentions[r.Subject], t.mentions[r.Object]
+		if a.Type == b.Type && a.Key == b.Key {
+			return
+		}
 	}
 	key := triple{r.Subject, r.Object, r.Predicate}
 	if before, there := said[key]; !there || before.Confidence < r.Confidence {

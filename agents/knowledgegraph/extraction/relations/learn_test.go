@@ -106,7 +106,7 @@ func TestModelBeyondPatterns(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := New(m)
-	if e.Version() != "2+"+m.Version() {
+	if e.Version() != "3+"+m.Version() {
 		t.Errorf("version %s", e.Version())
 	}
 	for text, want := range map[string][]string{

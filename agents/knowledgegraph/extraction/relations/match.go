@@ -24,8 +24,9 @@ type text struct {
 	body     string
 	items    []item
 	mentions []extraction.Mention
-	// selves are where the writer is named.
+	// selves are where the writer is named; client says that it is the client, unnamed.
 	selves []self
+	client bool
 }
 
 func (t *text) word(i int) string {

@@ -12,7 +12,7 @@ const maxAside = 12
 
 // byWriter finds what a message's writer says of themselves.
 func (t *text) byWriter(s sentence, said map[triple]extraction.Relation) {
-	if len(t.selves) == 0 {
+	if len(t.selves) == 0 && !t.client {
 		return
 	}
 	for i := s.from; i < s.to; i++ {
@@ -22,39 +22,45 @@ func (t *text) byWriter(s sentence, said map[triple]extraction.Relation) {
 				t.doubted(s, m.Predicate, m.from, m.to) || t.left(s, m) || t.reported(s, i) || t.quoted(i) {
 				continue
 			}
-			subject, quote, ok := t.byWhom(s, m)
-			if !ok {
+			subject, quote, sure := t.byWhom(s, m)
+			if sure == 0 {
 				continue
 			}
 			for _, object := range m.objects {
 				t.say(said, extraction.Relation{
-					Span: quote, Subject: t.items[subject].mention, Object: t.items[object].mention,
-					Predicate: m.Predicate, Confidence: m.Confidence,
+					Span: quote, Subject: subject, Object: t.items[object].mention,
+					Predicate: m.Predicate, Confidence: m.Confidence * sure,
 				})
 			}
 		}
 	}
 }
 
-// byWhom is where the writer is named nearest to what they say, and the words from one
-// to the other.
-func (t *text) byWhom(s sentence, m match) (subject int, quote extraction.Span, ok bool) {
-	after, _ := slices.BinarySearchFunc(t.selves, m.from, func(of self, at int) int { return of.at - at })
+// ofClient is how sure it is that a client's messages are the client's own.
+const ofClient = .9
+
+// byWhom is the writer where they are named nearest to what they say, or the client
+// who is not named, the words that say so, and how sure that is; 0 is nobody.
+func (t *text) byWhom(s sentence, m match) (subject int, quote extraction.Span, sure float64) {
 	clause := extraction.Span{Start: t.items[t.clauseStart(s, m.from)].Start, End: t.items[t.clauseEnd(m.to)-1].End}
 	bare := extraction.Span{Start: t.items[m.from].Start, End: t.items[m.to-1].End}
+	after, _ := slices.BinarySearchFunc(t.selves, m.from, func(of self, at int) int { return of.at - at })
 	for _, words := range []extraction.Span{clause, bare} {
+		if t.client && words.End-words.Start <= maxQuote {
+			return extraction.Writer, words, ofClient
+		}
 		for i := max(0, after-1); i < min(after+1, len(t.selves)); i++ {
 			of := t.selves[i]
 			span := extraction.Span{Start: min(words.Start, t.items[of.from].Start), End: max(words.End, t.items[of.to-1].End)}
-			if n := span.End - span.Start; n <= maxQuote && (!ok || n < quote.End-quote.Start) {
-				subject, quote, ok = of.at, span, true
+			if n := span.End - span.Start; n <= maxQuote && (sure == 0 || n < quote.End-quote.Start) {
+				subject, quote, sure = t.items[of.at].mention, span, 1
 			}
 		}
-		if ok {
-			return subject, quote, true
+		if sure > 0 {
+			return subject, quote, sure
 		}
 	}
-	return 0, extraction.Span{}, false
+	return 0, extraction.Span{}, 0
 }
 
 func (t *text) isWriter(i int) bool {

@@ -16,9 +16,9 @@ type self struct{ at, from, to int }
 // writer is where a message names who writes it, in order: by an introduction or a
 // signature; without any, where its client writes and is named. It is nothing where
 // a message names several people so; where it introduces somebody whose name was not
-// found, introductions alone count.
-func (t *text) writer(m extraction.Message, all []sentence) []self {
-	var found []self
+// found, introductions alone count. client says that nobody is named, and that it is
+// the conversation's client who writes.
+func (t *text) writer(m extraction.Message, all []sentence) (found []self, client bool) {
 	unknown := false
 	for _, s := range all {
 		for i := s.from; i < s.to; i++ {
@@ -46,9 +46,9 @@ func (t *text) writer(m extraction.Message, all []sentence) []self {
 	slices.SortStableFunc(found, func(a, b self) int { return a.at - b.at })
 	found = slices.CompactFunc(found, func(a, b self) bool { return a.at == b.at })
 	if !t.one(found) {
-		return nil
+		return nil, false
 	}
-	return found
+	return found, len(found) == 0 && !unknown && m.Role == "client" && m.ClientID != ""
 }
 
 // introduction is what begins at an item and says who writes. It is unknown where it

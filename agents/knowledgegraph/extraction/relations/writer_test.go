@@ -227,8 +227,17 @@ func TestClientsWhoWrite(t *testing.T) {
 		want               []string
 	}{
 		"the client":                 {"My file is under [Anna:P]. I work for [Acme:C].", "client", "7", []string{"Anna works_for Acme"}},
-		"greeted":                    {"Hello [Anna:P], I work for [Acme:C].", "client", "7", nil},
-		"another client":             {"My file is under [Anna:P]. I work for [Acme:C].", "client", "8", nil},
+		"greeted":                    {"Hello [Anna:P], I work for [Acme:C].", "client", "7", []string{"the client works_for Acme"}},
+		"another client":             {"My file is under [Anna:P]. I work for [Acme:C].", "client", "8", []string{"the client works_for Acme"}},
+		"nobody named":               {"Since May I work for [Acme:C].", "client", "7", []string{"the client works_for Acme"}},
+		"nobody named, left":         {"I no longer work for [Acme:C], I work for [Nordvik:C] now.", "client", "7", []string{"the client works_for Nordvik"}},
+		"nobody named, in Italian":   {"Dal mese scorso lavoro per [Acme:C].", "client", "7", []string{"the client works_for Acme"}},
+		"nobody named, Indonesian":   {"Sekarang saya bekerja di [Acme:C].", "client", "7", []string{"the client works_for Acme"}},
+		"nobody named, denied":       {"I don't work for [Acme:C].", "client", "7", nil},
+		"nobody named, asked":        {"Do I work for [Acme:C]?", "client", "7", nil},
+		"nobody named, an agent":     {"I work for [Acme:C].", "agent", "7", nil},
+		"nobody named or known":      {"I work for [Acme:C].", "client", "", nil},
+		"several":                    {"I'm [Luca:P]. I'm [Mario:P]. I work for [Acme:C].", "client", "7", nil},
 		"without a client":           {"My file is under [Anna:P]. I work for [Acme:C].", "client", "", nil},
 		"an agent":                   {"The file is under [Anna:P]. I work for [Acme:C].", "agent", "7", nil},
 		"an agent who thanks":        {"I work for [Acme:C]. Thanks, [Anna:P]", "agent", "7", nil},
@@ -250,7 +259,11 @@ func TestClientsWhoWrite(t *testing.T) {
 			}
 			var got []string
 			for _, r := range found.Relations {
-				got = append(got, found.Mentions[r.Subject].Name+" "+string(r.Predicate)+" "+found.Mentions[r.Object].Name)
+				subject := "the client"
+				if r.Subject != extraction.Writer {
+					subject = found.Mentions[r.Subject].Name
+				}
+				got = append(got, subject+" "+string(r.Predicate)+" "+found.Mentions[r.Object].Name)
 			}
 			if !slices.Equal(got, c.want) {
 				t.Errorf("found %q, wanted %q", got, c.want)
