@@ -147,7 +147,9 @@ func deriveEntities(ctx context.Context, tx pgx.Tx) (int64, error) {
 			SELECT s.id, f.records, f.client_ids, m.mentions, m.conversations, m.first_at, m.last_at, coalesce(
 				(SELECT name FROM (`+namedRecords+`) AS named WHERE named.entity_id = s.id AND rank < 3
 				 ORDER BY rank, (SELECT a.mentions FROM ciclo.entity_aliases a WHERE a.entity_id = s.id AND a.alias = named.name) DESC, name COLLATE "C" LIMIT 1),
-				(SELECT alias FROM ciclo.entity_aliases a WHERE a.entity_id = s.id ORDER BY a.mentions DESC, a.alias LIMIT 1),
+				(SELECT alias FROM ciclo.entity_aliases a WHERE a.entity_id = s.id
+				 -- People by whole names; of equal ones the longer.
+				 ORDER BY e.type = 'person' AND a.folded LIKE '% %' DESC, a.mentions DESC, length(a.alias) DESC, a.alias LIMIT 1),
 				e.name) AS name
 			FROM pg_temp.graph_scope s JOIN ciclo.entities e ON e.id = s.id,
 			LATERAL (SELECT count(*) AS records, coalesce(array_agg(DISTINCT client_id::text ORDER BY client_id::text) FILTER (WHERE client_id IS NOT NULL), '{}') AS client_ids

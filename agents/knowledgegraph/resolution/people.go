@@ -194,6 +194,14 @@ func (e *people) view(x, y int) view {
 			u = e.crowd.colleagues(firm)
 		}
 		v.bits[f] = math.Log2(e.m[f][l]) - math.Log2(u)
+		// Whatever EM makes of few pairs: what differs speaks for nobody's being one, and
+		// what is equal not against it.
+		switch {
+		case f != personName && l == 0:
+			v.bits[f] = max(v.bits[f], 0)
+		case f != personName && l == 1:
+			v.bits[f] = min(v.bits[f], 0)
+		}
 	}
 	if v.near && v.levels[personName] != nameDifferent {
 		// What the names themselves say is in it.
