@@ -101,7 +101,7 @@ func (o *Orchestrator) decide(c echo.Context, unknown *problem, decide func(tx p
 	case errors.Is(err, graph.ErrDecided):
 		conflict = newProblem(http.StatusConflict, "decided-otherwise", "It was decided otherwise", err.Error())
 	case errors.Is(err, graph.ErrKinds):
-		conflict = newProblem(http.StatusUnprocessableEntity, "entities-unlike", "They can't be one", err.Error())
+		conflict = newProblem(http.StatusConflict, "entities-unlike", "They can't be one", err.Error())
 	case errors.Is(err, graph.ErrMoved):
 		conflict = newProblem(http.StatusConflict, "records-moved", "The records have moved since", err.Error())
 	default:

@@ -46,7 +46,7 @@ func TestDecisionsAboutTheGraph(t *testing.T) {
 	decide("/merges", `{"entities": ["`+id("a")+`"]}`, http.StatusUnprocessableEntity, "urn:ciclo:invalid")
 	decide("/merges", `{"entities": ["`+id("a")+`", "`+id("a")+`"]}`, http.StatusUnprocessableEntity, "urn:ciclo:invalid")
 	decide("/merges", `{"entities": ["`+id("a")+`", "`+id("zz")+`"]}`, http.StatusNotFound, "urn:ciclo:entity-unknown")
-	decide("/merges", `{"entities": ["`+id("a")+`", "`+id("co")+`"]}`, http.StatusUnprocessableEntity, "urn:ciclo:entities-unlike")
+	decide("/merges", `{"entities": ["`+id("a")+`", "`+id("co")+`"]}`, http.StatusConflict, "urn:ciclo:entities-unlike")
 	decide("/merges", `{"entities": ["`+id("c")+`", "`+id("a")+`"]}`, http.StatusOK, "["+id("a")+"]")
 
 	var merge int64

@@ -369,7 +369,7 @@ func (o *Orchestrator) sections() []section {
 			{
 				id: "mergeEntities", method: http.MethodPost, path: Prefix + "/graph/merges", needs: Approve, logged: true,
 				summary: "Say that two people, or two companies, are one.", body: mergeRequest{},
-				refuses: map[int]string{http.StatusNotFound: "There is no such entity.", http.StatusConflict: decidedOtherwise, http.StatusUnprocessableEntity: "They are of types that can't be one."}, does: answers(http.StatusOK, o.postMerge),
+				refuses: map[int]string{http.StatusNotFound: "There is no such entity.", http.StatusConflict: "They are one already, or of types that can't be."}, does: answers(http.StatusOK, o.postMerge),
 			},
 			{
 				id: "undoMerge", method: http.MethodPost, path: Prefix + "/graph/merges/:id/undo", needs: Approve, logged: true,

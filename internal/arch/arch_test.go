@@ -37,7 +37,7 @@ var laws = map[string]law{
 	"agents/knowledgegraph":                      {own: []string{"agents", "agents/knowledgegraph/extraction", "agents/knowledgegraph/extraction/relations", "agents/knowledgegraph/extraction/tagger", "agents/knowledgegraph/resolution", "internal/graph", "internal/phone"}, libraries: []string{"github.com/jackc/pgx", "golang.org/x/sync"}},
 	"agents/knowledgegraph/extraction":           {own: []string{"internal/fold", "internal/phone"}},
 	"agents/knowledgegraph/extraction/tagger":    {own: []string{"agents/knowledgegraph/extraction"}},
-	"agents/knowledgegraph/resolution":           {},
+	"agents/knowledgegraph/resolution":           {own: []string{"internal/fold"}},
 	"internal/fold":                              {libraries: []string{"golang.org/x/text"}},
 	"internal/graph":                             {own: []string{"internal/fold"}, libraries: []string{"github.com/jackc/pgx"}},
 	"agents/knowledgegraph/extraction/relations": {own: []string{"agents/knowledgegraph/extraction"}, libraries: []string{"golang.org/x/text", "gonum.org/v1/gonum"}},

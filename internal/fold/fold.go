@@ -20,7 +20,7 @@ var alike = strings.NewReplacer(
 
 // Text is the text in lower case, compatibility characters taken apart (NFKD)
 // without the marks that combine with letters, without characters that have no
-// width, and with one blank where there were blanks, none at the ends. Folded once
+// width or that enclose others, syllables of Hangul as one, and with one blank where there were blanks, none at the ends. Folded once
 // more it stays as it is. Marks of class 0, such as vowels of Thai and Hindi, are
 // letters and stay. What is no UTF-8 becomes U+FFFD.
 func Text(text string) string {
@@ -32,7 +32,7 @@ func Text(text string) string {
 		case unicode.IsSpace(r) || unicode.IsControl(r):
 			blank = b.Len() > 0
 			continue
-		case unicode.Is(unicode.Cf, r) || norm.NFKD.PropertiesString(string(r)).CCC() != 0:
+		case unicode.In(r, unicode.Cf, unicode.Me) || norm.NFKD.PropertiesString(string(r)).CCC() != 0:
 			continue
 		}
 		if blank {
@@ -41,5 +41,5 @@ func Text(text string) string {
 		}
 		b.WriteRune(r)
 	}
-	return alike.Replace(cases.Fold().String(b.String()))
+	return norm.NFC.String(alike.Replace(cases.Fold().String(b.String())))
 }

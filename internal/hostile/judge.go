@@ -55,6 +55,8 @@ func malformed(a answer) bool {
 	switch a.status {
 	case http.StatusNotFound, http.StatusConflict, http.StatusNotModified:
 		return false
+	case http.StatusTooManyRequests:
+		return a.header.Get("Retry-After") == "" // else it is right later
 	default:
 		return a.status >= http.StatusBadRequest && !bytes.Contains(a.body, []byte("urn:ciclo:idempotency-key-reused"))
 	}

@@ -40,6 +40,8 @@ func TestTheJudgeFindsWhatIsWrong(t *testing.T) {
 		"a refusal of what is right":    {taken, 422, problem, "the document allows it"},
 		"a refusal of what is wrong":    {refused, 422, problem, ""},
 		"an answer to what is wrong":    {refused, 200, good, "was to be refused"},
+		"not now":                       {taken, 429, `{"type": "later"}`, ""},
+		"not now, nobody knows when":    {taken, 429, problem, "the document allows it"},
 		"a broken server":               {anything, 500, problem, "answered 500"},
 		"a server that is away":         {anything, 503, problem, "answered 503"},
 		"an answer of another form":     {anything, 200, `{"n": "x"}`, "not as the document says"},
@@ -52,7 +54,11 @@ func TestTheJudgeFindsWhatIsWrong(t *testing.T) {
 			media = "application/problem+json"
 		}
 		r := &request{op: d.operations[0], class: "valid", method: http.MethodGet, target: "/things/1?n=2", want: c.want}
-		err := j.check(r, answer{status: c.status, header: http.Header{"Content-Type": {media}}, body: []byte(c.body)})
+		header := http.Header{"Content-Type": {media}}
+		if strings.Contains(c.body, "later") {
+			header.Set("Retry-After", "30")
+		}
+		err := j.check(r, answer{status: c.status, header: header, body: []byte(c.body)})
 		if (err == nil) != (c.finds == "") || err != nil && !strings.Contains(err.Error(), c.finds) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -91,7 +91,7 @@ const (
 	URL   ContactKind = "url"
 )
 
-// Writer, in place of a relation's subject, is the conversation's client, who writes
+// Writer in place of a relation's subject is the conversation's client, who writes
 // the message and says something of themselves without being named in it.
 const Writer = -1
 

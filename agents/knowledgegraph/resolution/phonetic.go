@@ -4,29 +4,13 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/text/unicode/norm"
+	"github.com/nuzantara/ciclo/internal/fold"
 )
-
-// letters are those that Unicode doesn't decompose into a Latin letter and a mark.
-var letters = strings.NewReplacer("ß", "ss", "ø", "o", "æ", "ae", "œ", "oe", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ı", "i", "ŋ", "ng")
-
-// Fold is a string in small letters without accents and invisible characters, in
-// compatibility form: "José Łuk" becomes "jose luk". Other scripts stay, with the marks
-// that are their own, such as vowels.
-func Fold(s string) string {
-	var b strings.Builder
-	for _, r := range norm.NFKD.String(s) {
-		if !unicode.In(r, unicode.Inherited, unicode.Me, unicode.Cf) {
-			b.WriteRune(unicode.ToLower(r))
-		}
-	}
-	return letters.Replace(norm.NFC.String(b.String()))
-}
 
 // Tokens are the runs of letters and digits of a folded string, with their marks; an
 // apostrophe belongs to its word and is left out ("o'brien" is "obrien").
 func Tokens(s string) []string {
-	s = strings.NewReplacer("'", "", "’", "", "ʼ", "").Replace(Fold(s))
+	s = strings.NewReplacer("'", "", "’", "", "ʼ", "").Replace(fold.Text(s))
 	return strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
 }
 
@@ -58,7 +42,7 @@ const mostSounds = 8
 // then the consonants by class, none twice in a row, voiceless at the end. It is
 // for blocking and says no more than "perhaps". Empty where the token has no letter.
 func Phonetic(token string) string {
-	word := Fold(token)
+	word := fold.Text(token)
 	for _, rules := range older {
 		word = rules.Replace(word)
 	}
