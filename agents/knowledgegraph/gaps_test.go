@@ -98,6 +98,22 @@ func TestDecisionsOutliveTheirRecords(t *testing.T) {
 	f.exec(`UPDATE crm.clients SET name = 'Anna Ruiz' WHERE id = 'C3'`)
 	f.run(year)
 	f.same(want, "with the client gone and back")
+
+	err = pgx.BeginFunc(t.Context(), f.pool, func(tx pgx.Tx) error {
+		var merge int64
+		if err := tx.QueryRow(t.Context(), `SELECT max(id) FROM ciclo.entity_merges WHERE decided_by = 'analyst'`).Scan(&merge); err != nil {
+			return err
+		}
+		_, err := graph.Undo(t.Context(), tx, merge, "analyst")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.run(year)
+	if entity("C2") == entity("C3") {
+		t.Error("the next run puts together what was parted")
+	}
 }
 
 func TestWhatComesBetweenTwoAttempts(t *testing.T) {
