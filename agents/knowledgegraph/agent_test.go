@@ -262,6 +262,22 @@ func TestAFirm(t *testing.T) {
 	f.places()
 }
 
+func TestPeopleAreOfTheirConversation(t *testing.T) {
+	t.Parallel()
+	f := smallFirm(t)
+	for _, conversation := range []string{"1", "1", "2"} {
+		f.say(conversation, "C"+conversation, "Yes. My colleague Dora Maar works for PT Sinar Laut, in conversation "+conversation)
+	}
+	f.say("2", "C2", "PT Gunung Emas and Mr Dora Maar")
+	f.run(year)
+	if got := f.lines(`SELECT scope FROM ciclo.graph_records WHERE key = 'dora maar' ORDER BY 1`); len(got) != 2 || got[0] != "conversation:1" || got[1] != "conversation:2" {
+		t.Errorf("Dora Maar is %q", got)
+	}
+	if got := f.lines(`SELECT count(*) FROM ciclo.graph_records WHERE type = 'company' AND scope <> ''`); got[0] != "0" {
+		t.Errorf("%s companies are of a conversation", got[0])
+	}
+}
+
 // places reports mentions and quotes that are not at their place in the message.
 func (f *firm) places() {
 	f.t.Helper()

@@ -260,6 +260,19 @@ func TestWhatIsSaidBecomesEdges(t *testing.T) {
 	}
 }
 
+func TestWhoIsNotSureEndsNoEmployment(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	b.read(10, []saying{
+		{"c1", "m1", 0, []fact{works("Anna", "CoA")}},
+		{"c1", "m2", 1, []fact{{"Anna", "works_for", "CoB", .4}}},
+		{"c1", "m3", 2, []fact{{"Anna", "works_for", "CoA", .4}}},
+	})
+	if diff := cmp.Diff([]string{"Anna works_for CoA 0 holds 0.800 1/2"}, b.edges()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTheSameMessagesChangeNothing(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
