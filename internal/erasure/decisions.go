@@ -52,7 +52,7 @@ var Decisions = []Decision{
 	{"ciclo.graph_changed_entities", "entity_id", Deleted, "what is to be derived anew: a hash of names"},
 	{"ciclo.graph_changed_records", "record_id", Deleted, "what is to be derived anew: a hash of names"},
 	{"ciclo.graph_messages", "id conversation_id client_id body_hash versions execution_id", Deleted, ""},
-	{"ciclo.graph_models", "name version model", Deleted, "models that show a word of the name or a mail address: the next run trains others"},
+	{"ciclo.graph_models", "name version model", Deleted, "models that show a word of the name or a mail address: the next run trains others, which find other names than the old ones did, also in others' messages"},
 	{"ciclo.graph_records", "id type scope key name client_id entity_id", Deleted, "the client's own, of a person also those in others' conversations, and those that nothing else mentions"},
 	{"ciclo.mentions", "message_id surface type record_id extractor version", Deleted, "in the client's messages, and of the client in others'"},
 	{"ciclo.message_templates", "name language subject body changed_by", Stays, "the firm's texts for everybody"},

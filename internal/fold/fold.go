@@ -7,20 +7,20 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
 // alike are letters and signs that Unicode doesn't take apart, and what people type
 // for them.
 var alike = strings.NewReplacer(
-	"ø", "o", "ł", "l", "đ", "d", "ħ", "h", "ŧ", "t", "ı", "i", "æ", "ae", "œ", "oe", "ð", "d", "þ", "th",
+	"ø", "o", "ł", "l", "đ", "d", "ħ", "h", "ŧ", "t", "ı", "i", "æ", "ae", "œ", "oe", "ð", "d", "þ", "th", "ß", "ss", "ς", "σ",
 	"‘", "'", "’", "'", "ʼ", "'", "`", "'", "“", `"`, "”", `"`, "‐", "-", "‒", "-", "–", "-", "—", "-", "−", "-",
 )
 
 // Text is the text in lower case, compatibility characters taken apart (NFKD)
 // without the marks that combine with letters, without characters that have no
-// width or that enclose others, syllables of Hangul as one, and with one blank where there were blanks, none at the ends. Folded once
+// width or that enclose others, syllables of Hangul as one, and with one blank where
+// there were blanks, none at the ends. Folded once
 // more it stays as it is. Marks of class 0, such as vowels of Thai and Hindi, are
 // letters and stay. What is no UTF-8 becomes U+FFFD.
 func Text(text string) string {
@@ -41,5 +41,6 @@ func Text(text string) string {
 		}
 		b.WriteRune(r)
 	}
-	return norm.NFC.String(alike.Replace(cases.Fold().String(b.String())))
+	// Not by Unicode's case folding, which turns Cherokee to and fro.
+	return norm.NFC.String(alike.Replace(strings.ToLower(b.String())))
 }

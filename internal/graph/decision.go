@@ -147,19 +147,14 @@ func Undo(ctx context.Context, tx pgx.Tx, merge int64, by string) ([]string, err
 	if len(stay) == 0 {
 		return nil, fmt.Errorf("merge %d: %w", merge, ErrMoved)
 	}
-	// Each of one side is different from the other side's first, so that no resolution
-	// brings some of them back.
+	// Each that leaves is different from the first that stays, so that no resolution
+	// brings some of them back. What else stays may have come since: it is free.
 	for _, r := range leave {
 		if err := decide(ctx, tx, r.ID, canonical(stay).ID, false, by); err != nil {
 			return nil, err
 		}
 	}
-	for _, r := range stay {
-		if err := decide(ctx, tx, r.ID, canonical(leave).ID, false, by); err != nil {
-			return nil, err
-		}
-	}
-	if err := partDecisions(ctx, tx, leave, stay, by); err != nil {
+	if err := partDecisions(ctx, tx, leave, stay); err != nil {
 		return nil, err
 	}
 	changed, err := regroup(ctx, tx, [][]Stored{leave, stay}, by)
@@ -196,10 +191,10 @@ func decide(ctx context.Context, tx pgx.Tx, a, b string, same bool, by string) e
 }
 
 // partDecisions takes back that a record of the one side is one with one of the other.
-func partDecisions(ctx context.Context, tx pgx.Tx, one, other []Stored, by string) error {
+func partDecisions(ctx context.Context, tx pgx.Tx, one, other []Stored) error {
 	_, err := tx.Exec(ctx, `
-		UPDATE ciclo.entity_reviews SET status = 'different', decided_at = now(), decided_by = $3
-		WHERE status = 'same' AND ((record_a = ANY ($1) AND record_b = ANY ($2)) OR (record_a = ANY ($2) AND record_b = ANY ($1)))`, recordIDs(one), recordIDs(other), by)
+		UPDATE ciclo.entity_reviews SET status = 'obsolete', decided_at = NULL, decided_by = NULL
+		WHERE status = 'same' AND ((record_a = ANY ($1) AND record_b = ANY ($2)) OR (record_a = ANY ($2) AND record_b = ANY ($1)))`, recordIDs(one), recordIDs(other))
 	if err != nil {
 		return fmt.Errorf("take decisions back: %w", err)
 	}
@@ -239,6 +234,14 @@ func join(ctx context.Context, tx pgx.Tx, a, b, by string) ([]string, error) {
 		WHERE d.status = 'different' AND a.id = d.record_a AND b.id = d.record_b AND a.entity_id IN ($1, $2) AND b.entity_id IN ($1, $2)`, one, other)
 	if err != nil {
 		return nil, fmt.Errorf("take decisions back: %w", err)
+	}
+	// All of both are one, whatever each of them alone would be taken for.
+	for _, r := range all {
+		if first := canonical(all).ID; r.ID != first {
+			if err := decide(ctx, tx, r.ID, first, true, by); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return regroup(ctx, tx, [][]Stored{all}, by)
 }

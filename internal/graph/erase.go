@@ -36,6 +36,7 @@ func Erase(ctx context.Context, tx pgx.Tx, e Erasure) (map[string]int64, error) 
 	x.deleteEvidence()
 	x.deleteRecords()
 	x.deleteEntities()
+	x.deleteGhosts()
 	if len(x.rows) > 0 {
 		x.deriveOthers()
 	}
@@ -236,6 +237,33 @@ func (x *erasing) deleteEntities() {
 		UPDATE ciclo.entities e SET name = (SELECT min(name COLLATE "C") FROM names n WHERE n.id = e.id)
 		WHERE e.id = ANY (@left) AND EXISTS (SELECT FROM names n WHERE n.id = e.id)
 		  AND NOT EXISTS (SELECT FROM names n WHERE n.id = e.id AND n.name = e.name)`)
+}
+
+// deleteGhosts deletes entities that nothing is any more and that are called like the
+// client, with their history: their records went before the erasure, so that nothing
+// else leads to them. What people decided about the client's own records goes too.
+func (x *erasing) deleteGhosts() {
+	ghosts := x.list(`
+		SELECT id FROM ciclo.entities e
+		WHERE expired_at IS NOT NULL AND ciclo.erase_text(name, @patterns) <> name AND NOT EXISTS (SELECT FROM ciclo.graph_records r WHERE r.entity_id = e.id)`)
+	own := []string{}
+	for _, kind := range []string{"person", "company"} {
+		own = append(own, Record{Type: kind, Scope: ClientScope(x.ClientID), Key: x.ClientID}.ID())
+	}
+	for _, d := range []struct{ table, where string }{
+		{"entity_merges", `from_id = ANY (@ghosts) OR to_id = ANY (@ghosts)`},
+		{"edges", `subject_id = ANY (@ghosts) OR object_id = ANY (@ghosts)`},
+		{"entities", `id = ANY (@ghosts)`},
+		{"entity_reviews", `record_a = ANY (@own) OR record_b = ANY (@own)`},
+	} {
+		if x.err != nil {
+			return
+		}
+		tag, err := x.tx.Exec(x.ctx, `DELETE FROM ciclo.`+d.table+` WHERE `+d.where, pgx.NamedArgs{"ghosts": ghosts, "own": own})
+		if x.err = err; err == nil && tag.RowsAffected() > 0 {
+			x.rows["ciclo."+d.table] += tag.RowsAffected()
+		}
+	}
 }
 
 // deriveOthers derives what is left of the entities. An edge that holds no longer,

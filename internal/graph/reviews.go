@@ -83,7 +83,8 @@ func (s *Store) Reviews(ctx context.Context, status string, after *ReviewPlace, 
 		       a.id, a.name, a.scope, a.client_id, a.entity_id, ea.name, `+contactsOf+`a.id ORDER BY kind, value LIMIT 20) c),
 		       b.id, b.name, b.scope, b.client_id, b.entity_id, eb.name, `+contactsOf+`b.id ORDER BY kind, value LIMIT 20) c)
 		FROM (
-			SELECT * FROM ciclo.entity_reviews r WHERE r.status = $1`+where+`
+			SELECT * FROM ciclo.entity_reviews r
+			WHERE r.status = $1`+where+` AND EXISTS (SELECT FROM ciclo.graph_records WHERE id = r.record_a) AND EXISTS (SELECT FROM ciclo.graph_records WHERE id = r.record_b)
 			ORDER BY coalesce(r.probability, -1) DESC, r.id LIMIT `+strconv.Itoa(limit)+`) r
 		JOIN ciclo.graph_records a ON a.id = r.record_a LEFT JOIN ciclo.entities ea ON ea.id = a.entity_id
 		JOIN ciclo.graph_records b ON b.id = r.record_b LEFT JOIN ciclo.entities eb ON eb.id = b.entity_id

@@ -19,7 +19,8 @@ func (t *text) byWriter(s sentence, said map[triple]extraction.Relation) {
 		for _, m := range t.matches(patterns.own, i) {
 			if m.whole && (nouns[t.word(i-1)] || i > s.from && t.items[i-1].mention >= 0 && !t.isWriter(i-1)) ||
 				m.begins && !t.speaks(s, i) || t.word(m.to) == "'s" ||
-				t.doubted(s, m.Predicate, m.from, m.to) || t.left(s, m) || t.reported(s, i) || t.quoted(i) {
+				t.doubted(s, m.Predicate, m.from, m.to) || t.left(s, m) || t.reported(s, i) || t.quoted(i) ||
+				t.client && !t.plain(s, m) {
 				continue
 			}
 			subject, quote, sure := t.byWhom(s, m)
@@ -34,6 +35,47 @@ func (t *text) byWriter(s sentence, said map[triple]extraction.Relation) {
 			}
 		}
 	}
+}
+
+var (
+	// selfWords are how one speaks of oneself; without, "lavoro" is a noun.
+	selfWords = wordSet("i i'm saya aku io")
+	// besides are words that make a client's statement about another time, another
+	// person, or working with somebody.
+	besides = wordSet("with when once if until unless from next last ago former formerly before after soon will would dreamt said says told believes friend forwarded fwd " +
+		"dengan kalau jika bila ketika nanti akan mulai depan lalu dulu lama kata teman diteruskan " +
+		"con quando se prossimo prossima futuro scorso ex prima dopo dice amico amica inoltrato")
+	// goesOn are words that may follow what one works for.
+	goesOn = wordSet("now and since in as at here but so sekarang dan sejak di sebagai jadi tapi adesso ora e da a come ma quindi")
+	// forwards are words of messages that others wrote.
+	forwards = wordSet("forwarded fwd fw diteruskan inoltrato oggetto subject sent wrote")
+)
+
+// plain tells whether a client who gives no name speaks of themselves beyond doubt: in
+// the first person in so many words, of now, and of the thing itself, not of a part of
+// it. Nothing else in such a message says whose words these are.
+func (t *text) plain(s sentence, m match) bool {
+	own := false
+	for i := s.from; i < s.to; i++ {
+		if t.items[i].mention >= 0 {
+			continue
+		}
+		if besides[t.word(i)] {
+			return false
+		}
+		own = own || selfWords[t.word(i)] && i >= m.from-1 && i < m.to
+	}
+	return own && (t.ends(m.to) || t.items[m.to].mention < 0 && goesOn[t.word(m.to)])
+}
+
+// forwarded tells whether a message holds what others wrote.
+func (t *text) forwarded() bool {
+	for i, it := range t.items {
+		if it.mention < 0 && forwards[t.word(i)] {
+			return true
+		}
+	}
+	return false
 }
 
 // ofClient is how sure it is that a client's messages are the client's own.

@@ -48,7 +48,7 @@ func (t *text) writer(m extraction.Message, all []sentence) (found []self, clien
 	if !t.one(found) {
 		return nil, false
 	}
-	return found, len(found) == 0 && !unknown && m.Role == "client" && m.ClientID != ""
+	return found, len(found) == 0 && !unknown && m.Role == "client" && m.ClientID != "" && !t.forwarded()
 }
 
 // introduction is what begins at an item and says who writes. It is unknown where it
