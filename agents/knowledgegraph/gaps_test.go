@@ -150,3 +150,26 @@ func TestOddClients(t *testing.T) {
 		t.Errorf("%d messages are read again", r.Messages.Due)
 	}
 }
+
+func TestWhatAPersonMergesStaysWhole(t *testing.T) {
+	t.Parallel()
+	f := smallFirm(t)
+	f.run(year)
+	entity := func(client string) string {
+		return f.lines(`SELECT entity_id FROM ciclo.graph_records WHERE scope = 'client:` + client + `'`)[0]
+	}
+	if entity("C1") != entity("C4") {
+		t.Fatal("C1 and C4 are two")
+	}
+	err := pgx.BeginFunc(t.Context(), f.pool, func(tx pgx.Tx) error { // a maiden name
+		_, err := graph.Merge(t.Context(), tx, entity("C1"), entity("C2"), "analyst")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.run(year)
+	if entity("C1") != entity("C4") || entity("C1") != entity("C2") {
+		t.Errorf("C1, C2 and C4 are %s, %s, %s", entity("C1"), entity("C2"), entity("C4"))
+	}
+}
