@@ -6,15 +6,15 @@ import (
 	"testing"
 )
 
-// conllData is the folder of the data sets, or skips.
-func conllData(t *testing.T) string {
+// sharedData is the folder of the data sets, or skips.
+func sharedData(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("CICLO_DATA")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "..", "..", "shared", "data")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "conll04")); err != nil {
-		t.Skipf("CoNLL04 is absent (set CICLO_DATA to the folder of the data sets): %v", err)
+		t.Skipf("the data sets are absent (set CICLO_DATA to their folder): %v", err)
 	}
 	return dir
 }
@@ -34,7 +34,7 @@ func reached(t *testing.T, measure func(string) ([]Figure, error)) {
 	if raced {
 		t.Skip("training takes minutes under the race detector, and runs nothing at once; make eval measures it")
 	}
-	figures, err := measure(conllData(t))
+	figures, err := measure(sharedData(t))
 	if err != nil {
 		t.Fatal(err)
 	}
