@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -354,7 +353,7 @@ func (o *Orchestrator) sections() []section {
 					"Two exports at a time; beyond is 429. One that fails on the way cuts the connection. A browser may give the token as the password.",
 				query: graphExportParameters, says: map[string]string{"Content-Disposition": "The name of the file."},
 				does: handling{
-					handle: o.exportGraph, status: http.StatusOK, answer: reflect.TypeFor[json.RawMessage](), media: "application/ld+json", more: []string{"application/graphml+xml", "text/csv"},
+					handle: o.exportGraph, status: http.StatusOK, answer: reflect.TypeFor[map[string]any](), media: "application/ld+json", more: []string{"application/graphml+xml", "text/csv"},
 				},
 			},
 			{

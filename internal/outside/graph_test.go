@@ -66,7 +66,7 @@ func TestKnowledgeForPeople(t *testing.T) {
 		"of no type":       {[]string{"top", "--type", "animal"}, 2, []string{"animal"}},
 		"a search":         {[]string{"search", "anna ruis"}, 0, []string{"FOUND AS", "Anna Ruíz", anna}},
 		"a search of none": {[]string{"search", "zzz"}, 0, []string{"no such entity"}},
-		"an entity":        {[]string{"show", anna}, 0, []string{"1,200 mentions in 1,000 conversations", "client c/1", "Anna Ruíz (3)", "merge: A. Ruiz", "by lea", "tagger 7", "3–12", "0.93"}},
+		"an entity":        {[]string{"show", anna}, 0, []string{"1,200 mentions in 1,000 conversations", "client c/1", "Anna Ruíz (3)", "merge 1: A. Ruiz", "by lea", "tagger 7", "3–12", "0.93"}},
 		"a part of it":     {[]string{"show", "entity_00000000000anna2"}, 0, []string{"entity_00000000000anna2 is part of it now"}},
 		"nobody":           {[]string{"show", "entity_0000000000nobody"}, 1, []string{"No such entity"}},
 		"neighbours":       {[]string{"neighbours", anna, "--depth", "2"}, 0, []string{"1 neighbours", "works_for", "Nordvik AS", "0.87", "2 in 1", "edge_0000000000000001"}},
