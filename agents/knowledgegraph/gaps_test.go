@@ -27,8 +27,8 @@ func TestWhatCameSinceTheLastRunIsReadWhoeverDies(t *testing.T) {
 	f := smallFirm(t)
 	f.run(year)
 	// Before the window of a week, and in two batches.
-	f.send("z1", strings.Repeat("x ", 3<<20), "2026-10-03Z")
-	f.send("a1", "Anna Ruiz again. "+strings.Repeat("y ", 3<<20), "2026-10-04Z")
+	f.send("z1", "See you."+strings.Repeat(" ", 5<<20), "2026-10-03Z")
+	f.send("a1", "Anna Ruiz again. "+strings.Repeat(" ", 5<<20), "2026-10-04Z")
 	f.begin()
 	reads := 0
 	if r := f.attempt(week, func(step string) bool {
