@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,7 +28,9 @@ type intake struct {
 	out      []byte
 	given    []byte // rows that COPY hasn't taken yet, of out
 	told     time.Time
-	err      error // why the file couldn't be read on
+	// failed is why the file couldn't be read on: whoever reads for COPY may still do so
+	// when COPY was told to stop and has returned.
+	failed atomic.Pointer[error]
 }
 
 // rows are a file's, whatever its format.
@@ -78,8 +81,8 @@ func (in *intake) copyInto(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	_, err := tx.Conn().PgConn().CopyFrom(ctx, in, `COPY incoming FROM STDIN`)
-	if in.err != nil { // the server says the same in more words
-		return in.err
+	if failed := in.failed.Load(); failed != nil { // the server says the same in more words
+		return *failed
 	}
 	if err != nil {
 		return err
@@ -99,7 +102,7 @@ func (in *intake) Read(p []byte) (int, error) {
 			}
 			if err != nil {
 				if !errors.Is(err, io.EOF) {
-					in.err = err
+					in.failed.Store(&err)
 				}
 				return 0, err
 			}
