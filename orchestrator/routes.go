@@ -410,7 +410,7 @@ func (o *Orchestrator) routes(sections []section) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = o.answerError
-	e.Use(o.recoverPanic, wellFormed, bounded, o.authenticate)
+	e.Use(o.recoverPanic, wellFormed, o.bounded, o.authenticate)
 	for _, s := range sections {
 		for _, op := range s.operations {
 			if op.needs == "" {
@@ -442,9 +442,9 @@ func wellFormed(next echo.HandlerFunc) echo.HandlerFunc {
 const eventsPath = "/executions/:id/events"
 
 // bounded gives each request its time limit, beside what it wants to wait.
-func bounded(next echo.HandlerFunc) echo.HandlerFunc {
+func (o *Orchestrator) bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Path() == Prefix+eventsPath || c.Path() == Prefix+exportPath || c.Path() == Prefix+graphExportPath {
+		if o.paged[c.Path()] || c.Path() == Prefix+eventsPath || c.Path() == Prefix+exportPath || c.Path() == Prefix+graphExportPath {
 			return next(c) // bounded in its parts
 		}
 		whole := c.Request()
