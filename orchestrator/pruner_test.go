@@ -48,6 +48,7 @@ func TestResultsOfPrunedExecutions(t *testing.T) {
 	a.entity("a", "person", "Anna", 3, 1)
 	a.entity("b", "person", "Ana", 1, 2)
 	a.read("m-1", 1)
+	a.exec(`INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason) VALUES ('kg_builder_test', 'started', 0, 'test')`)
 	a.merged("b", "a")
 	builder := a.trained(now.AddDate(0, 0, -203), false)
 	a.exec(`UPDATE ciclo.executions SET agent = 'knowledge-graph-builder' WHERE id = $1`, builder)
