@@ -23,6 +23,7 @@ import (
 	"github.com/nuzantara/ciclo/internal/notice"
 	"github.com/nuzantara/ciclo/internal/plan"
 	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/telemetry"
 )
 
 // Config is what an orchestrator needs. Zero durations take the defaults.
@@ -49,6 +50,8 @@ type Config struct {
 	TwilioToken, PublicURL string
 	// Notices are the ways to the operator; none is the log.
 	Notices []notice.Channel
+	// Traces is nil where none are made.
+	Traces  *telemetry.Traces
 	Version string
 	Log     *slog.Logger
 }
@@ -109,7 +112,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	if cfg.RateLimit < 0 || math.IsNaN(cfg.RateLimit) || math.IsInf(cfg.RateLimit, 0) {
 		return nil, fmt.Errorf("the rate limit of %v requests a second must be 0, for none, or more", cfg.RateLimit)
 	}
-	store, err := postgres.New(cfg.Pool)
+	store, err := postgres.NewTraced(cfg.Pool, cfg.Traces.Provider())
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +148,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.erasures = erasure.New(cfg.Pool)
 	o.deliverer = newDeliverer(store, cfg.Log.With("component", "deliverer"))
 	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, o.deliverer.wake, o.scheduler.wake, cfg.Log.With("component", "reaper"))
+	o.reaper.traces = cfg.Traces
 	o.notifier = &notifier{store: store, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}
 	if _, err := o.scheduler.defaults(time.Now()); err != nil {
 		return nil, err
