@@ -8,7 +8,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -23,7 +22,10 @@ var methods = []string{
 // span has the route and never the path, whose parts are people's ids, nor the
 // query, a header, or an address.
 func (t *Traces) Request(r *http.Request, route string) (context.Context, func(status int)) {
-	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	ctx := r.Context()
+	if caller := Parse(r.Header.Get("Traceparent")); caller.IsValid() { // without tracestate, which may hold anything
+		ctx = trace.ContextWithRemoteSpanContext(ctx, caller)
+	}
 	method, name := r.Method, r.Method
 	if !slices.Contains(methods, method) {
 		method, name = "_OTHER", "HTTP"

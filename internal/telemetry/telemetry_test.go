@@ -84,6 +84,7 @@ func TestARequestSaysItsRouteAndNoMore(t *testing.T) {
 	for _, status := range []int{200, 500} {
 		r := httptest.NewRequestWithContext(t.Context(), "BREW", "http://secret:secret@secret/secret?secret=secret", http.NoBody)
 		r.Header.Set("Traceparent", parent)
+		r.Header.Set("Tracestate", "vendor=secret")
 		r.Header.Set("Authorization", "secret")
 		ctx, end := traces.Request(r, "/clients/{id}")
 		LinkTo(ctx, parent, "replayed")
@@ -92,7 +93,7 @@ func TestARequestSaysItsRouteAndNoMore(t *testing.T) {
 	}
 	var got []map[attribute.Key]string
 	for _, s := range ended() {
-		if s.Name != "HTTP /clients/{id}" || s.Parent.SpanID().String() != "00f067aa0ba902b7" || len(s.Links) != 1 {
+		if s.SpanContext.TraceState().Len() != 0 || s.Name != "HTTP /clients/{id}" || s.Parent.SpanID().String() != "00f067aa0ba902b7" || len(s.Links) != 1 {
 			t.Errorf("%+v", s)
 		}
 		all := map[attribute.Key]string{}
