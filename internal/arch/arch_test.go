@@ -54,7 +54,9 @@ var laws = map[string]law{
 	"internal/rates":                             {stdOnly: true},
 	"internal/webhook":                           {libraries: []string{"github.com/standard-webhooks"}},
 	"internal/telemetry":                         {libraries: []string{"go.opentelemetry.io", "github.com/go-logr/logr"}},
-	"orchestrator":                               {own: []string{"agents", "internal/batch", "internal/channel", "internal/erasure", "internal/execution", "internal/graph", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/rates", "internal/schedule", "internal/service", "internal/telemetry", "internal/webhook"}},
+	"orchestrator":                               {own: []string{"agents", "client", "internal/batch", "internal/channel", "internal/erasure", "internal/execution", "internal/graph", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/rates", "internal/schedule", "internal/service", "internal/telemetry", "internal/webhook", "orchestrator/dashboard"}},
+	"orchestrator/dashboard":                     {own: []string{"client", "orchestrator/dashboard/chart"}, libraries: []string{"golang.org/x/sync"}},
+	"orchestrator/dashboard/chart":               {stdOnly: true},
 	"worker":                                     {own: []string{"agents", "internal/batch", "internal/execution", "internal/postgres", "internal/queue", "internal/service", "internal/telemetry"}},
 	"internal/localpostgres":                     {},
 	"internal/testdatabase":                      {own: []string{"internal/localpostgres"}},
@@ -68,6 +70,8 @@ var laws = map[string]law{
 
 	// Tests, benches and figures: in no shipped binary.
 	"internal/arch":                    {},
+	"internal/browser":                 {libraries: []string{"github.com/chromedp"}},
+	"internal/browser/shoot":           {own: []string{"internal/browser"}, stdOnly: true},
 	"internal/channel/played":          {libraries: []string{"github.com/emersion/go-sasl", "github.com/emersion/go-smtp"}},
 	"internal/conformance":             {libraries: []string{"github.com/santhosh-tekuri/jsonschema"}},
 	"internal/outside":                 {},

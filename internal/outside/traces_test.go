@@ -280,9 +280,8 @@ func TestATraceOfACycle(t *testing.T) {
 func TestACollectorThatIsOfNoUse(t *testing.T) {
 	t.Parallel()
 	hangs := make(chan struct{})
-	t.Cleanup(func() { close(hangs) })
 	away := &otlp{url: "http://" + freePort(t)}
-	for name, c := range map[string]*otlp{
+	collectors := map[string]*otlp{
 		"hangs": newOTLP(t, func(_ http.ResponseWriter, r *http.Request) {
 			select {
 			case <-hangs:
@@ -293,7 +292,9 @@ func TestACollectorThatIsOfNoUse(t *testing.T) {
 		"answers 503":  newOTLP(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }),
 		"isn't there":  away,
 		"speaks other": newOTLP(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>no</html>") }),
-	} {
+	}
+	t.Cleanup(func() { close(hangs) }) // before the servers wait for their answers
+	for name, c := range collectors {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSystem(t, testdatabase.New(t), tracing(c, "CICLO_DRAIN=1s")...)
