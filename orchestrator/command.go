@@ -2,12 +2,14 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"time"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/metrics"
 	"github.com/nuzantara/ciclo/internal/notice"
 	"github.com/nuzantara/ciclo/internal/schedule"
 	"github.com/nuzantara/ciclo/internal/service"
@@ -21,6 +23,8 @@ type Command struct {
 	Token     string        `env:"CICLO_TOKEN" help:"Bearer token that may do all, at least 16 characters. Others are made by ciclo token."`
 	TokenFile string        `env:"CICLO_TOKEN_FILE" help:"File that holds the token."`
 	ReapEvery time.Duration `env:"CICLO_REAP_EVERY" default:"1s" help:"Time between two looks for lost workers and due executions."`
+
+	MetricsListen string `env:"CICLO_METRICS_LISTEN" help:"Address to serve metrics on without a token, such as 10.0.0.5:9464. Keep it private. Default: /metrics with a token alone."`
 
 	RateLimit float64 `env:"CICLO_RATE_LIMIT" default:"0" help:"Requests a second that each token may make; 0 is no limit."`
 
@@ -42,7 +46,7 @@ type Command struct {
 // Serve runs the service with a catalogue until ctx is done. A database that
 // isn't there yet is waited for, with 503 as the answer meanwhile; one with
 // another schema is an error.
-func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.Catalogue) error {
+func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.Catalogue) (err error) {
 	token, err := service.Secret(c.Token, c.TokenFile)
 	if err != nil {
 		return err
@@ -72,8 +76,10 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	if err != nil {
 		return fmt.Errorf("CICLO_ZONE: %w", err)
 	}
+	registry := metrics.New("orchestrator", service.Version())
 	o, err := New(Config{
-		Zone: zone, NoScheduling: !c.EnableOrchestrator, TwilioToken: twilio, PublicURL: c.PublicURL,
+		Metrics: registry,
+		Zone:    zone, NoScheduling: !c.EnableOrchestrator, TwilioToken: twilio, PublicURL: c.PublicURL,
 		Pool: pool, ReaperPool: reaperPool, Catalogue: catalogue, Token: token, RateLimit: c.RateLimit,
 		Lease: c.Lease, ReapEvery: c.ReapEvery, Notices: notices, Version: service.Version(), Log: log,
 	})
@@ -84,6 +90,13 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	listener, err := lc.Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
+	}
+	if c.MetricsListen != "" {
+		shown, listening := metrics.Listen(ctx, c.MetricsListen, registry, log)
+		if listening != nil {
+			return errors.Join(listening, listener.Close())
+		}
+		defer func() { err = errors.Join(err, shown.Close()) }()
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -65,9 +65,16 @@ func (h *attempts) Work(ctx context.Context, job *river.Job[queue.Args]) error {
 		return err
 	}
 	if claimed == nil {
+		w.meters.stray.Inc()
 		return nil // a stale delivery
 	}
-	log := w.cfg.Log.With("execution_id", id, "agent", claimed.Execution.Agent, "attempt", claimed.Execution.Attempt)
+	began := time.Now()
+	agent := claimed.Execution.Agent
+	w.meters.started.WithLabelValues(agent).Inc()
+	w.meters.executions.Moved(agent, string(execution.Running))
+	w.meters.running.WithLabelValues(agent).Inc()
+	defer w.meters.running.WithLabelValues(agent).Dec()
+	log := w.cfg.Log.With("execution_id", id, "agent", agent, "attempt", claimed.Execution.Attempt)
 	log.Debug("attempt started")
 
 	runCtx, cancel := context.WithCancelCause(ctx)
@@ -75,8 +82,24 @@ func (h *attempts) Work(ctx context.Context, job *river.Job[queue.Args]) error {
 	w.held.claimed(id, claimed.Execution.Attempt, cancel)
 
 	result, err := w.run(runCtx, cancel, claimed, log)
-	w.conclude(context.WithoutCancel(ctx), runCtx, claimed, result, err, log)
+	outcome, to := w.conclude(context.WithoutCancel(ctx), runCtx, claimed, result, err, log)
+	w.count(claimed, outcome, to, time.Since(began))
 	return nil
+}
+
+// count counts the end of an attempt, and where it led to; empty where this worker
+// wrote neither. What is before the claim is the database's to know.
+func (w *Worker) count(a *postgres.Attempt, outcome string, to execution.Status, took time.Duration) {
+	e := a.Execution
+	w.meters.executions.Attempt(e.Agent, outcome)
+	w.meters.took.WithLabelValues(e.Agent, outcome).Observe(took.Seconds())
+	if to == "" {
+		return
+	}
+	w.meters.executions.Moved(e.Agent, string(to))
+	if to.Final() && e.RunningAt != nil {
+		w.meters.executions.Ended(e.Agent, string(to), e.RunningAt.Sub(e.StartedAt)+took)
+	}
 }
 
 // claimTime bounds a claim.
@@ -104,7 +127,7 @@ func (w *Worker) run(ctx context.Context, cancel context.CancelCauseFunc, a *pos
 	timer := time.AfterFunc(limit, func() { cancel(cause) })
 	defer timer.Stop()
 
-	journal := newJournal(w.store, a, cancel, log)
+	journal := newJournal(w.store, a, cancel, w.meters, log)
 	defer journal.close()
 
 	type outcome struct {
@@ -199,17 +222,19 @@ func encodeResult(value agents.Result) (json.RawMessage, error) {
 }
 
 // conclude writes the attempt's last word. What ended its context decides over
-// an error; a result that is there is kept, whatever else was asked for.
-func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, result json.RawMessage, err error, log *slog.Logger) {
+// an error; a result that is there is kept, whatever else was asked for. It returns
+// how the attempt ended, and the status that this gave the execution.
+func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, result json.RawMessage, err error, log *slog.Logger) (outcome string, to execution.Status) {
 	if err == nil {
-		failed := w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.complete(ctx, a, result) })
-		if failed == nil {
+		wrong := w.lastWord(ctx, runCtx, a, log, func(ctx context.Context) error { return w.complete(ctx, a, result) })
+		if wrong == nil {
 			log.Info("execution completed")
+			return completed, execution.Completed
 		}
-		if !postgres.Refused(failed) {
-			return
+		if !postgres.Refused(wrong) {
+			return unwritten, ""
 		}
-		err = agents.Permanent(fmt.Errorf("store the result: %w", failed))
+		err = agents.Permanent(fmt.Errorf("store the result: %w", wrong))
 	}
 	cause := context.Cause(runCtx)
 	switch {
@@ -218,12 +243,14 @@ func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, resu
 	case errors.Is(cause, errCancelled), errors.Is(cause, rivertype.ErrJobCancelledRemotely):
 		// River says it at once and the beat within its time. River's word alone
 		// isn't the user's: the store refuses unless somebody asked.
-		if w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Cancelled(ctx, a) }) == nil {
+		if w.lastWord(ctx, runCtx, a, log, func(ctx context.Context) error { return w.store.Cancelled(ctx, a) }) == nil {
 			log.Info("execution cancelled")
+			return cancelled, a.Ended
 		}
 	case cause != nil && !errors.Is(cause, errTimeout) && !errors.Is(cause, errDeadline):
-		if w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Interrupt(ctx, a) }) == nil {
+		if w.lastWord(ctx, runCtx, a, log, func(ctx context.Context) error { return w.store.Interrupt(ctx, a) }) == nil {
 			log.Info("attempt interrupted: the execution goes to another worker")
+			return interrupted, a.Ended
 		}
 	default:
 		f := failureOf(err, cause, a)
@@ -233,13 +260,18 @@ func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, resu
 			paused, err = w.store.Fail(ctx, a, f)
 			return err
 		}
-		if w.lastWord(ctx, runCtx, log, write) == nil {
-			log.Warn("attempt failed", "class", f.Class, "permanent", f.Permanent, "error", f.Text)
+		if w.lastWord(ctx, runCtx, a, log, write) != nil {
+			return unwritten, ""
 		}
+		log.Warn("attempt failed", "class", f.Class, "permanent", f.Permanent, "error", f.Text)
+		w.meters.failures.WithLabelValues(a.Execution.Agent, class(f.Class)).Inc()
 		if paused {
+			w.meters.opened.WithLabelValues(a.Execution.Agent).Inc()
 			log.Error("the agent is paused: its executions fail one after the other; a probe will run, or resume it by hand")
 		}
+		return failed, a.Ended
 	}
+	return unwritten, ""
 }
 
 func (w *Worker) breaker(agent string) postgres.Breaker {
@@ -275,7 +307,7 @@ func retryDelay(failures int) time.Duration {
 // lastWord writes until the database has answered. An error is the database's
 // refusal of the data itself; a stale attempt, or a process out of time, is
 // logged and done with.
-func (w *Worker) lastWord(ctx, runCtx context.Context, log *slog.Logger, write func(ctx context.Context) error) error {
+func (w *Worker) lastWord(ctx, runCtx context.Context, a *postgres.Attempt, log *slog.Logger, write func(ctx context.Context) error) error {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		once, cancel := context.WithTimeout(ctx, 10*time.Second)
 		err := write(once)
@@ -284,6 +316,7 @@ func (w *Worker) lastWord(ctx, runCtx context.Context, log *slog.Logger, write f
 		case err == nil:
 			return nil
 		case errors.Is(err, execution.ErrStale):
+			w.meters.refused.WithLabelValues(a.Execution.Agent, lastWord).Inc()
 			log.Warn("the attempt's last word was refused: the execution has moved on")
 			return err
 		case postgres.Refused(err):
