@@ -112,7 +112,8 @@ var methods = map[string]bool{http.MethodGet: true, http.MethodPost: true, http.
 const otherLabel = "other"
 
 // measured counts requests. It comes first of all, so that it sees how each ended.
-func (m *meters) measured(sections []section) echo.MiddlewareFunc {
+// pages are the patterns of the dashboard's.
+func (m *meters) measured(sections []section, pages map[string]bool) echo.MiddlewareFunc {
 	known := map[string]string{}
 	for _, s := range sections {
 		for _, op := range s.operations {
@@ -123,7 +124,11 @@ func (m *meters) measured(sections []section) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			began := time.Now()
 			route, method := known[c.Path()], c.Request().Method
-			if route == "" {
+			switch {
+			case route != "":
+			case pages[c.Path()]:
+				route = c.Path()
+			default:
 				route = otherLabel
 			}
 			if !methods[method] {
@@ -145,7 +150,7 @@ func (m *meters) measured(sections []section) echo.MiddlewareFunc {
 
 // unbounded reports whether the answer takes as long as the client wants.
 func unbounded(c echo.Context) bool {
-	if streams(c.Path()) {
+	if streams(c.Path()) || c.Request().Header.Get("Accept") == "text/event-stream" {
 		return true
 	}
 	if c.Request().URL.RawQuery == "" {

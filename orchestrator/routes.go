@@ -153,6 +153,7 @@ func (o *Orchestrator) sections() []section {
 				refuses: map[int]string{http.StatusNotFound: "There is no such agent.", http.StatusConflict: "It is not paused."},
 			},
 			{id: "getAudit", method: http.MethodGet, path: Prefix + "/audit", needs: Read, summary: "Check the invariants of what is stored; 0 violations on a healthy system.", does: answers(http.StatusOK, o.getAudit)},
+			{id: "listChanges", method: http.MethodGet, path: Prefix + "/changes", needs: Read, summary: "The audit log: every change that was asked for over the API or the dashboard but runs, by whom and how it was answered, newest first, a page at a time.", query: pageParameters, does: answers(http.StatusOK, o.listChanges)},
 			{id: "listWorkers", method: http.MethodGet, path: Prefix + "/workers", needs: Read, summary: "The worker processes.", does: answers(http.StatusOK, o.listWorkers)},
 			{id: "getDrainPlan", method: http.MethodGet, path: Prefix + "/workers/:id/drain-plan", needs: Read, summary: "What stopping a worker now would lose.", refuses: noWorker, does: answers(http.StatusOK, o.getDrainPlan)},
 			{id: "drainWorker", method: http.MethodPost, path: Prefix + "/workers/:id/drain", needs: Admin, logged: true, summary: "Ask a worker to stop at its next beat.", refuses: noWorker, does: answers(http.StatusAccepted, o.drainWorker)},
@@ -415,7 +416,7 @@ func (o *Orchestrator) routes(sections []section) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = o.answerError
-	e.Use(o.meters.measured(sections), o.recoverPanic, wellFormed, bounded, o.authenticate)
+	e.Use(o.meters.measured(sections, o.paged), o.recoverPanic, wellFormed, o.bounded, o.authenticate)
 	for _, s := range sections {
 		for _, op := range s.operations {
 			if op.needs == "" {
@@ -455,9 +456,9 @@ func streams(path string) bool {
 }
 
 // bounded gives each request its time limit, beside what it wants to wait.
-func bounded(next echo.HandlerFunc) echo.HandlerFunc {
+func (o *Orchestrator) bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if streams(c.Path()) {
+		if o.paged[c.Path()] || streams(c.Path()) {
 			return next(c) // bounded in its parts
 		}
 		whole := c.Request()

@@ -53,7 +53,9 @@ var laws = map[string]law{
 	"internal/pullrequest":                       {libraries: []string{"github.com/go-git/go-git", "github.com/google/go-github", "github.com/skeema/knownhosts", "golang.org/x/crypto/ssh"}},
 	"internal/rates":                             {stdOnly: true},
 	"internal/webhook":                           {libraries: []string{"github.com/standard-webhooks"}},
-	"orchestrator":                               {own: []string{"agents", "internal/batch", "internal/channel", "internal/erasure", "internal/execution", "internal/graph", "internal/metrics", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/rates", "internal/schedule", "internal/service", "internal/webhook"}},
+	"orchestrator":                               {own: []string{"agents", "client", "internal/batch", "internal/channel", "internal/erasure", "internal/execution", "internal/graph", "internal/metrics", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/rates", "internal/schedule", "internal/service", "internal/webhook", "orchestrator/dashboard"}},
+	"orchestrator/dashboard":                     {own: []string{"client", "orchestrator/dashboard/chart"}, libraries: []string{"golang.org/x/sync"}},
+	"orchestrator/dashboard/chart":               {stdOnly: true},
 	"worker":                                     {own: []string{"agents", "internal/batch", "internal/execution", "internal/metrics", "internal/postgres", "internal/queue", "internal/service"}},
 	"internal/metrics":                           {libraries: []string{"github.com/prometheus/client_golang", "github.com/jackc/pgx"}},
 	"internal/localpostgres":                     {},
@@ -68,6 +70,8 @@ var laws = map[string]law{
 
 	// Tests, benches and figures: in no shipped binary.
 	"internal/arch":                    {},
+	"internal/browser":                 {libraries: []string{"github.com/chromedp"}},
+	"internal/browser/shoot":           {own: []string{"internal/browser"}, stdOnly: true},
 	"internal/channel/played":          {libraries: []string{"github.com/emersion/go-sasl", "github.com/emersion/go-smtp"}},
 	"internal/conformance":             {libraries: []string{"github.com/santhosh-tekuri/jsonschema"}},
 	"internal/outside":                 {},

@@ -1,0 +1,4 @@
+package postgres
+
+// StandingSQL is for the test that looks at its plan.
+var StandingSQL = standingSQL
