@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -58,7 +57,7 @@ func TestHowTheSystemStands(t *testing.T) {
 	if n := b.standing()[postgres.EffectsUnknown][""]; n != 0 {
 		t.Errorf("an intended effect is counted as unknown: %v", n)
 	}
-	b.must(b.SettleEffect(b.ctx, a, "send", "unknown", json.RawMessage(`null`)))
+	b.must(b.SettleEffect(b.ctx, a, "send", "unknown", nil))
 	if n := b.standing()[postgres.EffectsUnknown][""]; n != 1 {
 		t.Errorf("%v effects are unknown", n)
 	}
