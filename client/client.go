@@ -178,6 +178,11 @@ func (c *Client) Ready(ctx context.Context) error {
 	return c.send(ctx, http.MethodGet, c.base()+"/readyz", http.Header{}, nil, nil)
 }
 
+// Metrics writes the orchestrator's metrics into w, as text for Prometheus.
+func (c *Client) Metrics(ctx context.Context, w io.Writer) error {
+	return c.copyOf(ctx, c.base()+"/metrics", w)
+}
+
 // Health returns nil when an orchestrator's process answers, whatever becomes of
 // its database.
 func (c *Client) Health(ctx context.Context) error {

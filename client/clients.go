@@ -206,7 +206,10 @@ func (c *Client) ExportClientValues(ctx context.Context, query url.Values, w io.
 
 // download writes an answer into w, however long it takes.
 func (c *Client) download(ctx context.Context, path string, query url.Values, w io.Writer) error {
-	target := c.target(path, query)
+	return c.copyOf(ctx, c.target(path, query), w)
+}
+
+func (c *Client) copyOf(ctx context.Context, target string, w io.Writer) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)

@@ -23,6 +23,7 @@ var routes = map[string]orchestrator.Scope{
 	"GET /healthz":                                                "",
 	"GET /readyz":                                                 "",
 	"GET /openapi.json":                                           orchestrator.Read,
+	"GET /metrics":                                                orchestrator.Read,
 	"GET /docs":                                                   orchestrator.Read,
 	"POST " + prefix + "/:agent/run":                              orchestrator.Run,
 	"POST " + prefix + "/:agent/pause":                            orchestrator.Admin,

@@ -2,12 +2,14 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"time"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/metrics"
 	"github.com/nuzantara/ciclo/internal/notice"
 	"github.com/nuzantara/ciclo/internal/schedule"
 	"github.com/nuzantara/ciclo/internal/service"
@@ -23,7 +25,8 @@ type Command struct {
 	TokenFile string        `env:"CICLO_TOKEN_FILE" help:"File that holds the token."`
 	ReapEvery time.Duration `env:"CICLO_REAP_EVERY" default:"1s" help:"Time between two looks for lost workers and due executions."`
 
-	Retention string `env:"CICLO_RETENTION" placeholder:"AGE" help:"Prune history that ended longer ago, such as 90d or 12w, at least a day; results stay. Default: keep everything."`
+	Retention     string `env:"CICLO_RETENTION" placeholder:"AGE" help:"Prune history that ended longer ago, such as 90d or 12w, at least a day; results stay. Default: keep everything."`
+	MetricsListen string `env:"CICLO_METRICS_LISTEN" help:"Address to serve metrics on without a token, such as 10.0.0.5:9464. Keep it private. Default: /metrics with a token alone."`
 
 	RateLimit float64 `env:"CICLO_RATE_LIMIT" default:"0" help:"Requests a second that each token may make; 0 is no limit."`
 
@@ -45,7 +48,7 @@ type Command struct {
 // Serve runs the service with a catalogue until ctx is done. A database that
 // isn't there yet is waited for, with 503 as the answer meanwhile; one with
 // another schema is an error.
-func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.Catalogue) error {
+func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.Catalogue) (err error) {
 	token, err := service.Secret(c.Token, c.TokenFile)
 	if err != nil {
 		return err
@@ -82,8 +85,10 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	traces := telemetry.Start(ctx, "ciclo-orchestrator", service.Version(), log)
 	defer traces.Stop(ctx)
 	log = traces.Logger(log)
+	registry := metrics.New("orchestrator", service.Version())
 	o, err := New(Config{
-		Zone: zone, NoScheduling: !c.EnableOrchestrator, TwilioToken: twilio, PublicURL: c.PublicURL,
+		Metrics: registry,
+		Zone:    zone, NoScheduling: !c.EnableOrchestrator, TwilioToken: twilio, PublicURL: c.PublicURL,
 		Pool: pool, ReaperPool: reaperPool, Catalogue: catalogue, Token: token, RateLimit: c.RateLimit,
 		Lease: c.Lease, ReapEvery: c.ReapEvery, Notices: notices, Retention: older, Traces: traces, Version: service.Version(), Log: log,
 	})
@@ -94,6 +99,13 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	listener, err := lc.Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
+	}
+	if c.MetricsListen != "" {
+		shown, listening := metrics.Listen(ctx, c.MetricsListen, registry, log)
+		if listening != nil {
+			return errors.Join(listening, listener.Close())
+		}
+		defer func() { err = errors.Join(err, shown.Close()) }()
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -39,6 +39,7 @@ type deliverer struct {
 	store  *postgres.Store
 	client *webhook.Client
 	log    *slog.Logger
+	meters *meters
 	delays []time.Duration
 	due    chan struct{}
 
@@ -47,8 +48,8 @@ type deliverer struct {
 	underway map[string]int
 }
 
-func newDeliverer(store *postgres.Store, log *slog.Logger) *deliverer {
-	return &deliverer{store: store, client: webhook.NewClient(), log: log, delays: deliveryDelays, due: make(chan struct{}, 1), underway: map[string]int{}}
+func newDeliverer(store *postgres.Store, meters *meters, log *slog.Logger) *deliverer {
+	return &deliverer{meters: meters, store: store, client: webhook.NewClient(), log: log, delays: deliveryDelays, due: make(chan struct{}, 1), underway: map[string]int{}}
 }
 
 // wake says that there may be something to deliver.
@@ -130,8 +131,10 @@ func (d *deliverer) send(ctx context.Context, one postgres.Outgoing) error {
 	switch {
 	case err == nil:
 		log.Debug("delivered", "status", one.Transition.To)
+		d.meters.deliveries.WithLabelValues(wasSent).Inc()
 		return d.store.Delivered(written, one, answer.Status)
 	case answer.Status == http.StatusGone:
+		d.meters.deliveries.WithLabelValues(wasGivenUp).Inc()
 		log.Warn("the webhook ended: its receiver answered 410 Gone")
 		ended := d.store.EndWebhook(written, one.WebhookID, "its receiver answered 410 Gone")
 		if errors.Is(ended, postgres.ErrNoWebhook) {
@@ -144,8 +147,10 @@ func (d *deliverer) send(ctx context.Context, one postgres.Outgoing) error {
 		retryIn = 0 // it was this process's stop that failed it
 	}
 	if retryIn < 0 {
+		d.meters.deliveries.WithLabelValues(wasGivenUp).Inc()
 		log.Error("delivery given up", "tries", one.Tries, "error", err)
 	} else {
+		d.meters.deliveries.WithLabelValues(wasPutOff).Inc()
 		log.Info("not delivered, it is tried again", "tries", one.Tries, "in", retryIn.String(), "error", err)
 	}
 	return d.store.Undelivered(written, one, answer.Status, err.Error(), retryIn)

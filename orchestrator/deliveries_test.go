@@ -4,13 +4,15 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // After each try the next one comes later, for three days; what a receiver asks
 // for is heeded, within a day.
 func TestDeliveryDelays(t *testing.T) {
 	t.Parallel()
-	d := newDeliverer(nil, nil)
+	d := newDeliverer(nil, newMeters(prometheus.NewRegistry(), nil), nil)
 	var all time.Duration
 	for i, want := range deliveryDelays {
 		got := d.delay(i+1, 0)

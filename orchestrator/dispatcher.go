@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -20,6 +21,7 @@ type dispatcher struct {
 	sender *agents.Manifest // nil where the catalogue has none: then nothing is sent
 	accept func(context.Context, *agents.Manifest) postgres.Acceptance
 	log    *slog.Logger
+	meters *meters
 	due    chan struct{}
 }
 
@@ -61,6 +63,7 @@ func (d *dispatcher) dispatch(ctx context.Context) error {
 		if err != nil || n == 0 {
 			return err
 		}
+		d.meters.executions.MovedAll(d.sender.Name, string(execution.Started), n)
 		d.log.Info("messages go to executions", "messages", n)
 	}
 }

@@ -108,7 +108,10 @@ func (o *Orchestrator) cancelExecution(c echo.Context) (shownBriefly, error) {
 	if err != nil {
 		return shownBriefly{}, err
 	}
-	return brief(e), nil
+	if e.Moved {
+		o.meters.ended(e.Execution)
+	}
+	return brief(e.Execution), nil
 }
 
 // shownBriefly is an execution without its history and result, for lists.

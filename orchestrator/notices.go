@@ -32,6 +32,7 @@ type notifier struct {
 	channels []notice.Channel
 	every    time.Duration
 	log      *slog.Logger
+	meters   *meters
 }
 
 func (t *notifier) run(ctx context.Context) {
@@ -81,7 +82,11 @@ func (t *notifier) send(ctx context.Context, n *postgres.Notice) error {
 		log.Info("notice sent", "channel", c.Name())
 	}
 	if failed == nil {
-		return t.store.NoticeSent(written, n)
+		err := t.store.NoticeSent(written, n)
+		if err == nil {
+			t.meters.notes.WithLabelValues(wasSent).Inc()
+		}
+		return err
 	}
 	retryIn := noticeRetry(n.Tries)
 	if ctx.Err() != nil {
@@ -92,8 +97,10 @@ func (t *notifier) send(ctx context.Context, n *postgres.Notice) error {
 		return fmt.Errorf("%w (%w)", err, failed)
 	}
 	if givenUp {
+		t.meters.notes.WithLabelValues(wasGivenUp).Inc()
 		log.Error("notice given up: nobody took it for a day", "subject", n.Subject, "tries", n.Tries, "error", failed)
 	} else {
+		t.meters.notes.WithLabelValues(wasPutOff).Inc()
 		log.Warn("notice not sent, it is tried again", "subject", n.Subject, "tries", n.Tries, "in", retryIn.String(), "error", failed)
 	}
 	return nil

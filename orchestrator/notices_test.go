@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/nuzantara/ciclo/internal/notice"
 	"github.com/nuzantara/ciclo/internal/postgres"
@@ -107,7 +108,7 @@ func (d *noticing) notifier(channels ...notice.Channel) *notifier {
 	if len(channels) == 0 {
 		channels = []notice.Channel{notice.Log{Logger: log}}
 	}
-	return &notifier{store: d.store, channels: channels, every: 10 * time.Millisecond, log: log}
+	return &notifier{store: d.store, meters: newMeters(prometheus.NewRegistry(), nil), channels: channels, every: 10 * time.Millisecond, log: log}
 }
 
 func (d *noticing) webhook(url string) notice.Channel {

@@ -14,12 +14,14 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/batch"
 	"github.com/nuzantara/ciclo/internal/erasure"
 	"github.com/nuzantara/ciclo/internal/graph"
+	"github.com/nuzantara/ciclo/internal/metrics"
 	"github.com/nuzantara/ciclo/internal/notice"
 	"github.com/nuzantara/ciclo/internal/plan"
 	"github.com/nuzantara/ciclo/internal/postgres"
@@ -56,7 +58,9 @@ type Config struct {
 	// Notices are the ways to the operator; none is the log.
 	Notices []notice.Channel
 	// Traces is nil where none are made.
-	Traces  *telemetry.Traces
+	Traces *telemetry.Traces
+	// Metrics is the process's registry; nil makes one for this orchestrator alone.
+	Metrics *prometheus.Registry
 	Version string
 	Log     *slog.Logger
 }
@@ -88,6 +92,7 @@ type Orchestrator struct {
 	// exports holds one for each export of the graph that is being read.
 	exports  chan struct{}
 	stalls   *stalls
+	meters   *meters
 	echo     *echo.Echo
 	tokens   *tokens
 	limits   *limits
@@ -124,6 +129,9 @@ func New(cfg Config) (*Orchestrator, error) {
 	if cfg.Retention != 0 && cfg.Retention < retention.MinAge {
 		return nil, fmt.Errorf("the retention of %s must be 0, for everything, or at least a day", cfg.Retention)
 	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = metrics.New("orchestrator", cfg.Version)
+	}
 	store, err := postgres.NewTraced(cfg.Pool, cfg.Traces.Provider())
 	if err != nil {
 		return nil, err
@@ -150,19 +158,33 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
 	o.summaries = newSummaries(store.ValueSummary)
 	o.stalls = newStalls(store, cfg.Log)
+	names := make([]string, len(cfg.Catalogue))
+	for i, m := range cfg.Catalogue {
+		names[i] = m.Name
+	}
+	o.meters = newMeters(cfg.Metrics, names)
 	o.scheduler = &scheduler{
-		store: store, catalogue: cfg.Catalogue, planner: plan.Rules{}, zone: cfg.Zone, log: cfg.Log.With("component", "scheduler"),
+		meters: o.meters,
+		store:  store, catalogue: cfg.Catalogue, planner: plan.Rules{}, zone: cfg.Zone, log: cfg.Log.With("component", "scheduler"),
 		accept: o.acceptance, off: cfg.NoScheduling, due: make(chan struct{}, 1),
 	}
 	o.dispatcher = &dispatcher{
-		store: store, sender: cfg.Catalogue.Find(postgres.MessageSender), accept: o.acceptance,
+		meters: o.meters,
+		store:  store, sender: cfg.Catalogue.Find(postgres.MessageSender), accept: o.acceptance,
 		log: cfg.Log.With("component", "dispatcher"), due: make(chan struct{}, 1),
 	}
 	o.erasures = erasure.New(cfg.Pool)
-	o.deliverer = newDeliverer(store, cfg.Log.With("component", "deliverer"))
-	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, o.deliverer.wake, o.scheduler.wake, cfg.Log.With("component", "reaper"))
+	o.deliverer = newDeliverer(store, o.meters, cfg.Log.With("component", "deliverer"))
+	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, o.deliverer.wake, o.scheduler.wake, o.meters, cfg.Log.With("component", "reaper"))
 	o.reaper.traces = cfg.Traces
-	o.notifier = &notifier{store: store, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}
+	o.notifier = &notifier{store: store, meters: o.meters, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}
+	for _, c := range append(o.reaper.collectors(),
+		metrics.Pools(map[string]*pgxpool.Pool{"main": cfg.Pool, "reaper": cfg.ReaperPool}),
+		newStanding(store.Standing, names, cfg.Log.With("component", "metrics"))) {
+		if err := cfg.Metrics.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
 	if _, err := o.scheduler.defaults(time.Now()); err != nil {
 		return nil, err
 	}

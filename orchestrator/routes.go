@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/metrics"
 )
 
 // Prefix is where the API lies.
@@ -395,6 +396,15 @@ func (o *Orchestrator) sections() []section {
 			{id: "listDeliveries", method: http.MethodGet, path: Prefix + "/webhooks/:id/deliveries", needs: Admin, summary: "What a webhook was told, or is to be, newest first, a page at a time.", query: pageParameters, refuses: noWebhook, does: answers(http.StatusOK, o.listDeliveries)},
 			{id: "redeliver", method: http.MethodPost, path: Prefix + "/webhooks/:id/deliveries/:delivery/retry", needs: Admin, logged: true, summary: "Send a delivery that waits or was given up now.", refuses: map[int]string{http.StatusNotFound: "There is no such delivery, it was made, or the webhook has ended."}, does: answers(http.StatusAccepted, o.redeliver)},
 		}},
+		{"metrics", "Who calls: Prometheus.", []operation{
+			{
+				id: "getMetrics", method: http.MethodGet, path: metricsPath, needs: Read,
+				summary: "What this process counts, and how the system stands by the database, for Prometheus: as text, or as the Accept header asks.",
+				does: handling{
+					handle: echo.WrapHandler(metrics.Handler(o.cfg.Metrics)), status: http.StatusOK, answer: reflect.TypeFor[string](), media: metrics.Media, more: metrics.More(),
+				},
+			},
+		}},
 		{"documents", "Who calls: programmers. A browser may give the token as the password.", []operation{
 			{
 				id: "getDocument", method: http.MethodGet, path: documentPath, needs: Read, summary: "This API in OpenAPI 3.1.",
@@ -412,6 +422,7 @@ func (o *Orchestrator) routes(sections []section) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = o.answerError
+	e.Use(o.meters.measured(sections, o.paged))
 	if o.cfg.Traces.On() {
 		e.Use(o.traced)
 	}
@@ -443,13 +454,21 @@ func wellFormed(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+const metricsPath = "/metrics"
+
 // eventsPath is of streams, which last as long as their executions.
 const eventsPath = "/executions/:id/events"
+
+// streams reports whether the path's answers last as long as there is something to
+// send.
+func streams(path string) bool {
+	return path == Prefix+eventsPath || path == Prefix+exportPath || path == Prefix+graphExportPath
+}
 
 // bounded gives each request its time limit, beside what it wants to wait.
 func (o *Orchestrator) bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if o.paged[c.Path()] || c.Path() == Prefix+eventsPath || c.Path() == Prefix+exportPath || c.Path() == Prefix+graphExportPath {
+		if o.paged[c.Path()] || streams(c.Path()) {
 			return next(c) // bounded in its parts
 		}
 		whole := c.Request()

@@ -225,6 +225,9 @@ func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postg
 	if err != nil {
 		return accepted{}, err
 	}
+	if !e.Replayed {
+		o.meters.executions.Moved(e.Agent, string(e.Status))
+	}
 	url := Prefix + "/executions/" + e.ID
 	c.Response().Header().Set("Location", url)
 	if e.Replayed {

@@ -37,6 +37,7 @@ type scheduler struct {
 	// zone is the firm's.
 	zone   *time.Location
 	log    *slog.Logger
+	meters *meters
 	accept func(context.Context, *agents.Manifest) postgres.Acceptance
 	// off leaves slots and cycles to other orchestrators.
 	off bool
@@ -160,8 +161,12 @@ func (s *scheduler) advanceAll(ctx context.Context) error {
 	failed := s.store.AdvanceAll(ctx, s.advance)
 	ids, err := s.store.ToCancel(ctx)
 	for _, id := range ids {
-		if _, cancelled := s.store.Cancel(ctx, id); cancelled != nil && !errors.Is(cancelled, execution.ErrFinal) {
-			err = errors.Join(err, cancelled)
+		e, failed := s.store.Cancel(ctx, id)
+		switch {
+		case failed == nil && e.Moved:
+			s.meters.ended(e.Execution)
+		case failed != nil && !errors.Is(failed, execution.ErrFinal):
+			err = errors.Join(err, failed)
 		}
 	}
 	return errors.Join(failed, err)
@@ -251,6 +256,7 @@ func (s *scheduler) fire(ctx context.Context, f *postgres.Firing) error {
 		}
 		if !opened {
 			decided = append(decided, slot)
+			s.count(f, slot)
 			due = nextSlot(n, rule, due)
 			continue
 		}
@@ -320,8 +326,23 @@ func (s *scheduler) openSlot(ctx context.Context, f *postgres.Firing, due time.T
 	case openedBy == "catch_up":
 		slot.Outcome = "caught_up"
 	}
+	s.count(f, slot)
 	s.log.Info("slot decided", "schedule", n.Name, "due_at", due, "outcome", slot.Outcome, "reason", reason, "cycle_id", id)
 	return f.Decide(ctx, slot)
+}
+
+// count counts a slot once what was decided of it is stored. One that was queued
+// before, by a backfill or while another cycle went on, waited on purpose.
+func (s *scheduler) count(f *postgres.Firing, slot postgres.Slot) {
+	outcome, late := slot.Outcome, f.Now.Sub(fireAt(f.Schedule, slot.DueAt))
+	if slot.Reason != nil && *slot.Reason == plan.ReasonLate && slot.CycleID == nil {
+		outcome = wasMissed
+	}
+	if f.Queued != nil {
+		f.OnCommit(func() { s.meters.slots.WithLabelValues(outcome).Inc() })
+		return
+	}
+	f.OnCommit(func() { s.meters.slot(outcome, late) })
 }
 
 // open plans a cycle, writes it and begins what may begin. The reason is that of the
@@ -507,6 +528,9 @@ func (s *scheduler) begin(ctx context.Context, o *postgres.Opening, c postgres.C
 	var inFlight *postgres.InFlightError
 	if errors.As(err, &inFlight) {
 		return false, o.SkipAgent(ctx, c.ID, agent, plan.ReasonOverlap, "it runs one at a time, and one is in flight")
+	}
+	if err == nil {
+		o.OnCommit(func() { s.meters.executions.Moved(agent, string(execution.Started)) })
 	}
 	return err == nil, err
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/execution"
@@ -51,7 +52,8 @@ func newScheduling(t *testing.T, change ...func(*scheduler)) *scheduling {
 		t.Fatal(err)
 	}
 	s := &scheduling{t: t, pool: pool, store: store, scheduler: &scheduler{
-		store: store, catalogue: catalogue, planner: plan.Rules{}, zone: time.UTC, log: slog.New(slog.DiscardHandler), due: make(chan struct{}, 1),
+		meters: newMeters(prometheus.NewRegistry(), nil),
+		store:  store, catalogue: catalogue, planner: plan.Rules{}, zone: time.UTC, log: slog.New(slog.DiscardHandler), due: make(chan struct{}, 1),
 		accept: func(_ context.Context, m *agents.Manifest) postgres.Acceptance {
 			return postgres.Acceptance{Agent: m.Name, IDPrefix: m.IDPrefix, Tries: m.Tries, TimeoutSeconds: m.TimeoutSeconds, Priority: m.Priority, SingleFlight: m.SingleFlight, Parameters: json.RawMessage(`{}`)}
 		},

@@ -66,12 +66,18 @@ func (h *attempts) Work(ctx context.Context, job *river.Job[queue.Args]) error {
 		return err
 	}
 	if claimed == nil {
+		w.meters.stray.Inc()
 		return nil // a stale delivery
 	}
 	e := claimed.Execution
+	began := time.Now()
 	ctx, span := w.cfg.Traces.Attempt(ctx, telemetry.Attempt{
 		ExecutionID: id, Agent: e.Agent, WorkerID: w.id, Number: e.Attempt, DryRun: e.DryRun, Traceparent: e.Traceparent,
 	})
+	w.meters.started.WithLabelValues(e.Agent).Inc()
+	w.meters.executions.Moved(e.Agent, string(execution.Running))
+	w.meters.running.WithLabelValues(e.Agent).Inc()
+	defer w.meters.running.WithLabelValues(e.Agent).Dec()
 	log := telemetry.Bound(ctx, w.cfg.Log.With("execution_id", id, "agent", e.Agent, "attempt", e.Attempt))
 	log.DebugContext(ctx, "attempt started")
 
@@ -80,10 +86,27 @@ func (h *attempts) Work(ctx context.Context, job *river.Job[queue.Args]) error {
 	w.held.claimed(id, e.Attempt, cancel)
 
 	result, err := w.run(runCtx, cancel, claimed, log)
-	if outcome, class := w.conclude(context.WithoutCancel(ctx), runCtx, claimed, result, err, log); outcome != "" {
-		span.Ended(outcome, class)
-	} // else whoever took the attempt away writes its span
+	outcome, to, failure := w.conclude(context.WithoutCancel(ctx), runCtx, claimed, result, err, log)
+	if outcome != unwritten { // else whoever took the attempt away writes its span
+		span.Ended(outcome, failure)
+	}
+	w.count(claimed, outcome, to, time.Since(began))
 	return nil
+}
+
+// count counts the end of an attempt, and where it led to; empty where this worker
+// wrote neither. What is before the claim is the database's to know.
+func (w *Worker) count(a *postgres.Attempt, outcome string, to execution.Status, took time.Duration) {
+	e := a.Execution
+	w.meters.executions.Attempt(e.Agent, outcome)
+	w.meters.took.WithLabelValues(e.Agent, outcome).Observe(took.Seconds())
+	if to == "" {
+		return
+	}
+	w.meters.executions.Moved(e.Agent, string(to))
+	if to.Final() && e.RunningAt != nil {
+		w.meters.executions.Ended(e.Agent, string(to), e.RunningAt.Sub(e.StartedAt)+took)
+	}
 }
 
 // claimTime bounds a claim.
@@ -111,7 +134,7 @@ func (w *Worker) run(ctx context.Context, cancel context.CancelCauseFunc, a *pos
 	timer := time.AfterFunc(limit, func() { cancel(cause) })
 	defer timer.Stop()
 
-	journal := newJournal(w.store, a, cancel, log)
+	journal := newJournal(w.store, a, cancel, w.meters, log)
 	defer journal.close()
 
 	type outcome struct {
@@ -207,19 +230,19 @@ func encodeResult(value agents.Result) (json.RawMessage, error) {
 
 // conclude writes the attempt's last word. What ended its context decides over
 // an error; a result that is there is kept, whatever else was asked for. It returns
-// the outcome that it wrote, and the class of a failure; none where another has the
-// word.
-func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, result json.RawMessage, err error, log *slog.Logger) (outcome, class string) {
+// how the attempt ended, the status that this gave the execution, and the class of a
+// failure; unwritten where another has the word.
+func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, result json.RawMessage, err error, log *slog.Logger) (outcome string, to execution.Status, failure string) {
 	if err == nil {
-		failed := w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.complete(ctx, a, result) })
-		if failed == nil {
+		wrong := w.lastWord(ctx, runCtx, a, log, func(ctx context.Context) error { return w.complete(ctx, a, result) })
+		if wrong == nil {
 			log.InfoContext(ctx, "execution completed")
-			return "completed", ""
+			return completed, execution.Completed, ""
 		}
-		if !postgres.Refused(failed) {
-			return "", ""
+		if !postgres.Refused(wrong) {
+			return unwritten, "", ""
 		}
-		err = agents.Permanent(fmt.Errorf("store the result: %w", failed))
+		err = agents.Permanent(fmt.Errorf("store the result: %w", wrong))
 	}
 	cause := context.Cause(runCtx)
 	switch {
@@ -228,14 +251,14 @@ func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, resu
 	case errors.Is(cause, errCancelled), errors.Is(cause, rivertype.ErrJobCancelledRemotely):
 		// River says it at once and the beat within its time. River's word alone
 		// isn't the user's: the store refuses unless somebody asked.
-		if w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Cancelled(ctx, a) }) == nil {
+		if w.lastWord(ctx, runCtx, a, log, func(ctx context.Context) error { return w.store.Cancelled(ctx, a) }) == nil {
 			log.InfoContext(ctx, "execution cancelled")
-			return "cancelled", ""
+			return cancelled, a.Ended, ""
 		}
 	case cause != nil && !errors.Is(cause, errTimeout) && !errors.Is(cause, errDeadline):
-		if w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Interrupt(ctx, a) }) == nil {
+		if w.lastWord(ctx, runCtx, a, log, func(ctx context.Context) error { return w.store.Interrupt(ctx, a) }) == nil {
 			log.InfoContext(ctx, "attempt interrupted: the execution goes to another worker")
-			return "interrupted", ""
+			return interrupted, a.Ended, ""
 		}
 	default:
 		f := failureOf(err, cause, a)
@@ -245,15 +268,18 @@ func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, resu
 			paused, err = w.store.Fail(ctx, a, f)
 			return err
 		}
-		if w.lastWord(ctx, runCtx, log, write) == nil {
-			outcome, class = "failed", f.Class
-			log.WarnContext(ctx, "attempt failed", "class", f.Class, "permanent", f.Permanent, "error", f.Text)
+		if w.lastWord(ctx, runCtx, a, log, write) != nil {
+			return unwritten, "", ""
 		}
+		log.WarnContext(ctx, "attempt failed", "class", f.Class, "permanent", f.Permanent, "error", f.Text)
+		w.meters.failures.WithLabelValues(a.Execution.Agent, class(f.Class)).Inc()
 		if paused {
+			w.meters.opened.WithLabelValues(a.Execution.Agent).Inc()
 			log.ErrorContext(ctx, "the agent is paused: its executions fail one after the other; a probe will run, or resume it by hand")
 		}
+		return failed, a.Ended, f.Class
 	}
-	return outcome, class
+	return unwritten, "", ""
 }
 
 func (w *Worker) breaker(agent string) postgres.Breaker {
@@ -289,7 +315,7 @@ func retryDelay(failures int) time.Duration {
 // lastWord writes until the database has answered. An error is the database's
 // refusal of the data itself; a stale attempt, or a process out of time, is
 // logged and done with.
-func (w *Worker) lastWord(ctx, runCtx context.Context, log *slog.Logger, write func(ctx context.Context) error) (err error) {
+func (w *Worker) lastWord(ctx, runCtx context.Context, a *postgres.Attempt, log *slog.Logger, write func(ctx context.Context) error) (err error) {
 	ctx, end := w.cfg.Traces.Finish(ctx)
 	defer func() { end(err) }()
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
@@ -300,6 +326,7 @@ func (w *Worker) lastWord(ctx, runCtx context.Context, log *slog.Logger, write f
 		case err == nil:
 			return nil
 		case errors.Is(err, execution.ErrStale):
+			w.meters.refused.WithLabelValues(a.Execution.Agent, lastWord).Inc()
 			log.WarnContext(ctx, "the attempt's last word was refused: the execution has moved on")
 			return err
 		case postgres.Refused(err):

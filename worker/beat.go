@@ -40,24 +40,31 @@ func (w *Worker) beatOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Lease/2)
 	defer cancel()
 	number := w.held.beatBegins()
+	began := time.Now()
 	mine, drain, err := w.beats.Beat(ctx, w.id, w.cfg.Lease)
 	if err != nil {
+		w.meters.beat(began, err)
 		return err
 	}
+	w.meters.beat(began, nil)
 	if drain {
 		w.drain()
 	}
 	answer := make(map[string]answered, len(mine))
+	agents := make(map[string]string, len(mine))
 	for _, m := range mine {
+		agents[m.ExecutionID] = m.Agent
 		answer[m.ExecutionID] = answered{m.Attempt, m.CancelRequested}
 	}
 	for _, id := range w.held.compare(number, answer) {
 		h := postgres.Held{ExecutionID: id, Attempt: answer[id].attempt}
-		switch err := w.beats.GiveBack(ctx, w.id, h); {
+		switch to, err := w.beats.GiveBack(ctx, w.id, h); {
 		case errors.Is(err, execution.ErrStale): // it ended while the answer was on its way
 		case err != nil:
 			return err
 		default:
+			w.meters.executions.Attempt(agents[id], givenBack)
+			w.meters.executions.Moved(agents[id], string(to))
 			w.cfg.Log.Warn("gave back an execution whose claim's answer was lost", "execution_id", id, "attempt", h.Attempt)
 		}
 	}

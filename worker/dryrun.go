@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nuzantara/ciclo/agents"
-	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -62,9 +61,7 @@ func (w *Worker) performDryOnce(ctx context.Context, a *postgres.Attempt, j *jou
 	defer giveWay(nil)
 	run, err := w.store.BeginDryRun(ctx, a)
 	if err != nil {
-		if errors.Is(err, execution.ErrStale) {
-			j.cancel(errTaken)
-		}
+		j.refusedBy(err, step)
 		return nil, postgres.Conflict(err), err
 	}
 	var watching sync.WaitGroup
@@ -144,9 +141,7 @@ func (j *dryJournal) Record(ctx context.Context, _ string, _ time.Time, _ bool, 
 // moves is the fence, for nobody else's sake: a dry run that was taken away stops.
 func (j *dryJournal) moves(ctx context.Context) error {
 	err := j.store.Move(ctx, j.a)
-	if errors.Is(err, execution.ErrStale) {
-		j.cancel(errTaken)
-	}
+	j.refusedBy(err, step)
 	return err
 }
 

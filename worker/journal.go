@@ -20,6 +20,7 @@ type journal struct {
 	store  *postgres.Store
 	a      *postgres.Attempt
 	cancel context.CancelCauseFunc
+	meters *meters
 	log    *slog.Logger
 
 	mu      sync.Mutex
@@ -29,8 +30,16 @@ type journal struct {
 	closing chan struct{}
 }
 
-func newJournal(store *postgres.Store, a *postgres.Attempt, cancel context.CancelCauseFunc, log *slog.Logger) *journal {
-	return &journal{store: store, a: a, cancel: cancel, log: log, saving: new(sync.WaitGroup), closing: make(chan struct{})}
+func newJournal(store *postgres.Store, a *postgres.Attempt, cancel context.CancelCauseFunc, meters *meters, log *slog.Logger) *journal {
+	return &journal{store: store, a: a, cancel: cancel, meters: meters, log: log, saving: new(sync.WaitGroup), closing: make(chan struct{})}
+}
+
+// refusedBy ends the attempt where the fence refused one of its writes.
+func (j *journal) refusedBy(err error, write string) {
+	if errors.Is(err, execution.ErrStale) {
+		j.meters.refused.WithLabelValues(j.a.Execution.Agent, write).Inc()
+		j.cancel(errTaken)
+	}
 }
 
 func (j *journal) Read(ctx context.Context, fn func(tx pgx.Tx) error) error {
@@ -43,9 +52,7 @@ func (j *journal) Output(ctx context.Context, step string) (json.RawMessage, err
 
 func (j *journal) Record(ctx context.Context, step string, startedAt time.Time, writes bool, fn func(ctx context.Context, tx pgx.Tx) (json.RawMessage, error)) error {
 	err := j.store.RecordStep(ctx, j.a, step, startedAt, writes, func(tx pgx.Tx) (json.RawMessage, error) { return fn(ctx, tx) })
-	if errors.Is(err, execution.ErrStale) {
-		j.cancel(errTaken)
-	}
+	j.refusedBy(err, step)
 	return err
 }
 
@@ -62,9 +69,7 @@ func (j *journal) Intend(ctx context.Context, name, key string, policy agents.Po
 		began = time.Now()
 		err = j.store.StillRuns(ctx, j.a)
 	}
-	if errors.Is(err, execution.ErrStale) {
-		j.cancel(errTaken)
-	}
+	j.refusedBy(err, effect)
 	return agents.EffectState{State: e.State, Fresh: fresh, Outcome: e.Outcome}, err
 }
 
@@ -74,8 +79,9 @@ func (j *journal) Settle(ctx context.Context, name, state string, outcome json.R
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err := j.store.SettleEffect(ctx, j.a, name, state, outcome)
-	if errors.Is(err, execution.ErrStale) {
-		j.cancel(errTaken)
+	j.refusedBy(err, effect)
+	if err == nil {
+		j.meters.effects.WithLabelValues(j.a.Execution.Agent, state).Inc()
 	}
 	return err
 }
@@ -128,9 +134,8 @@ func (j *journal) save() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		err := j.store.SaveProgress(ctx, j.a, *p)
 		cancel()
-		if errors.Is(err, execution.ErrStale) {
-			j.cancel(errTaken)
-		} else if err != nil {
+		j.refusedBy(err, progress)
+		if err != nil && !errors.Is(err, execution.ErrStale) {
 			j.log.WarnContext(ctx, "progress was not written", "error", err)
 		}
 		pause.Reset(progressEvery)

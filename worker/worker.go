@@ -14,11 +14,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/batch"
+	"github.com/nuzantara/ciclo/internal/metrics"
 	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/queue"
 	"github.com/nuzantara/ciclo/internal/telemetry"
@@ -49,7 +51,9 @@ type Config struct {
 	FetchCooldown time.Duration
 
 	// Traces is nil where none are made.
-	Traces  *telemetry.Traces
+	Traces *telemetry.Traces
+	// Metrics is the process's registry; nil makes one for this worker alone.
+	Metrics *prometheus.Registry
 	Version string
 	Log     *slog.Logger
 }
@@ -68,12 +72,13 @@ const fetchPoll = 1100 * time.Millisecond
 
 // Worker is one worker process. It is used once.
 type Worker struct {
-	cfg   Config
-	id    string
-	store *postgres.Store
-	beats *postgres.Store
-	river *river.Client[pgx.Tx]
-	held  *held
+	cfg    Config
+	id     string
+	store  *postgres.Store
+	beats  *postgres.Store
+	river  *river.Client[pgx.Tx]
+	held   *held
+	meters *meters
 	// claims and completions are made together where they come together.
 	claims      *batch.Batch[postgres.Delivery, *postgres.Attempt]
 	completions *batch.Batch[postgres.Completion, error]
@@ -116,6 +121,13 @@ func New(cfg Config) (*Worker, error) {
 	concurrency, err := w.concurrency()
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = metrics.New("worker", cfg.Version)
+	}
+	w.meters = newMeters(cfg.Metrics, concurrency, cfg.Lease, cfg.Beat)
+	if err := cfg.Metrics.Register(metrics.Pools(map[string]*pgxpool.Pool{"main": cfg.Pool, "heartbeat": cfg.BeatPool})); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	queues := map[string]river.QueueConfig{}
 	for agent, n := range concurrency {
@@ -217,10 +229,13 @@ func (w *Worker) Run(ctx context.Context) error {
 		return fmt.Errorf("look up the host's name: %w", err)
 	}
 	session := postgres.Worker{ID: w.id, Host: host, PID: os.Getpid(), Version: w.cfg.Version, Concurrency: concurrency}
-	err = w.begin(ctx, func() error { return w.store.Register(ctx, session, w.cfg.Lease) })
+	var began time.Time
+	err = w.begin(ctx, func() error { began = time.Now(); return w.store.Register(ctx, session, w.cfg.Lease) })
 	if err != nil {
 		return err
 	}
+
+	w.meters.registered(began)
 
 	detached := context.WithoutCancel(ctx)
 	var serving sync.WaitGroup

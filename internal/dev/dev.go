@@ -183,7 +183,7 @@ func createDatabase(ctx context.Context, server *localpostgres.Server) error {
 func cleanEnv() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return slices.Contains([]string{"DATABASE_URL", "DATABASE_URL_FILE", "CICLO_TOKEN", "CICLO_TOKEN_FILE", "CICLO_LISTEN"}, name)
+		return slices.Contains([]string{"DATABASE_URL", "DATABASE_URL_FILE", "CICLO_TOKEN", "CICLO_TOKEN_FILE", "CICLO_LISTEN", "CICLO_METRICS_LISTEN"}, name)
 	})
 }
 

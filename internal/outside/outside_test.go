@@ -60,9 +60,13 @@ var build = sync.OnceValues(func() (dir string, err error) {
 	return dir, nil
 })
 
-// binary is the path of a built program, such as worker or test/worker.
+// binary is the path of a built program, such as worker or test/worker, or of another
+// one by its own path.
 func binary(t *testing.T, name string) string {
 	t.Helper()
+	if filepath.IsAbs(name) {
+		return name // it isn't ours
+	}
 	dir, err := build()
 	if err != nil {
 		t.Fatalf("build: %v", err)

@@ -22,6 +22,10 @@ type Attempt struct {
 	// Left is the time to the execution's deadline at the claim; nil without one.
 	Left *time.Duration
 
+	// Ended is the status that the attempt's last word gave the execution, other than
+	// completed; empty until it is written.
+	Ended execution.Status
+
 	// jobID is the River row of this attempt.
 	jobID int64
 }
@@ -247,16 +251,17 @@ type ending struct{ outcome, reason, errorClass, errorText string }
 // executor is a pool or a transaction.
 type executor interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
 // move is the last word of an attempt that doesn't complete, in one statement as
-// Complete's. ErrStale where the fence refuses it.
+// Complete's, and notes where it led to. ErrStale where the fence refuses it.
 //
 // In set and where, $1 to $3 are the fence, $7 and $8 the error's class and text,
 // $9 and so on the args.
 func (s *Store) move(ctx context.Context, db executor, a *Attempt, how ending, set, where string, args ...any) error {
 	args = a.fence(append([]any{a.jobID, how.outcome, how.reason, how.errorClass, how.errorText}, args...)...)
-	tag, err := db.Exec(ctx, `
+	err := db.QueryRow(ctx, `
 		WITH job AS (
 			UPDATE ciclo.river_job SET state = 'completed', finalized_at = now()
 			WHERE id = $4 AND state = 'running' RETURNING id
@@ -268,12 +273,10 @@ func (s *Store) move(ctx context.Context, db executor, a *Attempt, how ending, s
 			RETURNING e.id, e.status, e.attempt
 		)
 		INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, outcome, reason, error_class, error_text)
-		SELECT id, 'running', status, attempt, $3::uuid, $5, $6, nullif($7, ''), nullif($8, '') FROM moved`, args...)
-	if err != nil {
-		return err
-	}
-	if tag.RowsAffected() == 0 {
+		SELECT id, 'running', status, attempt, $3::uuid, $5, $6, nullif($7, ''), nullif($8, '') FROM moved
+		RETURNING to_status`, args...).Scan(&a.Ended)
+	if errors.Is(err, pgx.ErrNoRows) {
 		return execution.ErrStale
 	}
-	return nil
+	return err
 }

@@ -62,17 +62,33 @@ type Opening struct {
 	Now   time.Time
 	store *Store
 	tx    pgx.Tx
+	// committed is called once all of it is.
+	committed []func()
+}
+
+// OnCommit has fn called once what is done here is committed, and only then.
+func (o *Opening) OnCommit(fn func()) { o.committed = append(o.committed, fn) }
+
+func (o *Opening) isCommitted() {
+	for _, fn := range o.committed {
+		fn()
+	}
 }
 
 // Open runs open in a transaction of its own.
 func (s *Store) Open(ctx context.Context, open func(context.Context, *Opening) error) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
-		o := &Opening{store: s, tx: tx}
+	o := &Opening{store: s}
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		o.tx = tx
 		if err := tx.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&o.Now); err != nil {
 			return fmt.Errorf("ask for the time: %w", err)
 		}
 		return open(ctx, o)
 	})
+	if err == nil {
+		o.isCommitted()
+	}
+	return err
 }
 
 // Seen is what a planner is told of an agent.

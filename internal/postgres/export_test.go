@@ -5,3 +5,6 @@ const (
 	ActivityQuery   = activityQuery
 	CountMovesQuery = countMoves
 )
+
+// StandingSQL is for the test that looks at its plan.
+var StandingSQL = standingSQL

@@ -272,7 +272,8 @@ func TestTheFence(t *testing.T) {
 				})
 			},
 			"give back": func() error {
-				return b.GiveBack(b.ctx, w, postgres.Held{ExecutionID: e.ID, Attempt: a.Execution.Attempt})
+				_, err := b.GiveBack(b.ctx, w, postgres.Held{ExecutionID: e.ID, Attempt: a.Execution.Attempt})
+				return err
 			},
 		} {
 			if err := write(); !errors.Is(err, execution.ErrStale) {
@@ -348,7 +349,7 @@ func TestCancelling(t *testing.T) {
 	}
 	held, _, err := b.Beat(b.ctx, w, lease)
 	b.must(err)
-	if want := []postgres.Held{{ExecutionID: running.ID, Attempt: 1, CancelRequested: true}}; cmp.Diff(want, held) != "" {
+	if want := []postgres.Held{{ExecutionID: running.ID, Agent: running.Agent, Attempt: 1, CancelRequested: true}}; cmp.Diff(want, held) != "" {
 		t.Errorf("the beat says %s", cmp.Diff(want, held))
 	}
 	b.must(b.Cancelled(b.ctx, a))

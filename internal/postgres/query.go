@@ -245,11 +245,17 @@ func (s *Store) List(ctx context.Context, f Filter) ([]execution.Execution, erro
 	return list, nil
 }
 
+// Cancellation is an execution that was asked to end, and whether this ended it.
+type Cancellation struct {
+	execution.Execution
+	Moved bool
+}
+
 // Cancel asks for the execution's end: a started one is cancelled at once, a
 // running one by its worker at the next beat. Asking twice is as asking once.
 // ErrFinal where it has already ended otherwise.
-func (s *Store) Cancel(ctx context.Context, id string) (execution.Execution, error) {
-	var e execution.Execution
+func (s *Store) Cancel(ctx context.Context, id string) (Cancellation, error) {
+	var e Cancellation
 	if !execution.ValidID(id) {
 		return e, execution.ErrNotFound
 	}
@@ -287,7 +293,8 @@ func (s *Store) Cancel(ctx context.Context, id string) (execution.Execution, err
 				return fmt.Errorf("tell the worker: %w", err)
 			}
 		}
-		e, err = scanExecution(tx.QueryRow(ctx, `
+		e.Moved = before == execution.Started
+		e.Execution, err = scanExecution(tx.QueryRow(ctx, `
 			WITH e AS (
 				UPDATE ciclo.executions
 				SET cancel_requested_at = coalesce(cancel_requested_at, now()),
@@ -303,7 +310,7 @@ func (s *Store) Cancel(ctx context.Context, id string) (execution.Execution, err
 			)
 			SELECT `+executionColumns+` FROM e`, id, sources(execution.Cancelled)))
 		if errors.Is(err, execution.ErrNotFound) { // it is there, so it is final
-			e, err = scanExecution(tx.QueryRow(ctx, `SELECT `+executionColumns+` FROM ciclo.executions e WHERE e.id = $1`, id))
+			e.Execution, err = scanExecution(tx.QueryRow(ctx, `SELECT `+executionColumns+` FROM ciclo.executions e WHERE e.id = $1`, id))
 			if err == nil && e.Status != execution.Cancelled {
 				return execution.ErrFinal
 			}

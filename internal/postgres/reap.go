@@ -48,6 +48,9 @@ type Suspect struct {
 	Attempt  int
 	JobID    int64
 	WorkerID *string
+	// Agent and StartedAt are of lost and overdue ones alone.
+	Agent     string
+	StartedAt time.Time
 }
 
 // strayCondition is when the queue has lost a started execution, by its River row j: %s
@@ -67,27 +70,27 @@ func (s *Store) Sweep(ctx context.Context, lease time.Duration, cursor string) (
 			WHERE status = 'started' AND next_attempt_at IS NULL AND id > $1
 			ORDER BY id LIMIT $3
 		), found AS (
-			(SELECT 'lost' AS what, e.id, e.attempt, e.river_job_id, e.worker_id::text
+			(SELECT 'lost' AS what, e.id, e.attempt, e.river_job_id, e.worker_id::text, e.agent, e.started_at
 			 FROM ciclo.executions e LEFT JOIN ciclo.workers w ON w.id = e.worker_id
 			 WHERE e.status = 'running' AND coalesce(w.lease_until < now(), true)
 			 LIMIT $3)
 			UNION ALL
-			(SELECT 'due', id, attempt, 0, NULL FROM ciclo.executions e WHERE next_attempt_at <= now() AND NOT `+paused+` LIMIT 1)
+			(SELECT 'due', id, attempt, 0, NULL, NULL, NULL FROM ciclo.executions e WHERE next_attempt_at <= now() AND NOT `+paused+` LIMIT 1)
 			UNION ALL
-			(SELECT 'overdue', id, attempt, coalesce(river_job_id, 0), NULL FROM ciclo.executions
+			(SELECT 'overdue', id, attempt, coalesce(river_job_id, 0), NULL, agent, started_at FROM ciclo.executions
 			 WHERE deadline_at <= now() AND ended_at IS NULL AND status = 'started' LIMIT $3)
 			UNION ALL
-			(SELECT 'probe', agent, 0, 0, NULL FROM ciclo.pauses WHERE probe_after <= now() LIMIT 1)
+			(SELECT 'probe', agent, 0, 0, NULL, NULL, NULL FROM ciclo.pauses WHERE probe_after <= now() LIMIT 1)
 			UNION ALL
-			(SELECT 'delivery', '', 0, 0, NULL FROM ciclo.webhook_deliveries WHERE due_at <= now() LIMIT 1)
+			(SELECT 'delivery', '', 0, 0, NULL, NULL, NULL FROM ciclo.webhook_deliveries WHERE due_at <= now() LIMIT 1)
 			UNION ALL
-			(SELECT 'schedule', name, 0, 0, NULL FROM ciclo.schedules WHERE next_fire_at <= now() LIMIT 1)
+			(SELECT 'schedule', name, 0, 0, NULL, NULL, NULL FROM ciclo.schedules WHERE next_fire_at <= now() LIMIT 1)
 			UNION ALL
-			(SELECT 'schedule', s.name, 0, 0, NULL FROM ciclo.schedules s WHERE `+idleWithQueued+` LIMIT 1)
+			(SELECT 'schedule', s.name, 0, 0, NULL, NULL, NULL FROM ciclo.schedules s WHERE `+idleWithQueued+` LIMIT 1)
 			UNION ALL
-			(SELECT 'schedule', c.id, 0, 0, NULL FROM ciclo.cycles c WHERE `+moving+` LIMIT 1)
+			(SELECT 'schedule', c.id, 0, 0, NULL, NULL, NULL FROM ciclo.cycles c WHERE `+moving+` LIMIT 1)
 			UNION ALL
-			SELECT 'stray', q.id, q.attempt, q.river_job_id, NULL
+			SELECT 'stray', q.id, q.attempt, q.river_job_id, NULL, NULL, NULL
 			FROM queued q LEFT JOIN ciclo.river_job j ON j.id = q.river_job_id
 			WHERE j.id IS NULL OR `+fmt.Sprintf(strayCondition, "q", 2)+`
 		)
@@ -101,14 +104,18 @@ func (s *Store) Sweep(ctx context.Context, lease time.Duration, cursor string) (
 		var what, id *string
 		var attempt *int
 		var job *int64
-		var worker *string
-		if err := rows.Scan(&sweep.Now, &sweep.Cursor, &what, &id, &attempt, &job, &worker); err != nil {
+		var worker, agent *string
+		var started *time.Time
+		if err := rows.Scan(&sweep.Now, &sweep.Cursor, &what, &id, &attempt, &job, &worker, &agent, &started); err != nil {
 			return sweep, fmt.Errorf("sweep: %w", err)
 		}
 		if what == nil {
 			continue
 		}
 		suspect := Suspect{ID: *id, Attempt: *attempt, JobID: *job, WorkerID: worker}
+		if agent != nil {
+			suspect.Agent, suspect.StartedAt = *agent, *started
+		}
 		switch *what {
 		case "lost":
 			sweep.Lost = append(sweep.Lost, suspect)
@@ -133,17 +140,17 @@ func (s *Store) Sweep(ctx context.Context, lease time.Duration, cursor string) (
 }
 
 // Reap returns the execution of a lost worker: to started and due at once, to
-// failed where tries are spent, to cancelled where that was asked for. mayJudge
-// is asked last, under all locks: whether the database has answered without a
-// gap for long enough. False without an error means that it is no longer so,
-// that somebody else is at it, or that mayJudge said no.
-func (s *Store) Reap(ctx context.Context, lost Suspect, mayJudge func() bool) (bool, error) {
+// failed where tries are spent, to cancelled where that was asked for; it says to
+// which. mayJudge is asked last, under all locks: whether the database has answered
+// without a gap for long enough. No status without an error means that it is no
+// longer so, that somebody else is at it, or that mayJudge said no.
+func (s *Store) Reap(ctx context.Context, lost Suspect, mayJudge func() bool) (status execution.Status, err error) {
 	reaped, err := s.judge(ctx, lost, execution.Running, func(tx pgx.Tx) (bool, error) {
 		to := `CASE WHEN e.cancel_requested_at IS NOT NULL THEN 'cancelled'
 		            WHEN e.failures + 1 >= e.tries THEN 'failed'
 		            ELSE 'started' END`
 		// The lease is read by the clock of now, not of the transaction's start.
-		tag, err := tx.Exec(ctx, `
+		err := tx.QueryRow(ctx, `
 			WITH moved AS (
 				UPDATE ciclo.executions e
 				SET status = `+to+`, failures = failures + 1, worker_id = NULL, status_at = now(),
@@ -156,17 +163,21 @@ func (s *Store) Reap(ctx context.Context, lost Suspect, mayJudge func() bool) (b
 				RETURNING e.*
 			)
 			INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, outcome, reason, error_class, error_text)
-			SELECT id, 'running', status, attempt, $4::uuid, 'lost', 'worker lost', error_class, error_text FROM moved`,
-			lost.ID, lost.Attempt, lost.JobID, lost.WorkerID, execution.ClassLost)
-		if err != nil {
-			return false, err
+			SELECT id, 'running', status, attempt, $4::uuid, 'lost', 'worker lost', error_class, error_text FROM moved
+			RETURNING to_status`,
+			lost.ID, lost.Attempt, lost.JobID, lost.WorkerID, execution.ClassLost).Scan(&status)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return false, nil
 		}
-		return tag.RowsAffected() == 1 && mayJudge(), nil
+		return err == nil && mayJudge(), err
 	})
 	if err != nil {
-		return false, fmt.Errorf("reap attempt %d of %s: %w", lost.Attempt, lost.ID, err)
+		return "", fmt.Errorf("reap attempt %d of %s: %w", lost.Attempt, lost.ID, err)
 	}
-	return reaped, nil
+	if !reaped {
+		return "", nil
+	}
+	return status, nil
 }
 
 // Reconcile mends a started execution that the queue lost: its River row is
@@ -194,11 +205,12 @@ func (s *Store) Reconcile(ctx context.Context, suspect Suspect, lease time.Durat
 	return mended, nil
 }
 
-// Expire fails a started execution whose deadline has passed. A running one is
-// ended by its worker. False without an error means that it is no longer so.
-func (s *Store) Expire(ctx context.Context, overdue Suspect) (bool, error) {
+// Expire fails a started execution whose deadline has passed, or cancels it where
+// that was asked for; it says which. A running one is ended by its worker. No status
+// without an error means that it is no longer so.
+func (s *Store) Expire(ctx context.Context, overdue Suspect) (status execution.Status, err error) {
 	expired, err := s.judge(ctx, overdue, execution.Started, func(tx pgx.Tx) (bool, error) {
-		tag, err := tx.Exec(ctx, `
+		err := tx.QueryRow(ctx, `
 			WITH moved AS (
 				UPDATE ciclo.executions
 				SET status = CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE 'failed' END,
@@ -209,17 +221,21 @@ func (s *Store) Expire(ctx context.Context, overdue Suspect) (bool, error) {
 				RETURNING *
 			)
 			INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, reason, error_class, error_text)
-			SELECT id, 'started', status, attempt, 'deadline passed', error_class, error_text FROM moved`,
-			overdue.ID, overdue.Attempt, execution.ClassDeadline, overdue.JobID)
-		if err != nil {
-			return false, err
+			SELECT id, 'started', status, attempt, 'deadline passed', error_class, error_text FROM moved
+			RETURNING to_status`,
+			overdue.ID, overdue.Attempt, execution.ClassDeadline, overdue.JobID).Scan(&status)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return false, nil
 		}
-		return tag.RowsAffected() == 1, nil
+		return err == nil, err
 	})
 	if err != nil {
-		return false, fmt.Errorf("expire %s: %w", overdue.ID, err)
+		return "", fmt.Errorf("expire %s: %w", overdue.ID, err)
 	}
-	return expired, nil
+	if !expired {
+		return "", nil
+	}
+	return status, nil
 }
 
 // judge locks the River row that the suspect names, then its execution in the

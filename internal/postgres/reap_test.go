@@ -99,8 +99,8 @@ func TestReapLooksAgain(t *testing.T) {
 			if suspect.ID != e.ID {
 				continue
 			}
-			if reaped, err := b.Reap(b.ctx, suspect, mayJudge); reaped || err != nil {
-				t.Errorf("%s: reaped %v, %v", name, reaped, err)
+			if to, err := b.Reap(b.ctx, suspect, mayJudge); to != "" || err != nil {
+				t.Errorf("%s: reaped to %q, %v", name, to, err)
 			}
 		}
 		if after := b.get(e.ID); after.Status != before.Status || after.Failures != before.Failures || b.path(e.ID) != path {
@@ -129,9 +129,9 @@ func TestReapWaitsForNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		reaped, err := b.Reap(b.ctx, s.Lost[0], always)
-		if reaped || err != nil || time.Since(began) > 2*time.Second {
-			t.Errorf("with %s locked: reaped %v, %v, after %s", name, reaped, err, time.Since(began))
+		to, err := b.Reap(b.ctx, s.Lost[0], always)
+		if to != "" || err != nil || time.Since(began) > 2*time.Second {
+			t.Errorf("with %s locked: reaped to %q, %v, after %s", name, to, err, time.Since(began))
 		}
 		b.must(holder.Rollback(b.ctx))
 		b.sweepAll()
@@ -275,7 +275,10 @@ func TestGivingBackWhatNobodyHolds(t *testing.T) {
 	job := b.lastJob(e.ID)
 	held, _, err := b.Beat(b.ctx, w, lease)
 	b.must(err)
-	b.must(b.GiveBack(b.ctx, w, held[0]))
+	to, err := b.GiveBack(b.ctx, w, held[0])
+	if b.must(err); to != execution.Started {
+		t.Errorf("given back to %s", to)
+	}
 	if s := b.jobState(job); s != "cancelled" {
 		t.Errorf("the old River row is %s", s)
 	}
@@ -331,13 +334,13 @@ func TestExpireLooksAgain(t *testing.T) {
 	}
 	_, err = b.Enqueue(b.ctx)
 	b.must(err)
-	if expired, err := b.Expire(b.ctx, seen.Overdue[0]); expired || err != nil {
-		t.Errorf("expired although it has another River row by now: %v, %v", expired, err)
+	if to, err := b.Expire(b.ctx, seen.Overdue[0]); to != "" || err != nil {
+		t.Errorf("expired although it has another River row by now: %q, %v", to, err)
 	}
 	seen, err = b.Sweep(b.ctx, lease, "")
 	b.must(err)
-	if expired, err := b.Expire(b.ctx, seen.Overdue[0]); !expired || err != nil {
-		t.Errorf("not expired: %v, %v", expired, err)
+	if to, err := b.Expire(b.ctx, seen.Overdue[0]); to != execution.Failed || err != nil {
+		t.Errorf("not expired: %q, %v", to, err)
 	}
 	if got := b.get(e.ID); got.Status != execution.Failed || got.Error.Class != execution.ClassDeadline {
 		t.Errorf("ended as %+v", got)

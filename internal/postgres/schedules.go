@@ -255,8 +255,9 @@ func (e *FiringError) Unwrap() error { return e.err }
 // none. Due is judged by the database's clock.
 func (s *Store) FireOne(ctx context.Context, fire func(context.Context, *Firing) error) (bool, error) {
 	found := false
+	f := &Firing{Opening: Opening{store: s}}
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		f := &Firing{Opening: Opening{store: s, tx: tx}}
+		f.tx = tx
 		rows, err := tx.Query(ctx, `
 			SELECT `+scheduleColumns+` FROM ciclo.schedules s
 			WHERE next_fire_at <= clock_timestamp() ORDER BY next_fire_at LIMIT 1 FOR UPDATE SKIP LOCKED`)
@@ -285,6 +286,7 @@ func (s *Store) FireOne(ctx context.Context, fire func(context.Context, *Firing)
 	if err != nil {
 		return found, fmt.Errorf("fire a schedule: %w", err)
 	}
+	f.isCommitted()
 	return found, nil
 }
 

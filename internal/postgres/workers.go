@@ -55,6 +55,7 @@ func (s *Store) Register(ctx context.Context, w Worker, lease time.Duration) err
 // Held is one attempt that the database says a worker holds.
 type Held struct {
 	ExecutionID     string
+	Agent           string
 	Attempt         int
 	CancelRequested bool
 }
@@ -69,7 +70,7 @@ func (s *Store) Beat(ctx context.Context, workerID string, lease time.Duration) 
 			WHERE id = $1 AND ended_at IS NULL
 			RETURNING id, drain_requested_at IS NOT NULL AS drain
 		)
-		SELECT e.id, e.attempt, e.cancel_requested_at IS NOT NULL, beat.drain
+		SELECT e.id, e.agent, e.attempt, e.cancel_requested_at IS NOT NULL, beat.drain
 		FROM beat LEFT JOIN ciclo.executions e ON e.worker_id = beat.id AND e.status = 'running'`,
 		workerID, lease)
 	if err != nil {
@@ -79,14 +80,14 @@ func (s *Store) Beat(ctx context.Context, workerID string, lease time.Duration) 
 	known := false
 	for rows.Next() {
 		known = true
-		var id *string
+		var id, agent *string
 		var attempt *int
 		var h Held
-		if err := rows.Scan(&id, &attempt, &h.CancelRequested, &drain); err != nil {
+		if err := rows.Scan(&id, &agent, &attempt, &h.CancelRequested, &drain); err != nil {
 			return nil, false, fmt.Errorf("beat of worker %s: %w", workerID, err)
 		}
 		if id != nil {
-			h.ExecutionID, h.Attempt = *id, *attempt
+			h.ExecutionID, h.Agent, h.Attempt = *id, *agent, *attempt
 			held = append(held, h)
 		}
 	}
@@ -124,8 +125,10 @@ func (s *Store) Deregister(ctx context.Context, workerID string) error {
 
 // GiveBack returns an execution that the database says the worker holds and the
 // worker doesn't (a claim whose answer was lost): back to started, due at once,
-// at no cost in tries. ErrStale where it is no longer so.
-func (s *Store) GiveBack(ctx context.Context, workerID string, h Held) error {
+// at no cost in tries; cancelled where that was asked for. It returns which.
+// ErrStale where it is no longer so.
+func (s *Store) GiveBack(ctx context.Context, workerID string, h Held) (execution.Status, error) {
+	a := &Attempt{Execution: execution.Execution{ID: h.ExecutionID, Attempt: h.Attempt}, WorkerID: workerID}
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		var job int64
 		err := tx.QueryRow(ctx, `
@@ -139,7 +142,7 @@ func (s *Store) GiveBack(ctx context.Context, workerID string, h Held) error {
 		if err := s.endJob(ctx, tx, job); err != nil {
 			return err
 		}
-		a := &Attempt{Execution: execution.Execution{ID: h.ExecutionID, Attempt: h.Attempt}, WorkerID: workerID, jobID: job}
+		a.jobID = job
 		to := `CASE WHEN e.cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE 'started' END`
 		return s.move(ctx, tx, a, ending{outcome: "given_back", reason: "given back: the claim's answer was lost"}, `
 			SET status = `+to+`, worker_id = NULL, status_at = now(),
@@ -149,9 +152,9 @@ func (s *Store) GiveBack(ctx context.Context, workerID string, h Held) error {
 			`river_job_id = $9`, job)
 	})
 	if err != nil {
-		return fmt.Errorf("give back attempt %d of %s: %w", h.Attempt, h.ExecutionID, err)
+		return "", fmt.Errorf("give back attempt %d of %s: %w", h.Attempt, h.ExecutionID, err)
 	}
-	return nil
+	return a.Ended, nil
 }
 
 // Workers lists the sessions that have not ended, the youngest first.
