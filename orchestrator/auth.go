@@ -72,7 +72,11 @@ const configuredToken = "CICLO_TOKEN"
 // find returns the name and the scopes of a token; no scopes where it is unknown.
 // All are compared, in constant time.
 func (t *tokens) find(ctx context.Context, token string) (name string, scopes []string, err error) {
-	given := postgres.HashToken(token)
+	return t.holder(ctx, postgres.HashToken(token))
+}
+
+// holder is find by the token's hash.
+func (t *tokens) holder(ctx context.Context, given []byte) (name string, scopes []string, err error) {
 	if subtle.ConstantTimeCompare(given, t.configured) == 1 {
 		return configuredToken, []string{string(Admin)}, nil
 	}
@@ -178,6 +182,26 @@ func tokenOf(c echo.Context) string {
 	return ""
 }
 
+// holderOf is whose token, or on a document's or download's path whose session of
+// the dashboard, a request carries.
+func (o *Orchestrator) holderOf(c echo.Context) (grant, error) {
+	ctx := c.Request().Context()
+	token := tokenOf(c)
+	if secret := secretOf(c.Request()); token == "" && secret != "" && browsed(c.Path()) {
+		if g, err := o.sessions.grantOf(ctx, secret); err != nil || g.scopes != nil {
+			return g, err
+		}
+	}
+	if token == "" {
+		return grant{}, errNoToken
+	}
+	name, scopes, err := o.tokens.find(ctx, token)
+	if err == nil && scopes == nil {
+		err = errWrongToken
+	}
+	return grant{name, scopes}, err
+}
+
 // authenticate lets a request pass that carries a token. What is behind no route
 // needs one too: a stranger learns nothing.
 func (o *Orchestrator) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
@@ -185,22 +209,19 @@ func (o *Orchestrator) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if o.open[c.Path()] {
 			return next(c)
 		}
-		token := tokenOf(c)
-		if token == "" {
-			return errNoToken
+		if g, ok := insideGrant(c.Request().Context()); ok {
+			c.Set(grantKey, g)
+			return next(c)
 		}
-		name, scopes, err := o.tokens.find(c.Request().Context(), token)
+		g, err := o.holderOf(c)
 		if err != nil {
 			return err
 		}
-		if scopes == nil {
-			return errWrongToken
-		}
-		if wait := o.limits.wait(name, time.Now()); wait > 0 {
+		if wait := o.limits.wait(g.name, time.Now()); wait > 0 {
 			c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 			return errTooMany
 		}
-		c.Set(grantKey, grant{name, scopes})
+		c.Set(grantKey, g)
 		return next(c)
 	}
 }

@@ -37,6 +37,7 @@ var routes = map[string]orchestrator.Scope{
 	"POST " + prefix + "/executions/:id/retry":                    orchestrator.Run,
 	"POST " + prefix + "/executions/:id/cancel":                   orchestrator.Run,
 	"GET " + prefix + "/audit":                                    orchestrator.Read,
+	"GET " + prefix + "/activity":                                 orchestrator.Read,
 	"GET " + prefix + "/schedules":                                orchestrator.Read,
 	"POST " + prefix + "/schedules":                               orchestrator.Admin,
 	"GET " + prefix + "/schedules/:name":                          orchestrator.Read,

@@ -78,13 +78,14 @@ type Orchestrator struct {
 	// summaries keeps those of the latest runs.
 	summaries *summaries
 	// exports holds one for each export of the graph that is being read.
-	exports chan struct{}
-	stalls  *stalls
-	echo    *echo.Echo
-	tokens  *tokens
-	limits  *limits
-	// open are the paths that need no token.
-	open map[string]bool
+	exports  chan struct{}
+	stalls   *stalls
+	echo     *echo.Echo
+	tokens   *tokens
+	limits   *limits
+	sessions *sessions
+	// open are the paths that need no token, paged those of the dashboard.
+	open, paged map[string]bool
 	// document is the API's, in OpenAPI, docs the page made of it.
 	document, docs []byte
 }
@@ -117,10 +118,11 @@ func New(cfg Config) (*Orchestrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Orchestrator{cfg: cfg, store: store, graph: &graph.Store{Pool: cfg.Pool}, exports: make(chan struct{}, graphExports), open: map[string]bool{}, tokens: &tokens{list: store.Tokens}, limits: &limits{perSecond: cfg.RateLimit, tokens: map[string]*rate.Limiter{}}}
+	o := &Orchestrator{cfg: cfg, store: store, graph: &graph.Store{Pool: cfg.Pool}, exports: make(chan struct{}, graphExports), open: map[string]bool{}, paged: map[string]bool{}, tokens: &tokens{list: store.Tokens}, limits: &limits{perSecond: cfg.RateLimit, tokens: map[string]*rate.Limiter{}}}
 	if cfg.Token != "" {
 		o.tokens.configured = postgres.HashToken(cfg.Token)
 	}
+	o.sessions = &sessions{store: store, tokens: o.tokens}
 	o.reads = batch.New(store.GetAll)
 	o.versions = batch.New(func(ctx context.Context, ids []string) ([]string, error) {
 		known, err := store.Versions(ctx, ids)
@@ -151,6 +153,9 @@ func New(cfg Config) (*Orchestrator, error) {
 	}
 	sections := o.sections()
 	o.echo = o.routes(sections)
+	if err := o.mountDashboard(); err != nil {
+		return nil, err
+	}
 	described, err := o.describe(sections)
 	if err != nil {
 		return nil, err
@@ -203,6 +208,7 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	loops.Go(func() { o.deliverer.run(loopCtx) })
 	loops.Go(func() { o.scheduler.run(loopCtx) })
 	loops.Go(func() { o.dispatcher.run(loopCtx) })
+	loops.Go(func() { (&counter{store: o.store, log: o.cfg.Log.With("component", "counter")}).run(loopCtx) })
 	loops.Go(func() { (&eraser{o.erasures, o.cfg.Log.With("component", "eraser")}).run(loopCtx) })
 
 	readCtx, stopReading := context.WithCancel(context.WithoutCancel(ctx))

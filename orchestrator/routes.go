@@ -152,6 +152,11 @@ func (o *Orchestrator) sections() []section {
 				refuses: map[int]string{http.StatusNotFound: "There is no such agent.", http.StatusConflict: "It is not paused."},
 			},
 			{id: "getAudit", method: http.MethodGet, path: Prefix + "/audit", needs: Read, summary: "Check the invariants of what is stored; 0 violations on a healthy system.", does: answers(http.StatusOK, o.getAudit)},
+			{
+				id: "getActivity", method: http.MethodGet, path: Prefix + "/activity", needs: Read,
+				summary: "What executions did by minute, hour or day, and how long they took, without dry runs. It costs the same at any history, and outlives what is pruned.",
+				query:   o.activityParameters(), does: answers(http.StatusOK, o.getActivity),
+			},
 			{id: "listWorkers", method: http.MethodGet, path: Prefix + "/workers", needs: Read, summary: "The worker processes.", does: answers(http.StatusOK, o.listWorkers)},
 			{id: "getDrainPlan", method: http.MethodGet, path: Prefix + "/workers/:id/drain-plan", needs: Read, summary: "What stopping a worker now would lose.", refuses: noWorker, does: answers(http.StatusOK, o.getDrainPlan)},
 			{id: "drainWorker", method: http.MethodPost, path: Prefix + "/workers/:id/drain", needs: Admin, logged: true, summary: "Ask a worker to stop at its next beat.", refuses: noWorker, does: answers(http.StatusAccepted, o.drainWorker)},
@@ -405,7 +410,7 @@ func (o *Orchestrator) routes(sections []section) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = o.answerError
-	e.Use(o.recoverPanic, wellFormed, bounded, o.authenticate)
+	e.Use(o.recoverPanic, wellFormed, o.bounded, o.authenticate)
 	for _, s := range sections {
 		for _, op := range s.operations {
 			if op.needs == "" {
@@ -437,9 +442,9 @@ func wellFormed(next echo.HandlerFunc) echo.HandlerFunc {
 const eventsPath = "/executions/:id/events"
 
 // bounded gives each request its time limit, beside what it wants to wait.
-func bounded(next echo.HandlerFunc) echo.HandlerFunc {
+func (o *Orchestrator) bounded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Path() == Prefix+eventsPath || c.Path() == Prefix+exportPath || c.Path() == Prefix+graphExportPath {
+		if o.paged[c.Path()] || c.Path() == Prefix+eventsPath || c.Path() == Prefix+exportPath || c.Path() == Prefix+graphExportPath {
 			return next(c) // bounded in its parts
 		}
 		whole := c.Request()

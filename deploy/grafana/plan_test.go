@@ -10,12 +10,12 @@ import (
 )
 
 // mostRows is how many rows a panel may look at, of a history of which a day has
-// some 140 executions and a month some 4,000, and of 1,000 clients. mostWhole is how
+// some 140 executions and a month some 4,000, and of 1,000 clients: the most are the counts of 90 days by hour. mostWhole is how
 // many rows a table may have that is read from beginning to end: Postgres rightly
 // does that to a small one. Of the firm's 50,000 executions, their transitions and
 // steps it is no choice, which bench-panels shows of all tables at a million.
 const (
-	mostRows  = 10_000
+	mostRows  = 15_000
 	mostWhole = 15_000
 )
 
@@ -43,9 +43,8 @@ func noneReadsAllHistory(t *testing.T, conn *pgx.Conn) {
 }
 
 // What the test above holds panels to finds one that reads too much.
-func TestAPanelThatReadsAllHistoryIsFound(t *testing.T) {
-	t.Parallel()
-	conn := filled(t, 6_000)
+func oneThatWouldIsFound(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
 	for _, sql := range []string{
 		`SELECT count(*) FROM dashboard.transitions WHERE at > now() - interval '1 day'`,
 		`SELECT count(*) FROM dashboard.transitions WHERE execution_id >= 'noop_0'`,

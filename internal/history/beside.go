@@ -19,5 +19,5 @@ func FillBeside(ctx context.Context, pool *pgxpool.Pool) error {
 	if _, err := pool.Exec(ctx, beside); err != nil {
 		return fmt.Errorf("fill beside executions: %w", err)
 	}
-	return nil
+	return count(ctx, pool)
 }

@@ -1,7 +1,7 @@
 // Package history fills databases of benches and tests with a past: executions that
 // have ended, evenly over the last year, and what services and agents left behind
 // beside them. It writes by SQL and past the store, which would take hours; so it is
-// in no shipped binary. It imports pgx alone.
+// in no shipped binary. Of Ciclo it imports internal/postgres, to count moves.
 package history
 
 import (
@@ -9,6 +9,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
 // fillExecutions makes $1 executions, accepted at even distances over the last
@@ -53,5 +55,21 @@ func Fill(ctx context.Context, pool *pgxpool.Pool, n int) error {
 	if _, err := pool.Exec(ctx, fillTransitions); err != nil {
 		return fmt.Errorf("fill with transitions: %w", err)
 	}
-	return nil
+	return count(ctx, pool)
+}
+
+// count does what orchestrators do every few seconds: counts the moves that were
+// made, and forgets counts that are too old to be shown.
+func count(ctx context.Context, pool *pgxpool.Pool) error {
+	store, err := postgres.New(pool)
+	if err != nil {
+		return err
+	}
+	for counted := 1; counted > 0; {
+		if counted, err = store.CountMoves(ctx); err != nil {
+			return err
+		}
+	}
+	_, err = store.ForgetActivity(ctx)
+	return err
 }

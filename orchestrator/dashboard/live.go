@@ -1,0 +1,138 @@
+package dashboard
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// liveEvery is how often a page's live parts are made anew.
+	liveEvery = 2 * time.Second
+	// keepAlive is how long a stream may be silent.
+	keepAlive = 15 * time.Second
+	// maxStreams bounds how many listen at a time; the others look by themselves.
+	maxStreams = 200
+	// maxLive is how long one stream lasts; browsers come back by themselves.
+	maxLive = time.Hour
+)
+
+// part is a live part of a page as it is now.
+type part struct {
+	ID   string `json:"id"`
+	HTML string `json:"html"`
+}
+
+// stream sends a page's live parts as server-sent events whenever they change: what
+// templates named part:ID give, which the browser puts into the element of that id.
+func (d *Dashboard) stream(w http.ResponseWriter, r *http.Request, p page) {
+	select {
+	case d.streams <- struct{}{}:
+		defer func() { <-d.streams }()
+	default:
+		w.Header().Set("Retry-After", "30")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	names := d.parts(p)
+	if len(names) == 0 {
+		w.WriteHeader(http.StatusNoContent) // what tells an EventSource not to come back
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), maxLive)
+	defer cancel()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // proxies pass each event on at once
+	writing := http.NewResponseController(w)
+	seen := map[string]string{}
+	var spoke time.Time
+	for {
+		if err := writing.SetWriteDeadline(time.Now().Add(keepAlive)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return // the browser is gone
+		}
+		changed, over := d.changed(ctx, r, p, names, seen)
+		if over {
+			return
+		}
+		if len(changed) == 0 && time.Since(spoke) > keepAlive/2 {
+			changed = []byte(": nothing new\n\n")
+		}
+		if len(changed) > 0 {
+			if _, err := w.Write(changed); err != nil {
+				return // the browser is gone
+			}
+			if err := writing.Flush(); err != nil {
+				return
+			}
+			spoke = time.Now()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.cfg.Stopped:
+			return
+		case <-time.After(liveEvery):
+		}
+	}
+}
+
+// parts are the names of a page's live parts.
+func (d *Dashboard) parts(p page) []string {
+	var names []string
+	for _, t := range d.pages[p.template].Templates() {
+		if strings.HasPrefix(t.Name(), "part:") {
+			names = append(names, t.Name())
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// changed are the events of what differs from what the browser has seen. It is over
+// when the session is. What can't be read now may be the next time.
+func (d *Dashboard) changed(ctx context.Context, r *http.Request, p page, names []string, seen map[string]string) (events []byte, over bool) {
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
+	visitor, err := d.cfg.Visitor(r.WithContext(ctx))
+	if err != nil {
+		return nil, ctx.Err() != nil
+	}
+	if visitor == nil {
+		return nil, true
+	}
+	data, err := p.read(ctx, &Visit{Request: r, Visitor: visitor, Zone: d.cfg.Zone, Now: time.Now()})
+	if err != nil {
+		return nil, false
+	}
+	var all bytes.Buffer
+	for _, name := range names {
+		var text bytes.Buffer
+		if err := d.pages[p.template].ExecuteTemplate(&text, name, view{Section: p.section, Visitor: visitor, Data: data}); err != nil {
+			d.cfg.Log.ErrorContext(ctx, "part not shown", "path", r.URL.Path, "part", name, "error", err)
+			return nil, true
+		}
+		html := text.String()
+		if before, known := seen[name]; known && before == withoutAges(html) {
+			continue
+		}
+		seen[name] = withoutAges(html)
+		event, err := json.Marshal(part{strings.TrimPrefix(name, "part:"), html})
+		if err != nil {
+			return nil, true // no text is no JSON
+		}
+		fmt.Fprintf(&all, "event: part\ndata: %s\n\n", event)
+	}
+	return all.Bytes(), false
+}
+
+// ages are what the browser keeps true by itself.
+var ages = regexp.MustCompile(`( data-ago>)[^<]*`)
+
+func withoutAges(html string) string { return ages.ReplaceAllString(html, "$1") }

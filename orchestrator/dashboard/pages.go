@@ -1,0 +1,29 @@
+package dashboard
+
+// pages are all of the dashboard: a line each.
+func pages() []page {
+	return []page{
+		overview(),
+	}
+}
+
+// section is a place in the navigation.
+type section struct {
+	Name, Path string
+}
+
+// sections are the navigation, in its order.
+func sections() []section {
+	return []section{
+		{"Overview", "/"},
+		{"Executions", "/executions"},
+		{"Cycles", "/cycles"},
+		{"Schedules", "/schedules"},
+		{"Clients", "/clients"},
+		{"Messages", "/messages"},
+		{"Patterns", "/patterns"},
+		{"Prompts", "/prompts"},
+		{"Graph", "/graph"},
+		{"Audit", "/audit"},
+	}
+}
