@@ -26,7 +26,7 @@ const (
 
 // kinds are the types that Grafana's PostgreSQL data source turns into fields. What
 // is not here (arrays, JSON, UUIDs, intervals) comes out as bytes, or fails.
-var kinds = map[uint32]kind{ //nolint:gochecknoglobals // a constant table
+var kinds = map[uint32]kind{
 	pgtype.Int2OID: number, pgtype.Int4OID: number, pgtype.Int8OID: number, pgtype.Float4OID: number, pgtype.Float8OID: number, pgtype.NumericOID: number,
 	pgtype.TextOID: word, pgtype.VarcharOID: word, pgtype.BoolOID: boolean, pgtype.TimestamptzOID: instant, pgtype.DateOID: instant,
 }

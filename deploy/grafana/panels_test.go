@@ -81,10 +81,10 @@ func TestPanels(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn := filled(t, pool, 50_000)
-	t.Run("each shows something", func(t *testing.T) { eachShowsSomething(t, conn) })       //nolint:paralleltest // one connection
-	t.Run("none reads all history", func(t *testing.T) { noneReadsAllHistory(t, conn) })    //nolint:paralleltest // one connection
-	t.Run("one that would is found", func(t *testing.T) { oneThatWouldIsFound(t, conn) })   //nolint:paralleltest // one connection
-	t.Run("none shows secrets", func(t *testing.T) { noneShowsAddressesAndTexts(t, conn) }) //nolint:paralleltest // one connection
+	t.Run("each shows something", func(t *testing.T) { eachShowsSomething(t, conn) })
+	t.Run("none reads all history", func(t *testing.T) { noneReadsAllHistory(t, conn) })
+	t.Run("one that would is found", func(t *testing.T) { oneThatWouldIsFound(t, conn) })
+	t.Run("none shows secrets", func(t *testing.T) { noneShowsAddressesAndTexts(t, conn) })
 }
 
 func eachShowsSomething(t *testing.T, conn *pgx.Conn) {

@@ -68,16 +68,16 @@ func (p *Plan) add(n node) {
 	}
 }
 
-// Excess says what the plan reads more than it may: a table with more than whole
-// rows from beginning to end, or more than rows rows altogether. Empty is nothing.
-func (p Plan) Excess(whole, rows int) string {
+// Excess says what the plan reads more than it may: more than so many rows of one
+// table from beginning to end, or of all that it looks at. Empty is nothing.
+func (p Plan) Excess(most int) string {
 	for _, table := range slices.Sorted(maps.Keys(p.Whole)) {
-		if n := p.Whole[table]; n > whole {
+		if n := p.Whole[table]; n > most {
 			return fmt.Sprintf("it reads all %d rows of %s", n, table)
 		}
 	}
-	if p.Rows > rows {
-		return fmt.Sprintf("it looks at %d rows, more than %d", p.Rows, rows)
+	if p.Rows > most {
+		return fmt.Sprintf("it looks at %d rows, more than %d", p.Rows, most)
 	}
 	return ""
 }

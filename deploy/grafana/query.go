@@ -20,7 +20,7 @@ type Span struct {
 const points = 1000
 
 // steps are the intervals that Grafana rounds to, as far as they matter here.
-var steps = []time.Duration{ //nolint:gochecknoglobals // a constant table
+var steps = []time.Duration{
 	time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
 	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
 	time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour,
