@@ -4,6 +4,7 @@ package dashboard
 func pages() []page {
 	return []page{
 		overview(),
+		audit(),
 	}
 }
 
