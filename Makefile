@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test check lint format arch eval bench bench-quick bench-recovery bench-scale bench-import chaos chaos-unfenced fuzz fuzz-decoders images clean
+.PHONY: help build demo dev test check lint format arch eval bench bench-quick bench-recovery bench-scale bench-import bench-panels chaos chaos-unfenced fuzz fuzz-decoders images clean
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOBIN := $(shell go env GOPATH)/bin
@@ -55,6 +55,9 @@ bench-scale: ## Measure pages of lists at a million executions beside ten thousa
 
 bench-import: ## Import a million payments beside a bare COPY, in some five minutes.
 	go run ./internal/bench -only '^imports$$'
+
+bench-panels: ## Measure the queries of the Grafana dashboards at a million executions, in ten minutes.
+	go run ./internal/bench -only '^panels$$'
 
 chaos: ## Break everything around the real services, then check what is left (DURATION=1m SEED=n).
 	go run ./internal/chaos -duration $(or $(DURATION),1m) $(if $(SEED),-seed $(SEED))

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/history"
 	"github.com/nuzantara/ciclo/internal/retention"
 )
 
@@ -117,11 +117,7 @@ func (b *bench) retention(ctx context.Context) (_ []figure, err error) {
 		return nil, err
 	}
 	b.say("filling with %.0f new ones …", gone)
-	if _, err := pool.Exec(ctx, fillExecutions, int(gone)); err != nil {
-		return nil, fmt.Errorf("fill again: %w", err)
-	}
-	ofNew := strings.Replace(fillTransitions, "ORDER BY", "WHERE ended_at IS NOT NULL AND NOT EXISTS (SELECT FROM ciclo.transitions t WHERE t.execution_id = executions.id) ORDER BY", 1)
-	if _, err := pool.Exec(ctx, ofNew); err != nil {
+	if err := history.FillAgain(ctx, pool, int(gone)); err != nil {
 		return nil, fmt.Errorf("fill again: %w", err)
 	}
 	again, err := sizeOf(ctx, pool)
