@@ -434,7 +434,10 @@ func wellFormed(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // eventsPath is of streams, which last as long as their executions.
-const eventsPath = "/executions/:id/events"
+const eventsPath = executionPath + "/events"
+
+// executionPath is of one execution, which a page of the dashboard leads to.
+const executionPath = "/executions/:id"
 
 // bounded gives each request its time limit, beside what it wants to wait.
 func (o *Orchestrator) bounded(next echo.HandlerFunc) echo.HandlerFunc {
