@@ -10,7 +10,8 @@ import (
 func TestCyclesOnThePages(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	l, runner := a.look("reader", "read"), a.look("runner", "run")
+	of := a.lookers("read", "run")
+	l, runner := of[0], of[1]
 	p := l.get("/cycles")
 	p.says(t, "None yet")
 	if len(p.forms()) != 0 {
@@ -28,7 +29,7 @@ func TestCyclesOnThePages(t *testing.T) {
 		t.Fatalf("opened: %d %s", opened.status, opened.location)
 	}
 	p = runner.get(opened.location)
-	p.says(t, "1 to run, 1 left out", "paused", "it is paused by hand", "due", "What the planner saw", "by hand runner", "The cycle was opened")
+	p.says(t, "1 to run, 1 left out", "paused", "it is paused by hand", "due", "What the planner saw", "by hand of-run", "The cycle was opened")
 	if len(all(p.root, "svg")) != 1 || p.forms()[0] != opened.location+"/cancel" {
 		t.Errorf("%d drawings, forms %v", len(all(p.root, "svg")), p.forms())
 	}
@@ -36,7 +37,7 @@ func TestCyclesOnThePages(t *testing.T) {
 		t.Errorf("a cycle of all: %d", p.status)
 	}
 	p = l.get("/cycles?status=running&schedule=")
-	p.says(t, "by hand", "runner", "When they were open")
+	p.says(t, "by hand", "of-run", "When they were open")
 	if !p.leadsTo(opened.location) {
 		t.Error("it is not in the list")
 	}
@@ -49,7 +50,7 @@ func TestCyclesOnThePages(t *testing.T) {
 	}
 	runner.get(opened.location).says(t, "It is being cancelled")
 	id := strings.TrimPrefix(opened.location, "/cycles/")
-	if log := a.logged(); !strings.Contains(log, "runner POST /cycles 202\n") || !strings.HasSuffix(log, "runner POST /cycles/"+id+"/cancel 202") {
+	if log := a.logged(); !strings.Contains(log, "of-run POST /cycles 202\n") || !strings.HasSuffix(log, "of-run POST /cycles/"+id+"/cancel 202") {
 		t.Errorf("the log is\n%s", log)
 	}
 }
@@ -57,7 +58,8 @@ func TestCyclesOnThePages(t *testing.T) {
 func TestSchedulesOnThePages(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	l, runner, admin := a.look("reader", "read"), a.look("runner", "run"), a.look("boss", "admin")
+	of := a.lookers("read", "run", "admin")
+	l, runner, admin := of[0], of[1], of[2]
 	l.get("/schedules").says(t, "There is none: nothing runs by itself", "free")
 	a.send("POST", prefix+"/schedules", `{"name": "nightly", "agents": ["test-slow"], "cron": "0 4 * * *", "zone": "Asia/Makassar", "parameters": {"millis": 5}, "description": "<b>all</b>"}`)
 	a.send("POST", prefix+"/schedules", `{"name": "often", "interval_seconds": 900}`)
@@ -71,7 +73,7 @@ func TestSchedulesOnThePages(t *testing.T) {
 	a.exec(`UPDATE ciclo.schedules SET broken = 'no such zone', next_due_at = NULL, next_fire_at = NULL WHERE name = 'often'`)
 	l.get("/schedules").says(t, "every day at 04:00", "every 15 minutes", "broken", "no such zone", "queued", "test-slow")
 	p := l.get("/schedules/nightly")
-	p.says(t, "every day at 04:00", "Asia/Makassar", "the last cycle was not over", "Next page", "millis : 5", "<b>all</b>")
+	p.says(t, "every day at 04:00", "Asia/Makassar", "the last cycle was not over", "Next page", "millis 5", "<b>all</b>")
 	if len(p.forms()) != 0 {
 		t.Errorf("who may only read is offered %v", p.forms())
 	}
@@ -118,8 +120,8 @@ func TestSchedulesOnThePages(t *testing.T) {
 	if ran.status != http.StatusSeeOther || !strings.HasPrefix(ran.location, "/cycles/cycle_") {
 		t.Fatalf("run now: %d %s", ran.status, ran.location)
 	}
-	runner.get(ran.location).says(t, "nightly", "1 to run", "millis : 5")
-	if log := a.logged(); !strings.Contains(log, "boss POST /schedules/nightly/pause 200") || !strings.Contains(log, "boss POST /all/resume 200") || !strings.HasSuffix(log, "runner POST /schedules/nightly/run 202") {
+	runner.get(ran.location).says(t, "nightly", "1 to run", "millis 5")
+	if log := a.logged(); !strings.Contains(log, "of-admin POST /schedules/nightly/pause 200") || !strings.Contains(log, "of-admin POST /all/resume 200") || !strings.HasSuffix(log, "of-run POST /schedules/nightly/run 202") {
 		t.Errorf("the log is\n%s", log)
 	}
 }

@@ -10,7 +10,7 @@ import (
 func TestResultsOnThePage(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	l := a.look("reader", "read")
+	l := a.lookers("read")[0]
 	hostile := `<script>alert(1)</script>` + strings.Repeat("\u202eab\u200b ", 2500)
 	text, err := json.Marshal(hostile)
 	if err != nil {
@@ -35,7 +35,7 @@ func TestResultsOnThePage(t *testing.T) {
 		"a list":                 {`[]`, []string{"Result as JSON"}, ""},
 		"too much of everything": {`{"all": [` + strings.Repeat(`{"k": [[[[[[[[1]]]]]]]], "v": `+string(text)+`},`, 20) + `1]}`, []string{"and 1 more", "This is its begin"}, ""},
 		// It looks like one of a kind, and is none.
-		"half a kind": {`{"segments": {"VIP": "many"}, "fits": 5, "features_tested": "x"}`, []string{"VIP : many"}, ""},
+		"half a kind": {`{"segments": {"VIP": "many"}, "fits": 5, "features_tested": "x"}`, []string{"VIP many"}, ""},
 	} {
 		p := l.get("/executions/" + a.ended("test-noop", c.result))
 		p.says(t, append(c.says, "Result as JSON", "completed")...)
@@ -51,7 +51,6 @@ func TestResultsOnThePage(t *testing.T) {
 			}
 		}
 	}
-	dry := a.ended("test-noop", `{"dry_run": {"effects": ["a", "b"], "more_effects": 3}}`)
-	a.exec(`UPDATE ciclo.executions SET dry_run = true WHERE id = $1`, dry)
+	dry := a.endedAs("test-noop", `{"dry_run": {"effects": ["a", "b"], "more_effects": 3}}`, true)
 	l.get("/executions/"+dry).says(t, "5 effects were left out", "A dry run has none")
 }

@@ -17,6 +17,8 @@ import (
 type looker struct {
 	*api
 	cookie string
+	// said is the cookie with what the last form's outcome says.
+	said string
 	// form is the token that this session's forms carry.
 	form string
 }
@@ -29,11 +31,24 @@ type shownPage struct {
 	size     int
 }
 
-// look signs in with a token of its own that has the scopes.
-func (a *api) look(name string, scopes ...string) *looker {
+// lookers have signed in, each with a token that has one scope and its name. All
+// tokens are made first: the service doesn't look for new ones at any moment.
+func (a *api) lookers(scopes ...string) (all []*looker) {
+	a.t.Helper()
+	var tokens []string
+	for _, scope := range scopes {
+		tokens = append(tokens, a.newToken("of-"+scope, scope))
+	}
+	for i, scope := range scopes {
+		all = append(all, a.look("of-"+scope, tokens[i]))
+	}
+	return all
+}
+
+func (a *api) look(name, token string) *looker {
 	a.t.Helper()
 	l := &looker{api: a}
-	r := l.request("POST", "/sign-in", url.Values{"token": {a.newToken(name, scopes...)}})
+	r := l.request("POST", "/sign-in", url.Values{"token": {token}})
 	for _, c := range r.Cookies() {
 		if strings.HasSuffix(c.Name, "ciclo_session") {
 			l.cookie = c.Name + "=" + c.Value
@@ -58,11 +73,17 @@ func (l *looker) request(method, path string, form url.Values) *http.Response {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	if l.cookie != "" {
-		req.Header.Set("Cookie", l.cookie)
+		req.Header.Set("Cookie", l.cookie+l.said)
 	}
 	rec := httptest.NewRecorder()
 	l.handler.ServeHTTP(rec, req)
-	return rec.Result() //nolint:bodyclose // it is the recorder's, in memory
+	r := rec.Result() //nolint:bodyclose // it is the recorder's, in memory
+	for _, c := range r.Cookies() {
+		if c.Name == "ciclo_said" {
+			l.said = "; ciclo_said=" + c.Value
+		}
+	}
+	return r
 }
 
 func (l *looker) page(method, path string, form url.Values) shownPage {
@@ -213,9 +234,14 @@ func (a *api) logged() string {
 // ended makes an execution with a result, as its agent would.
 func (a *api) ended(agent, result string) string {
 	a.t.Helper()
+	return a.endedAs(agent, result, false)
+}
+
+func (a *api) endedAs(agent, result string, dry bool) string {
+	a.t.Helper()
 	id := "seen_" + uuid.NewString()
-	a.exec(`INSERT INTO ciclo.executions (id, agent, status, attempt, tries, timeout_seconds, running_at, ended_at, result)
-		VALUES ($1, $2, 'completed', 1, 3, 60, now(), now(), $3)`, id, agent, result)
+	a.exec(`INSERT INTO ciclo.executions (id, agent, status, attempt, tries, timeout_seconds, running_at, ended_at, result, dry_run)
+		VALUES ($1, $2, 'completed', 1, 3, 60, now(), now(), $3, $4)`, id, agent, result, dry)
 	a.exec(`INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, reason, outcome) VALUES
 		($1, NULL, 'started', 0, NULL, 'accepted', NULL), ($1, 'started', 'running', 1, gen_random_uuid(), 'claimed', NULL), ($1, 'running', 'completed', 1, gen_random_uuid(), 'completed', 'completed')`, id)
 	return id
@@ -224,7 +250,7 @@ func (a *api) ended(agent, result string) string {
 func TestTheListOfExecutions(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	l := a.look("reader", "read")
+	l := a.lookers("read")[0]
 	l.get("/executions").says(t, "Nothing was run yet")
 	failed := a.failed()
 	for range 60 {
@@ -274,9 +300,10 @@ func TestOneExecutionsPage(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	id := a.failed()
-	l, runner := a.look("reader", "read"), a.look("runner", "run")
+	of := a.lookers("read", "run")
+	l, runner := of[0], of[1]
 	p := l.get("/executions/" + id)
-	p.says(t, "test-steps", "failed", "Why it failed: permanent", "A person must look", "mail after publish", "publish", "Bytes kept", "Parameters", "steps : 7", "attempt 1: failed")
+	p.says(t, "test-steps", "failed", "Why it failed: permanent", "A person must look", "mail after publish", "publish", "Bytes kept", "Parameters", "steps 7", "attempt 1: failed")
 	if n := len(all(p.root, "svg")); n != 2 {
 		t.Errorf("%d drawings", n)
 	}
@@ -307,7 +334,7 @@ func TestOneExecutionsPage(t *testing.T) {
 		t.Fatalf("a retry leads to %d %s", p.status, p.location)
 	}
 	again := runner.get(p.location)
-	again.says(t, "started", "Retry of", "load", "Cancel…", "No worker has begun it yet", "runner")
+	again.says(t, "started", "Retry of", "load", "Cancel…", "No worker has begun it yet", "of-run")
 	if !again.leadsTo(path) || again.forms()[0] != p.location+"/cancel" {
 		t.Errorf("the new one leads to %v", again.forms())
 	}

@@ -163,6 +163,9 @@ type sentResult struct {
 	Message *client.Message `json:"-"`
 }
 
+// Left reports whether the channel has the message.
+func (r sentResult) Left() bool { return r.Sent != nil && *r.Sent }
+
 // readResult is nil where there is none.
 func readResult(ctx context.Context, v *Visit, e client.Execution) (*result, error) {
 	if len(e.Result) == 0 || string(e.Result) == "null" {
