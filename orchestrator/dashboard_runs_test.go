@@ -121,15 +121,6 @@ func all(root *html.Node, name string) (found []*html.Node) {
 	return found
 }
 
-func attribute(n *html.Node, name string) string {
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return a.Val
-		}
-	}
-	return ""
-}
-
 // textIn is the text of a node, its spaces made one.
 func textIn(n *html.Node) string {
 	var text strings.Builder
@@ -287,7 +278,7 @@ func TestTheListOfExecutions(t *testing.T) {
 	l.get("/executions?until=2999-01-01T00:00&status=started").says(t, "test-slow")
 	for path, status := range map[string]int{
 		"/executions?agent=nobody": 422, "/executions?status=done": 422, "/executions?since=yesterday": 422, "/executions?cursor=x": 422, "/executions?x=1": 422,
-		"/executions?cycle=%00": 422, "/executions/nobody": 404, "/executions/%00": 404, "/executions/..%2f..": 404, "/executions/" + strings.Repeat("x", 3000): 404,
+		"/executions?cycle=%00": 422, "/executions?retry_of=%00": 422, "/executions/nobody": 404, "/executions/%00": 404, "/executions/..%2f..": 404, "/executions/" + strings.Repeat("x", 3000): 404,
 		"/cycles/nobody": 404, "/cycles?status=done": 422, "/cycles?cursor=x": 422, "/cycles?schedule=A%20B": 422, "/schedules/nobody": 404, "/schedules?x=1": 422,
 	} {
 		if p := l.get(path); p.status != status || len(all(p.root, "h1")) != 1 {
@@ -337,6 +328,10 @@ func TestOneExecutionsPage(t *testing.T) {
 	again.says(t, "started", "Retry of", "load", "Cancel…", "No worker has begun it yet", "of-run")
 	if !again.leadsTo(path) || again.forms()[0] != p.location+"/cancel" {
 		t.Errorf("the new one leads to %v", again.forms())
+	}
+	l.get(path).says(t, "Retried as")
+	if !l.get(path).leadsTo(p.location) {
+		t.Error("the old one doesn't lead to its retry")
 	}
 	if p := runner.press(p.location + "/cancel"); p.status != http.StatusSeeOther || p.location != again.forms()[0][:len(again.forms()[0])-len("/cancel")] {
 		t.Errorf("cancelled: %d %s", p.status, p.location)

@@ -118,6 +118,7 @@ func (o *Orchestrator) filterParameters() []parameter {
 		{"since", "Those accepted then or later.", instant},
 		{"until", "Those accepted before.", instant},
 		{"cycle", "Those of one cycle.", text},
+		{"retry_of", "Those that retry one execution.", text},
 	}, pageParameters...)
 }
 
@@ -156,6 +157,7 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[execution.Transition]():     "Transition",
 	reflect.TypeFor[postgres.Step]():            "Step",
 	reflect.TypeFor[postgres.Effect]():          "Effect",
+	reflect.TypeFor[postgres.Change]():          "Change",
 	reflect.TypeFor[postgres.Worker]():          "Worker",
 	reflect.TypeFor[postgres.Pause]():           "Pause",
 	reflect.TypeFor[postgres.Finding]():         "Finding",
@@ -262,6 +264,8 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[decideRequest]():            "DecideRequest",
 	reflect.TypeFor[mergeRequest]():             "MergeRequest",
 	reflect.TypeFor[decided]():                  "Decided",
+	reflect.TypeFor[activity]():                 "Activity",
+	reflect.TypeFor[postgres.Activity]():        "ActivityPoint",
 	reflect.TypeFor[problem]():                  "Problem",
 	reflect.TypeFor[agents.FieldError]():        "FieldError",
 }

@@ -74,11 +74,11 @@ func cycleChart(c client.Cycle, now time.Time, zone *time.Location) template.HTM
 			running = *a.RunningAt
 		}
 		if running.After(*a.StartedAt) {
-			lane.Bars = append(lane.Bars, chart.Bar{From: at(*a.StartedAt), To: at(running), Class: "wait", Thin: true, Title: "waited " + seconds(running.Sub(*a.StartedAt).Seconds())})
+			lane.Bars = append(lane.Bars, chart.Span{From: at(*a.StartedAt), To: at(running), Class: "wait", Thin: true, Title: "waited " + seconds(running.Sub(*a.StartedAt).Seconds())})
 		}
 		if a.RunningAt != nil {
 			took := seconds(ended.Sub(running).Seconds())
-			lane.Bars = append(lane.Bars, chart.Bar{From: at(running), To: at(ended), Class: status, Text: took, Href: executionPath(*a.ExecutionID), Title: fmt.Sprintf("%s: %s, %s", a.Agent, status, took)})
+			lane.Bars = append(lane.Bars, chart.Span{From: at(running), To: at(ended), Class: status, Text: took, Href: executionPath(*a.ExecutionID), Title: fmt.Sprintf("%s: %s, %s", a.Agent, status, took)})
 		}
 		lanes = append(lanes, lane)
 	}

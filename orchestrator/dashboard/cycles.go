@@ -23,7 +23,7 @@ type cyclesView struct {
 	Status          map[string]bool
 	Filtered, First bool
 	Chart           template.HTML
-	Pager           pager
+	Pager           otherPages
 }
 
 // Statuses are what a cycle may be filtered by.
@@ -52,7 +52,7 @@ func readCycles(ctx context.Context, v *Visit) (any, error) {
 	ask, asking := errgroup.WithContext(ctx)
 	ask.Go(func() error {
 		found, err := v.API.Cycles(asking, query)
-		x.Cycles, x.Pager = found.Cycles, pagerOf("/cycles", asked, found.NextCursor)
+		x.Cycles, x.Pager = found.Cycles, otherPagesOf("/cycles", asked, found.NextCursor)
 		return err
 	})
 	ask.Go(func() (err error) {
@@ -97,7 +97,7 @@ func cyclesChart(cycles []client.Cycle, now time.Time, zone *time.Location) temp
 		}
 		end := endOf(c.EndedAt, now)
 		lane := &lanes[places[name]]
-		lane.Bars = append(lane.Bars, chart.Bar{
+		lane.Bars = append(lane.Bars, chart.Span{
 			From: c.OpenedAt.Sub(from).Seconds(), To: end.Sub(from).Seconds(), Class: cycleClass(c.Status), Href: "/cycles/" + url.PathEscape(c.ID),
 			Title: fmt.Sprintf("%s, %s: %s, %s", name, c.OpenedAt.In(zone).Format("2 Jan 15:04:05"), words(c.Status), seconds(end.Sub(c.OpenedAt).Seconds())),
 		})

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -41,6 +42,8 @@ type executionView struct {
 const (
 	// listedMoves bounds each of the page's tables.
 	listedMoves = 100
+	// listedRetries bounds the retries that are named.
+	listedRetries = "20"
 	// listedFrom bounds the steps that a retry may begin from.
 	listedFrom = 200
 )
@@ -72,6 +75,15 @@ func readExecution(ctx context.Context, v *Visit) (any, error) {
 	})
 	ask.Go(func() (err error) {
 		x.Effects, err = v.API.Effects(asking, id)
+		return err
+	})
+	ask.Go(func() error {
+		found, err := v.API.List(asking, url.Values{"retry_of": {id}, "limit": {listedRetries}})
+		var p *client.Problem
+		if errors.As(err, &p) && p.Status == http.StatusUnprocessableEntity {
+			return nil // the id is none: that it isn't found is what the others say
+		}
+		x.Retries = found.Executions
 		return err
 	})
 	if err := ask.Wait(); err != nil {

@@ -18,7 +18,7 @@ type executionsView struct {
 	Status                     map[string]bool
 	// Filtered reports whether there are any, First whether this is the first page.
 	Filtered, First bool
-	Pager           pager
+	Pager           otherPages
 }
 
 // Statuses are what an execution may be filtered by.
@@ -57,7 +57,7 @@ func readExecutions(ctx context.Context, v *Visit) (any, error) {
 	})
 	ask.Go(func() error {
 		found, err := v.API.List(ctx, query)
-		x.Executions, x.Pager = found.Executions, pagerOf("/executions", asked, found.NextCursor)
+		x.Executions, x.Pager = found.Executions, otherPagesOf("/executions", asked, found.NextCursor)
 		return err
 	})
 	err := ask.Wait()

@@ -37,6 +37,7 @@ func (d *Dashboard) functions() template.FuncMap {
 		"ruleWords":  ruleWords,
 		"slotReason": slotReason,
 		"inZone":     d.inZone,
+		"value":      func(v any) any { v, _ = deref(v); return v },
 	}
 }
 

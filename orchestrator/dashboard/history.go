@@ -46,7 +46,7 @@ func historyOf(e client.Execution, steps []client.Step, now time.Time, zone *tim
 	}
 	wait := func(until time.Time) {
 		if until.After(waited) {
-			attempts.Bars = append(attempts.Bars, chart.Bar{From: at(waited), To: at(until), Class: "wait", Thin: true, Title: "waited " + seconds(until.Sub(waited).Seconds())})
+			attempts.Bars = append(attempts.Bars, chart.Span{From: at(waited), To: at(until), Class: "wait", Thin: true, Title: "waited " + seconds(until.Sub(waited).Seconds())})
 		}
 	}
 	h := history{Of: len(e.Attempts)}
@@ -59,7 +59,7 @@ func historyOf(e client.Execution, steps []client.Step, now time.Time, zone *tim
 		}
 		title := attemptTitle(a, ended)
 		said = append(said, title)
-		attempts.Bars = append(attempts.Bars, chart.Bar{From: at(a.StartedAt), To: at(ended), Class: outcomeClass[textOf(a.Outcome)], Text: fmt.Sprint(a.Attempt), Title: title})
+		attempts.Bars = append(attempts.Bars, chart.Span{From: at(a.StartedAt), To: at(ended), Class: outcomeClass[textOf(a.Outcome)], Text: fmt.Sprint(a.Attempt), Title: title})
 		waited = ended
 	}
 	if !e.Final() || len(tries) == 0 {
@@ -107,7 +107,7 @@ func attemptsChart(tries []client.Attempt, steps []client.Step, end time.Time) (
 		longest = max(longest, took)
 		title := attemptTitle(a, ended)
 		name, _, _ := strings.Cut(title, ",")
-		lane := chart.Lane{Label: name, Bars: []chart.Bar{{To: took, Class: outcomeClass[textOf(a.Outcome)], Title: title, Text: seconds(took)}}}
+		lane := chart.Lane{Label: name, Bars: []chart.Span{{To: took, Class: outcomeClass[textOf(a.Outcome)], Title: title, Text: seconds(took)}}}
 		var spans [][2]float64
 		for _, s := range steps {
 			if s.Attempt != a.Attempt || s.CopiedFrom != nil || left == 0 {
@@ -116,7 +116,7 @@ func attemptsChart(tries []client.Attempt, steps []client.Step, end time.Time) (
 			left--
 			from, to := max(0, s.StartedAt.Sub(a.StartedAt).Seconds()), max(0, s.EndedAt.Sub(a.StartedAt).Seconds())
 			spans = append(spans, [2]float64{from, to})
-			lane.Bars = append(lane.Bars, chart.Bar{From: from, To: to, Class: "step", Text: s.Name, Title: fmt.Sprintf("step %s, %s", s.Name, seconds(to-from))})
+			lane.Bars = append(lane.Bars, chart.Span{From: from, To: to, Class: "step", Text: s.Name, Title: fmt.Sprintf("step %s, %s", s.Name, seconds(to-from))})
 		}
 		for i, level := range chart.Packed(spans, drawnLevels) {
 			lane.Bars[i+1].Level = level + 1

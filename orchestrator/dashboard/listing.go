@@ -5,36 +5,15 @@ import (
 	"time"
 )
 
-// pager leads to a list's other pages: an address is empty where there is none.
-type pager struct {
+// otherPages lead to a list's other pages: an address is empty where there is none.
+type otherPages struct {
 	First, Next string
 }
 
-// pagerOf is of a list at a path that was asked with a query; next is the API's
+// otherPagesOf is of a list at a path that was asked with a query; next is the API's
 // cursor, nil on the last page.
-func pagerOf(path string, query url.Values, next *string) pager {
-	var p pager
-	at := func(cursor string) string {
-		q := url.Values{}
-		for name, values := range query {
-			if name != "cursor" {
-				q[name] = values
-			}
-		}
-		if cursor != "" {
-			q.Set("cursor", cursor)
-		}
-		if len(q) == 0 {
-			return path
-		}
-		return path + "?" + q.Encode()
-	}
-	if query.Has("cursor") {
-		p.First = at("")
-	}
-	if next != nil {
-		p.Next = at(*next)
-	}
+func otherPagesOf(path string, query url.Values, next *string) (p otherPages) {
+	p.First, p.Next = pager(&url.URL{Path: path, RawQuery: query.Encode()}, next)
 	return p
 }
 

@@ -8,6 +8,7 @@ func pages() []page {
 		executions(), execution(),
 		cycles(), cycle(),
 		schedules(), schedule(),
+		audit(),
 	}
 }
 

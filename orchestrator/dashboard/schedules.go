@@ -93,7 +93,7 @@ type scheduleView struct {
 	client.Schedule
 	Slots []client.Slot
 	First bool
-	Pager pager
+	Pager otherPages
 	Given *nested
 }
 
@@ -120,7 +120,7 @@ func readSchedule(ctx context.Context, v *Visit) (any, error) {
 	})
 	ask.Go(func() error {
 		found, err := v.API.Slots(asking, name, asked)
-		x.Slots, x.Pager = found.Slots, pagerOf(schedulePath(name), asked, found.NextCursor)
+		x.Slots, x.Pager = found.Slots, otherPagesOf(schedulePath(name), asked, found.NextCursor)
 		return err
 	})
 	if err := ask.Wait(); err != nil {

@@ -10,12 +10,12 @@ import (
 // Lane is a row of a chart of bars over time.
 type Lane struct {
 	Label string
-	Bars  []Bar
+	Bars  []Span
 	Marks []Mark
 }
 
-// Bar is a span of a lane.
-type Bar struct {
+// Span is a bar of a lane.
+type Span struct {
 	// From and To are seconds from the axis's begin.
 	From, To float64
 	// Class gives its colour, Text is written in it where there is room, Title shows
@@ -128,7 +128,7 @@ func (l Lane) height() float64 {
 }
 
 // bar draws a bar of a lane whose first level begins at top.
-func (d *drawing) bar(s Scale, b Bar, top float64) {
+func (d *drawing) bar(s Scale, b Span, top float64) {
 	x, end := s.At(b.From), s.At(b.To)
 	y, size := top+levelSize*float64(b.Level)+1, levelSize-2
 	if b.Thin {

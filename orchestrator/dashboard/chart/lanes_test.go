@@ -1,94 +1,33 @@
 package chart
 
 import (
-	"encoding/xml"
-	"errors"
-	"html/template"
-	"io"
 	"reflect"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// element is one of a chart's, with its text.
-type element struct {
-	name  string
-	attrs map[string]string
-	text  string
-}
-
-func (e element) number(t *testing.T, name string) float64 {
-	t.Helper()
-	v, err := strconv.ParseFloat(e.attrs[name], 64)
-	if err != nil {
-		t.Errorf("%v has no number %s", e, name)
-	}
-	return v
-}
-
-// elements are a chart's as XML reads them, in order.
-func elements(t *testing.T, svg template.HTML) (all []element) {
-	t.Helper()
-	decoder := xml.NewDecoder(strings.NewReader(string(svg)))
-	var open []int
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			return all
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", svg, err)
-		}
-		switch token := token.(type) {
-		case xml.StartElement:
-			e := element{name: token.Name.Local, attrs: map[string]string{}}
-			for _, a := range token.Attr {
-				e.attrs[a.Name.Local] = a.Value
-			}
-			open = append(open, len(all))
-			all = append(all, e)
-		case xml.EndElement:
-			open = open[:len(open)-1]
-		case xml.CharData:
-			if len(open) > 0 {
-				all[open[len(open)-1]].text += string(token)
-			}
-		}
-	}
-}
-
-func named(all []element, name string) (found []element) {
-	for _, e := range all {
-		if e.name == name {
-			found = append(found, e)
-		}
-	}
-	return found
-}
-
 func TestAShortSpanOverTheClock(t *testing.T) {
 	t.Parallel()
 	from := time.Date(2026, 3, 1, 10, 0, 0, 200e6, time.UTC)
 	zone := time.FixedZone("firm", 8*3600)
-	all := elements(t, Clock("Timeline", "One attempt.", from, from.Add(300*time.Millisecond), zone, []Lane{
-		{Label: "Attempts", Bars: []Bar{{From: 0, To: .3, Class: "completed", Text: "1", Title: "attempt 1", Href: "/x?a=1&b=2"}}},
+	all := shapes(t, Clock("Timeline", "One attempt.", from, from.Add(300*time.Millisecond), zone, []Lane{
+		{Label: "Attempts", Bars: []Span{{From: 0, To: .3, Class: "completed", Text: "1", Title: "attempt 1", Href: "/x?a=1&b=2"}}},
 	}))
-	if all[0].attrs["aria-label"] != "Timeline. One attempt." || all[0].attrs["role"] != "img" {
-		t.Errorf("it says of itself %v", all[0].attrs)
+	if all[0].given["aria-label"] != "Timeline. One attempt." || all[0].given["role"] != "img" {
+		t.Errorf("it says of itself %v", all[0].given)
 	}
-	rects := named(all, "rect")
+	rects := of(all, "rect", "")
 	room := laneEnd - labelWidth
 	if len(rects) != 1 || rects[0].number(t, "x") != 324.8 || rects[0].number(t, "width") != 202.2 || rects[0].number(t, "x")+rects[0].number(t, "width") > labelWidth+room {
 		t.Errorf("0.3 s from 0.2 s within one second lie at %v", rects)
 	}
-	if a := named(all, "a"); len(a) != 1 || a[0].attrs["href"] != "/x?a=1&b=2" || a[0].attrs["aria-label"] != "attempt 1" {
+	if a := of(all, "a", ""); len(a) != 1 || a[0].given["href"] != "/x?a=1&b=2" || a[0].given["aria-label"] != "attempt 1" {
 		t.Errorf("it leads to %v", a)
 	}
 	var ticks []string
-	for _, e := range named(all, "text") {
-		if e.attrs["class"] == "tick" {
+	for _, e := range of(all, "text", "") {
+		if e.given["class"] == "tick" {
 			ticks = append(ticks, e.text)
 		}
 	}
@@ -103,40 +42,40 @@ func TestManyAttemptsOverDays(t *testing.T) {
 	lane := Lane{Label: "Attempts"}
 	for i := range 12 {
 		begin := float64(i) * 8 * 3600
-		lane.Bars = append(lane.Bars, Bar{From: begin, To: begin + 30, Class: "failed"})
+		lane.Bars = append(lane.Bars, Span{From: begin, To: begin + 30, Class: "failed"})
 		lane.Marks = append(lane.Marks, Mark{At: begin, Class: "failed", Title: "began"})
 	}
-	all := elements(t, Clock("T", "", from, from.Add(88*time.Hour+30*time.Second), time.UTC, []Lane{lane}))
-	rects := named(all, "rect")
-	if len(rects) != 12 || len(named(all, "circle")) != 12 {
+	all := shapes(t, Clock("T", "", from, from.Add(88*time.Hour+30*time.Second), time.UTC, []Lane{lane}))
+	rects := of(all, "rect", "")
+	if len(rects) != 12 || len(of(all, "circle", "")) != 12 {
 		t.Fatalf("%d bars", len(rects))
 	}
 	end := 0.
 	for _, r := range rects {
 		if r.number(t, "width") < leastBar || r.number(t, "x") < end || r.number(t, "x")+r.number(t, "width") > laneEnd+.1 {
-			t.Errorf("a bar is not apart, or too small to be seen: %v", r.attrs)
+			t.Errorf("a bar is not apart, or too small to be seen: %v", r.given)
 		}
 		end = r.number(t, "x") + r.number(t, "width")
 	}
-	if texts := named(all, "text"); len(texts) > 14 {
+	if texts := of(all, "text", ""); len(texts) > 14 {
 		t.Errorf("%d texts crowd the axis", len(texts))
 	}
 }
 
 func TestHostileTextInLanes(t *testing.T) {
 	t.Parallel()
-	hostile := `</text><script>alert("x")</script>&` + strings.Repeat("\u202e\u200bב", 400)
-	svg := Elapsed(hostile, hostile, 10, []Lane{{
-		Label: hostile, Bars: []Bar{{To: 10, Class: hostile, Text: "<b>", Title: hostile, Href: hostile}}, Marks: []Mark{{At: 5, Class: hostile, Title: hostile}},
+	unkind := `</text><script>alert("x")</script>&` + strings.Repeat("\u202e\u200bב", 400)
+	svg := Elapsed(unkind, unkind, 10, []Lane{{
+		Label: unkind, Bars: []Span{{To: 10, Class: unkind, Text: "<b>", Title: unkind, Href: unkind}}, Marks: []Mark{{At: 5, Class: unkind, Title: unkind}},
 	}})
-	all := elements(t, svg)
-	if len(named(all, "script")) > 0 || strings.Contains(string(svg), "<b>") {
+	all := shapes(t, svg)
+	if len(of(all, "script", "")) > 0 || strings.Contains(string(svg), "<b>") {
 		t.Errorf("it is markup: %s", svg)
 	}
-	if all[0].attrs["aria-label"] != hostile+". "+hostile {
+	if all[0].given["aria-label"] != unkind+". "+unkind {
 		t.Error("the text is another one")
 	}
-	for _, e := range named(all, "text") {
+	for _, e := range of(all, "text", "") {
 		if len([]rune(e.text)) > 30 {
 			t.Errorf("a label has %d letters", len([]rune(e.text)))
 		}
@@ -148,8 +87,8 @@ func TestLevelsOfWhatOverlaps(t *testing.T) {
 	if got, want := Packed([][2]float64{{0, 5}, {1, 2}, {2, 3}, {2, 9}, {2, 9}, {5, 6}}, 3), []int{0, 1, 1, 2, 2, 0}; !reflect.DeepEqual(got, want) {
 		t.Errorf("levels %v, want %v", got, want)
 	}
-	empty := elements(t, Elapsed("T", "", 0, []Lane{{Label: "none"}}))
-	if len(named(empty, "rect")) != 0 || len(named(empty, "text")) < 2 {
+	empty := shapes(t, Elapsed("T", "", 0, []Lane{{Label: "none"}}))
+	if len(of(empty, "rect", "")) != 0 || len(of(empty, "text", "")) < 2 {
 		t.Errorf("nothing is drawn as %v", empty)
 	}
 }
