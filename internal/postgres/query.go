@@ -189,8 +189,8 @@ func (s *Store) List(ctx context.Context, f Filter) ([]execution.Execution, erro
 		if f.Cycle != "" {
 			where = append(where, `e.cycle_id = `+arg(f.Cycle))
 		}
-		if f.RetryOf != "" {
-			where = append(where, `e.retry_of = `+arg(f.RetryOf))
+		if f.RetryOf != "" { // OFFSET 0: else it might go through the history by time, looking for them
+			from = `(SELECT * FROM ciclo.executions WHERE retry_of = ` + arg(f.RetryOf) + ` OFFSET 0) e`
 		}
 		if f.Agent != "" {
 			where = append(where, `e.agent = `+arg(f.Agent))
