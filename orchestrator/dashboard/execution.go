@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -17,8 +16,6 @@ import (
 // executionView is one execution with all that is known of it.
 type executionView struct {
 	client.Execution
-	// TraceID is of its trace, where it has one.
-	TraceID string
 	// Moves are its transitions and Done its steps, the latest of many: MoreMoves and
 	// MoreDone are how many came before.
 	Moves, Done         any
@@ -90,12 +87,6 @@ func readExecution(ctx context.Context, v *Visit) (any, error) {
 		return nil, err
 	}
 	e := x.Execution
-	var more struct {
-		TraceID *string `json:"trace_id"`
-	}
-	if err := json.Unmarshal(e.Raw, &more); err == nil && more.TraceID != nil {
-		x.TraceID = *more.TraceID
-	}
 	for _, one := range x.Effects {
 		if one.State == "unknown" {
 			x.Unknown = append(x.Unknown, one)
