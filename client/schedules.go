@@ -39,6 +39,7 @@ type Schedule struct {
 	Broken               *string         `json:"broken"`
 	SlotsPrunedUntil     *time.Time      `json:"slots_pruned_until"`
 	NextSlots            []time.Time     `json:"next_slots"`
+	LastSlot             *Slot           `json:"last_slot"`
 }
 
 // Slot is a time that a schedule named, and what became of it.
@@ -110,6 +111,11 @@ func schedulePath(name string) string { return "/schedules/" + url.PathEscape(na
 func (c *Client) Schedules(ctx context.Context) ([]Schedule, error) {
 	all, err := answer[struct{ Schedules []Schedule }](ctx, c, http.MethodGet, "/schedules", nil, nil)
 	return all.Schedules, err
+}
+
+// Schedule returns one schedule.
+func (c *Client) Schedule(ctx context.Context, name string) (Schedule, error) {
+	return answer[Schedule](ctx, c, http.MethodGet, schedulePath(name), nil, nil)
 }
 
 // CreateSchedule makes a schedule of the API's fields; what is left out has its default.

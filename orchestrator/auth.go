@@ -167,7 +167,7 @@ func granted(c echo.Context) grant {
 // may open with the token as the password. It must stay with what changes nothing: a browser
 // sends a password along with whatever another site makes it ask for.
 func browsed(path string) bool {
-	return path == documentPath || path == docsPath || path == Prefix+exportPath || path == Prefix+graphExportPath
+	return path == documentPath || path == docsPath || path == Prefix+exportPath || path == Prefix+graphExportPath || path == Prefix+executionPath
 }
 
 // tokenOf is the token that a request carries; empty where there is none.

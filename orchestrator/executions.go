@@ -214,6 +214,9 @@ func (o *Orchestrator) readFilter(query url.Values) (postgres.Filter, error) {
 	if f.Cycle = query.Get("cycle"); f.Cycle != "" && !execution.ValidID(f.Cycle) {
 		refuse("cycle", "%q is no id of a cycle", f.Cycle)
 	}
+	if f.RetryOf = query.Get("retry_of"); f.RetryOf != "" && !execution.ValidID(f.RetryOf) {
+		refuse("retry_of", "%q is no id of an execution", f.RetryOf)
+	}
 	f.Since, f.Until = instant("since"), instant("until")
 	if text := query.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -229,7 +232,7 @@ func (o *Orchestrator) readFilter(query url.Values) (postgres.Filter, error) {
 		}
 		f.Before = position
 	}
-	if err := onlyQuery(query, "agent", "status", "since", "until", "cycle", "limit", "cursor"); err != nil {
+	if err := onlyQuery(query, "agent", "status", "since", "until", "cycle", "retry_of", "limit", "cursor"); err != nil {
 		wrong = append(wrong, err.(*problem).Fields...) //nolint:errorlint // onlyQuery returns nothing else
 	}
 	for name, values := range query {

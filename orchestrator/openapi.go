@@ -118,6 +118,7 @@ func (o *Orchestrator) filterParameters() []parameter {
 		{"since", "Those accepted then or later.", instant},
 		{"until", "Those accepted before.", instant},
 		{"cycle", "Those of one cycle.", text},
+		{"retry_of", "Those that retry one execution.", text},
 	}, pageParameters...)
 }
 

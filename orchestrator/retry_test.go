@@ -82,6 +82,12 @@ func TestRetry(t *testing.T) {
 	if len(steps) != 3 || steps[0].(map[string]any)["copied_from"] != old {
 		t.Errorf("the steps of a retry of a retry are %v", steps)
 	}
+	if r := a.send("GET", prefix+"/executions?status=cancelled&retry_of="+old, ""); len(r.field(t, "executions").([]any)) != 1 {
+		t.Errorf("the cancelled retry of it is %s", r.body)
+	}
+	if r := a.send("GET", prefix+"/executions?retry_of="+old, ""); len(r.field(t, "executions").([]any)) != 6 {
+		t.Errorf("its retries are %s", r.body)
+	}
 	if broken := a.send("GET", prefix+"/audit", "").field(t, "violations"); broken != 0. {
 		t.Errorf("the audit finds %v", broken)
 	}

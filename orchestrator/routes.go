@@ -457,7 +457,10 @@ func wellFormed(next echo.HandlerFunc) echo.HandlerFunc {
 const metricsPath = "/metrics"
 
 // eventsPath is of streams, which last as long as their executions.
-const eventsPath = "/executions/:id/events"
+const eventsPath = executionPath + "/events"
+
+// executionPath is of one execution, which a page of the dashboard leads to.
+const executionPath = "/executions/:id"
 
 // streams reports whether the path's answers last as long as there is something to
 // send.

@@ -65,7 +65,8 @@ func (r scheduleRequest) into(n *postgres.Schedule) {
 // shownSchedule is a schedule with its next slots.
 type shownSchedule struct {
 	postgres.Schedule
-	NextSlots []time.Time `json:"next_slots" jsonschema:"The next five due times; none while it is broken."`
+	NextSlots []time.Time    `json:"next_slots" jsonschema:"The next five due times; none while it is broken."`
+	LastSlot  *postgres.Slot `json:"last_slot" jsonschema:"The latest due time that was decided; null before the first."`
 }
 
 type schedules struct {
@@ -107,6 +108,16 @@ func show(n postgres.Schedule) shownSchedule {
 		s.NextSlots = append(s.NextSlots, due.UTC())
 	}
 	return s
+}
+
+// showWhole shows a schedule with its last slot.
+func (o *Orchestrator) showWhole(ctx context.Context, n postgres.Schedule) (shownSchedule, error) {
+	last, err := o.store.LastSlots(ctx, n.Name)
+	s := show(n)
+	if slot, decided := last[n.Name]; decided {
+		s.LastSlot = &slot
+	}
+	return s, err
 }
 
 // scheduleBounds are of a schedule's numbers, and of a cycle's, also in the document.
@@ -302,7 +313,7 @@ func (o *Orchestrator) change(c echo.Context, change func(*postgres.Schedule, ti
 		return shownSchedule{}, err
 	}
 	o.scheduler.wake()
-	return show(n), nil
+	return o.showWhole(c.Request().Context(), n)
 }
 
 func (o *Orchestrator) pauseSchedule(c echo.Context) (shownSchedule, error) {
@@ -342,10 +353,18 @@ func (o *Orchestrator) listSchedules(c echo.Context) (schedules, error) {
 	if err := noQuery(c); err != nil {
 		return schedules{}, err
 	}
-	list, err := o.store.Schedules(c.Request().Context())
-	all := schedules{Schedules: []shownSchedule{}}
+	ctx, all := c.Request().Context(), schedules{Schedules: []shownSchedule{}}
+	list, err := o.store.Schedules(ctx)
+	if err != nil {
+		return all, err
+	}
+	last, err := o.store.LastSlots(ctx, "")
 	for _, n := range list {
-		all.Schedules = append(all.Schedules, show(n))
+		s := show(n)
+		if slot, decided := last[n.Name]; decided {
+			s.LastSlot = &slot
+		}
+		all.Schedules = append(all.Schedules, s)
 	}
 	return all, err
 }
@@ -355,7 +374,10 @@ func (o *Orchestrator) getSchedule(c echo.Context) (shownSchedule, error) {
 		return shownSchedule{}, err
 	}
 	n, err := o.store.Schedule(c.Request().Context(), c.Param("name"))
-	return show(n), err
+	if err != nil {
+		return shownSchedule{}, err
+	}
+	return o.showWhole(c.Request().Context(), n)
 }
 
 func (o *Orchestrator) listSlots(c echo.Context) (slots, error) {

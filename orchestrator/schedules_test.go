@@ -43,6 +43,17 @@ func TestSchedulesByAPI(t *testing.T) {
 	if r := a.send("GET", one, ""); r.status != http.StatusOK || r.field(t, "paused_at") != nil {
 		t.Errorf("shown: %d %s", r.status, r.body)
 	}
+	a.exec(`INSERT INTO ciclo.slots (schedule, due_at, outcome, reason, opened_by) VALUES ('nightly', '2026-01-01Z', 'queued', NULL, 'slot'), ('nightly', '2026-01-02Z', 'skipped', 'paused', 'slot')`)
+	if r := a.send("GET", one, ""); r.field(t, "last_slot", "reason") != "paused" || r.field(t, "last_slot", "due_at") != "2026-01-02T00:00:00Z" {
+		t.Errorf("its last slot is %s", r.body)
+	}
+	list, _ := a.send("GET", all, "").field(t, "schedules").([]any)
+	for _, one := range list {
+		s, _ := one.(map[string]any)
+		if last, _ := s["last_slot"].(map[string]any); (last != nil) != (s["name"] == "nightly") || last != nil && last["outcome"] != "skipped" {
+			t.Errorf("the last slot of %v in the list is %v", s["name"], last)
+		}
+	}
 	for path, status := range map[string]int{
 		"GET /schedules/nobody": 404, "PATCH /schedules/nobody": 404, "POST /schedules/nobody/pause": 404, "POST /schedules/nobody/resume": 404,
 		"POST /schedules/nobody/run": 404, "GET /schedules/nobody/slots": 404, "GET /schedules/nightly/slots?limit=0": 422, "GET /schedules/nightly/slots?cursor=x": 422,

@@ -142,6 +142,8 @@ type Filter struct {
 	Agent    string
 	Statuses []execution.Status
 	Cycle    string
+	// RetryOf is the execution that they retry.
+	RetryOf string
 	// Real leaves out dry runs.
 	Real bool
 	// Since and Until bound started_at: since inclusive, until exclusive.
@@ -182,9 +184,14 @@ func (s *Store) List(ctx context.Context, f Filter) ([]execution.Execution, erro
 	// longer than to read it.
 	bound := func(v any, kind string) string { return `(SELECT ` + arg(v) + `::` + kind + `)` }
 	var where []string
-	from, merged := `ciclo.executions e`, f.Cycle == "" && (f.Agent != "" || len(f.Statuses) > 0)
-	if f.Cycle != "" { // a cycle is short, and has an index of its own
+	from, merged := `ciclo.executions e`, f.Cycle == "" && f.RetryOf == "" && (f.Agent != "" || len(f.Statuses) > 0)
+	if f.Cycle != "" || f.RetryOf != "" { // both are short, and have an index of their own
+		if f.Cycle != "" {
 		where = append(where, `e.cycle_id = `+arg(f.Cycle))
+		}
+		if f.RetryOf != "" { // OFFSET 0: else it might go through the history by time, looking for them
+			from = `(SELECT * FROM ciclo.executions WHERE retry_of = ` + arg(f.RetryOf) + ` OFFSET 0) e`
+		}
 		if f.Agent != "" {
 			where = append(where, `e.agent = `+arg(f.Agent))
 		}

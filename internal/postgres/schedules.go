@@ -181,6 +181,31 @@ func (s *Store) ChangeSchedule(ctx context.Context, name string, change func(n *
 	return s.Schedule(ctx, name)
 }
 
+// LastSlots are the latest slots that were decided, by schedule: of one, or of all
+// where no name is given.
+func (s *Store) LastSlots(ctx context.Context, name string) (map[string]Slot, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT n.name, last.due_at, last.outcome, last.reason, last.cycle_id, last.opened_by, last.decided_at
+		FROM ciclo.schedules n CROSS JOIN LATERAL (
+			SELECT * FROM ciclo.slots WHERE schedule = n.name ORDER BY due_at DESC LIMIT 1
+		) last WHERE $1 = '' OR n.name = $1`, name)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the last slots: %w", err)
+	}
+	last := map[string]Slot{}
+	var of string
+	var slot Slot
+	_, err = pgx.ForEachRow(rows, []any{&of, &slot.DueAt, &slot.Outcome, &slot.Reason, &slot.CycleID, &slot.OpenedBy, &slot.DecidedAt}, func() error {
+		last[of] = slot
+		slot = Slot{} // the pointers of the last one are its own
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask for the last slots: %w", err)
+	}
+	return last, nil
+}
+
 // Slots lists a schedule's slots, newest first, those before an instant where it
 // isn't zero. ErrNoSchedule where it is unknown.
 func (s *Store) Slots(ctx context.Context, name string, before time.Time, limit int) ([]Slot, error) {

@@ -26,7 +26,18 @@ func (d *Dashboard) functions() template.FuncMap {
 		"short":    short,
 		"words":    words,
 		"dict":     dict,
-		"value":    func(v any) any { v, _ = deref(v); return v },
+		// Of executions, cycles and schedules.
+		"clip":       clip,
+		"clipLines":  clipLines,
+		"points":     points,
+		"firstLine":  firstLine,
+		"rest":       rest,
+		"most":       most,
+		"needs":      needs,
+		"ruleWords":  ruleWords,
+		"slotReason": slotReason,
+		"inZone":     d.inZone,
+		"value":      func(v any) any { v, _ = deref(v); return v },
 	}
 }
 
@@ -208,6 +219,30 @@ func words(v any) string {
 	}
 	return strings.ReplaceAll(fmt.Sprint(v), "_", " ")
 }
+
+// clip is a text on one line, of at most n characters.
+func clip(n int, v any) string {
+	v, ok := deref(v)
+	if !ok {
+		return ""
+	}
+	text := []rune(strings.Join(strings.Fields(fmt.Sprint(v)), " "))
+	if len(text) > n {
+		return string(text[:n-1]) + "…"
+	}
+	return string(text)
+}
+
+// clipLines is a text with its lines, of at most n characters.
+func clipLines(n int, text string) string {
+	if runes := []rune(text); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return text
+}
+
+// points is a difference of shares in hundredths, with its sign.
+func points(v float64) string { return strings.Replace(fmt.Sprintf("%+.0f", 100*v), "-", "−", 1) }
 
 // dict gives a template several values by name: dict "a" 1 "b" 2.
 func dict(pairs ...any) (map[string]any, error) {

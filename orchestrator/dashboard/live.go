@@ -58,7 +58,7 @@ func (d *Dashboard) stream(w http.ResponseWriter, r *http.Request, p page) {
 			return // the browser is gone
 		}
 		changed, over := d.changed(ctx, r, p, names, seen)
-		if over {
+		if over && len(changed) == 0 {
 			return
 		}
 		if len(changed) == 0 && time.Since(spoke) > keepAlive/2 {
@@ -72,6 +72,9 @@ func (d *Dashboard) stream(w http.ResponseWriter, r *http.Request, p page) {
 				return
 			}
 			spoke = time.Now()
+		}
+		if over {
+			return
 		}
 		select {
 		case <-ctx.Done():
@@ -95,8 +98,12 @@ func (d *Dashboard) parts(p page) []string {
 	return names
 }
 
+// settled is what a page shows where it can tell that it will not change any more.
+type settled interface{ Settled() bool }
+
 // changed are the events of what differs from what the browser has seen. It is over
-// when the session is. What can't be read now may be the next time.
+// when the session is, and when nothing changes any more: the browser is told so,
+// and doesn't come back. What can't be read now may be the next time.
 func (d *Dashboard) changed(ctx context.Context, r *http.Request, p page, names []string, seen map[string]string) (events []byte, over bool) {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
@@ -128,6 +135,10 @@ func (d *Dashboard) changed(ctx context.Context, r *http.Request, p page, names 
 			return nil, true // no text is no JSON
 		}
 		fmt.Fprintf(&all, "event: part\ndata: %s\n\n", event)
+	}
+	if s, can := data.(settled); can && s.Settled() {
+		all.WriteString("event: over\ndata: {}\n\n")
+		return all.Bytes(), true
 	}
 	return all.Bytes(), false
 }

@@ -4,6 +4,10 @@ package dashboard
 func pages() []page {
 	return []page{
 		overview(),
+		// Executions, cycles and schedules.
+		executions(), execution(),
+		cycles(), cycle(),
+		schedules(), schedule(),
 		audit(),
 	}
 }

@@ -4,6 +4,7 @@
 
 const state = document.getElementById("live-state");
 let source = null;
+let over = false; // nothing of the page changes any more
 
 // put replaces a part, unless somebody is using it. What was unfolded stays so.
 function put(part) {
@@ -17,9 +18,10 @@ function put(part) {
 }
 
 function listen() {
-  if (source || document.hidden || !document.querySelector(".live")) return;
+  if (source || over || document.hidden || !document.querySelector(".live")) return;
   source = new EventSource(location.pathname + location.search);
   source.addEventListener("part", (e) => put(JSON.parse(e.data)));
+  source.addEventListener("over", () => { over = true; pause(); state.textContent = ""; });
   source.addEventListener("open", () => { state.textContent = " · live"; });
   source.addEventListener("error", () => { state.textContent = " · not live, trying again"; });
 }

@@ -1,0 +1,340 @@
+package orchestrator_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"golang.org/x/net/html"
+)
+
+// looker is somebody who has signed in to the dashboard.
+type looker struct {
+	*api
+	cookie string
+	// said is the cookie with what the last form's outcome says.
+	said string
+	// form is the token that this session's forms carry.
+	form string
+}
+
+// shownPage is a page as a browser gets it.
+type shownPage struct {
+	status   int
+	location string
+	root     *html.Node
+	size     int
+}
+
+// lookers have signed in, each with a token that has one scope and its name. All
+// tokens are made first: the service doesn't look for new ones at any moment.
+func (a *api) lookers(scopes ...string) (all []*looker) {
+	a.t.Helper()
+	var tokens []string
+	for _, scope := range scopes {
+		tokens = append(tokens, a.newToken("of-"+scope, scope))
+	}
+	for i, scope := range scopes {
+		all = append(all, a.look("of-"+scope, tokens[i]))
+	}
+	return all
+}
+
+func (a *api) look(name, token string) *looker {
+	a.t.Helper()
+	l := &looker{api: a}
+	r := l.request("POST", "/sign-in", url.Values{"token": {token}})
+	for _, c := range r.Cookies() {
+		if strings.HasSuffix(c.Name, "ciclo_session") {
+			l.cookie = c.Name + "=" + c.Value
+		}
+	}
+	if l.cookie == "" {
+		a.t.Fatalf("%s is not signed in: %d", name, r.StatusCode)
+	}
+	page := l.get("/schedules")
+	for _, n := range all(page.root, "input") {
+		if attribute(n, "name") == "form_token" {
+			l.form = attribute(n, "value")
+		}
+	}
+	return l
+}
+
+func (l *looker) request(method, path string, form url.Values) *http.Response {
+	l.t.Helper()
+	req := httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(form.Encode()))
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if l.cookie != "" {
+		req.Header.Set("Cookie", l.cookie+l.said)
+	}
+	rec := httptest.NewRecorder()
+	l.handler.ServeHTTP(rec, req)
+	r := rec.Result() //nolint:bodyclose // it is the recorder's, in memory
+	for _, c := range r.Cookies() {
+		if c.Name == "ciclo_said" {
+			l.said = "; ciclo_said=" + c.Value
+		}
+	}
+	return r
+}
+
+func (l *looker) page(method, path string, form url.Values) shownPage {
+	l.t.Helper()
+	r := l.request(method, path, form)
+	root, err := html.Parse(r.Body)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return shownPage{r.StatusCode, r.Header.Get("Location"), root, len(textIn(root))}
+}
+
+func (l *looker) get(path string) shownPage {
+	l.t.Helper()
+	return l.page("GET", path, nil)
+}
+
+// press sends a form with the session's token.
+func (l *looker) press(path string, fields ...string) shownPage {
+	l.t.Helper()
+	form := url.Values{"form_token": {l.form}}
+	for i := 0; i < len(fields); i += 2 {
+		form.Add(fields[i], fields[i+1])
+	}
+	return l.page("POST", path, form)
+}
+
+// all are the elements of a name, in order.
+func all(root *html.Node, name string) (found []*html.Node) {
+	for n := range root.Descendants() {
+		if n.Type == html.ElementNode && n.Data == name {
+			found = append(found, n)
+		}
+	}
+	return found
+}
+
+// textIn is the text of a node, its spaces made one.
+func textIn(n *html.Node) string {
+	var text strings.Builder
+	for one := range n.Descendants() {
+		if one.Type == html.TextNode {
+			text.WriteString(one.Data + " ")
+		}
+	}
+	return strings.Join(strings.Fields(text.String()), " ")
+}
+
+// says fails unless the page answers 200 and holds each text.
+func (p shownPage) says(t *testing.T, texts ...string) {
+	t.Helper()
+	if p.status != http.StatusOK {
+		t.Errorf("status %d: %s", p.status, textIn(p.root))
+		return
+	}
+	shown := textIn(p.root)
+	for _, text := range texts {
+		if !strings.Contains(shown, text) {
+			t.Errorf("%q is not in %s", text, shown)
+		}
+	}
+	p.sound(t)
+}
+
+// sound fails unless the page keeps what every page must.
+func (p shownPage) sound(t *testing.T) {
+	t.Helper()
+	if n := len(all(p.root, "h1")); n != 1 {
+		t.Errorf("%d h1", n)
+	}
+	seen, labelled := map[string]bool{}, map[string]bool{}
+	for _, n := range all(p.root, "label") {
+		labelled[attribute(n, "for")] = true
+	}
+	for n := range p.root.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		id := attribute(n, "id")
+		if id != "" && seen[id] {
+			t.Errorf("the id %s is there twice", id)
+		}
+		seen[id] = true
+		if attribute(n, "style") != "" || n.Data == "style" || n.Data == "script" && attribute(n, "src") == "" {
+			t.Errorf("what the policy forbids: %s", n.Data)
+		}
+		switch {
+		case n.Data == "select" || n.Data == "textarea", n.Data == "input" && attribute(n, "type") != "hidden" && attribute(n, "type") != "checkbox":
+			if !labelled[id] {
+				t.Errorf("no label for %s %s", n.Data, id)
+			}
+		case n.Data == "form" && attribute(n, "method") == "post":
+			if !strings.Contains(fmt.Sprint(names(n)), "form_token") {
+				t.Errorf("the form to %s has no token", attribute(n, "action"))
+			}
+		}
+	}
+}
+
+func names(form *html.Node) (all []string) {
+	for n := range form.Descendants() {
+		if n.Data == "input" || n.Data == "select" {
+			all = append(all, attribute(n, "name"))
+		}
+	}
+	return all
+}
+
+// forms are where the page's forms lead, but for signing out.
+func (p shownPage) forms() (to []string) {
+	for _, n := range all(p.root, "form") {
+		if action := attribute(n, "action"); attribute(n, "method") == "post" && action != "/sign-out" {
+			to = append(to, action)
+		}
+	}
+	return to
+}
+
+func (p shownPage) leadsTo(path string) bool {
+	for _, n := range all(p.root, "a") {
+		if attribute(n, "href") == path {
+			return true
+		}
+	}
+	return false
+}
+
+// logged are the audit log's lines.
+func (a *api) logged() string {
+	a.t.Helper()
+	var log string
+	err := a.pool.QueryRow(a.t.Context(), `SELECT coalesce(string_agg(token || ' ' || method || ' ' || replace(path, $1, '') || ' ' || status, E'\n' ORDER BY id), '') FROM ciclo.audit_log`, prefix).Scan(&log)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return log
+}
+
+// ended makes an execution with a result, as its agent would.
+func (a *api) ended(agent, result string) string {
+	a.t.Helper()
+	return a.endedAs(agent, result, false)
+}
+
+func (a *api) endedAs(agent, result string, dry bool) string {
+	a.t.Helper()
+	id := "seen_" + uuid.NewString()
+	a.exec(`INSERT INTO ciclo.executions (id, agent, status, attempt, tries, timeout_seconds, running_at, ended_at, result, dry_run)
+		VALUES ($1, $2, 'completed', 1, 3, 60, now(), now(), $3, $4)`, id, agent, result, dry)
+	a.exec(`INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, worker_id, reason, outcome) VALUES
+		($1, NULL, 'started', 0, NULL, 'accepted', NULL), ($1, 'started', 'running', 1, gen_random_uuid(), 'claimed', NULL), ($1, 'running', 'completed', 1, gen_random_uuid(), 'completed', 'completed')`, id)
+	return id
+}
+
+func TestTheListOfExecutions(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	l := a.lookers("read")[0]
+	l.get("/executions").says(t, "Nothing was run yet")
+	failed := a.failed()
+	for range 60 {
+		a.ended("test-noop", `{}`)
+	}
+	waits := a.run("test-slow", `{"millis": 5}`)
+	first := l.get("/executions")
+	first.says(t, "Executions", "accepted; waits for a worker", "Next page")
+	if rows := len(all(first.root, "tr")); rows != 51 {
+		t.Errorf("%d rows, want 50 and their heads", rows)
+	}
+	if !first.leadsTo("/executions/" + waits) {
+		t.Error("the newest is not there")
+	}
+	var next string
+	for _, n := range all(first.root, "a") {
+		if attribute(n, "rel") == "next" {
+			next = attribute(n, "href")
+		}
+	}
+	second := l.get(next)
+	second.says(t, "First page", "Earlier ones")
+	if rows := len(all(second.root, "tr")); rows != 13 || !second.leadsTo("/executions/"+failed) {
+		t.Errorf("%d rows on the second page", rows)
+	}
+	for _, n := range all(second.root, "div") {
+		if strings.Contains(attribute(n, "class"), "live") {
+			t.Error("a page after the first is live")
+		}
+	}
+	l.get("/executions?agent=test-steps&status=failed&status=cancelled&since=&until=&cycle=").says(t, "failed", "Show all", "no")
+	l.get("/executions?agent=test-noop&status=failed").says(t, "No execution is like that")
+	l.get("/executions?since=2999-01-01T00:00").says(t, "No execution is like that")
+	l.get("/executions?until=2999-01-01T00:00&status=started").says(t, "test-slow")
+	for path, status := range map[string]int{
+		"/executions?agent=nobody": 422, "/executions?status=done": 422, "/executions?since=yesterday": 422, "/executions?cursor=x": 422, "/executions?x=1": 422,
+		"/executions?cycle=%00": 422, "/executions?retry_of=%00": 422, "/executions/nobody": 404, "/executions/%00": 404, "/executions/..%2f..": 404, "/executions/" + strings.Repeat("x", 3000): 404,
+		"/cycles/nobody": 404, "/cycles?status=done": 422, "/cycles?cursor=x": 422, "/cycles?schedule=A%20B": 422, "/schedules/nobody": 404, "/schedules?x=1": 422,
+	} {
+		if p := l.get(path); p.status != status || len(all(p.root, "h1")) != 1 {
+			t.Errorf("%.60s: %d, want %d as a page", path, p.status, status)
+		}
+	}
+}
+
+func TestOneExecutionsPage(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	id := a.failed()
+	of := a.lookers("read", "run")
+	l, runner := of[0], of[1]
+	p := l.get("/executions/" + id)
+	p.says(t, "test-steps", "failed", "Why it failed: permanent", "A person must look", "mail after publish", "publish", "Bytes kept", "Parameters", "steps 7", "attempt 1: failed")
+	if n := len(all(p.root, "svg")); n != 2 {
+		t.Errorf("%d drawings", n)
+	}
+	if f := p.forms(); len(f) != 0 {
+		t.Errorf("who may only read is offered %v", f)
+	}
+	if p := l.press("/executions/" + id + "/retry"); p.status != http.StatusForbidden {
+		t.Errorf("and may do it: %d", p.status)
+	}
+	path := "/executions/" + id
+	p = runner.get(path)
+	if f := p.forms(); len(f) != 1 || f[0] != path+"/retry" {
+		t.Errorf("a final one offers %v", f)
+	}
+	if p := runner.page("POST", path+"/retry", url.Values{"form_token": {"wrong"}}); p.status != http.StatusForbidden {
+		t.Errorf("a wrong form's token: %d", p.status)
+	}
+	for form, status := range map[string]int{"step:nothing": 422, "all": 422} {
+		if p := runner.press(path+"/retry", "take", form); p.status != status {
+			t.Errorf("taking over %s: %d", form, p.status)
+		}
+	}
+	if p := runner.press(path + "/cancel"); p.status != http.StatusConflict {
+		t.Errorf("cancelling what has failed: %d", p.status)
+	}
+	p = runner.press(path+"/retry", "take", "step:publish")
+	if p.status != http.StatusSeeOther || p.location == path || !strings.HasPrefix(p.location, "/executions/steps_") {
+		t.Fatalf("a retry leads to %d %s", p.status, p.location)
+	}
+	again := runner.get(p.location)
+	again.says(t, "started", "Retry of", "load", "Cancel…", "No worker has begun it yet", "of-run")
+	if !again.leadsTo(path) || again.forms()[0] != p.location+"/cancel" {
+		t.Errorf("the new one leads to %v", again.forms())
+	}
+	l.get(path).says(t, "Retried as")
+	if !l.get(path).leadsTo(p.location) {
+		t.Error("the old one doesn't lead to its retry")
+	}
+	if p := runner.press(p.location + "/cancel"); p.status != http.StatusSeeOther || p.location != again.forms()[0][:len(again.forms()[0])-len("/cancel")] {
+		t.Errorf("cancelled: %d %s", p.status, p.location)
+	}
+	runner.get(p.location).says(t, "cancelled", "Retry…")
+}
