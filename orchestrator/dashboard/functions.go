@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
@@ -26,6 +27,12 @@ func (d *Dashboard) functions() template.FuncMap {
 		"short":    short,
 		"words":    words,
 		"dict":     dict,
+
+		"money": money, "clientPath": clientPath, "patternPath": patternPath, "outside": outside, "whyDrafted": whyDrafted,
+		"clip": clip, "points": points, "ratio": ratio, "small": small, "patternWords": patternWords, "patternSays": patternSays,
+		"rawPoints":  rawPoints,
+		"messagesOf": func(id string) string { return "/messages?" + url.Values{"client_id": {id}}.Encode() },
+		"changesOf":  func(id string) string { return "/segment-changes?" + url.Values{"client": {id}}.Encode() },
 	}
 }
 

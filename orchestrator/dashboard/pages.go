@@ -4,6 +4,10 @@ package dashboard
 func pages() []page {
 	return []page{
 		overview(),
+		clients(), oneClient(), segmentChanges(),
+		messages(), oneMessage(), optOuts(),
+		patterns(), patternHistory(),
+		prompts(), onePrompt(),
 	}
 }
 
