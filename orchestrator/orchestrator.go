@@ -208,6 +208,7 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	loops.Go(func() { o.deliverer.run(loopCtx) })
 	loops.Go(func() { o.scheduler.run(loopCtx) })
 	loops.Go(func() { o.dispatcher.run(loopCtx) })
+	loops.Go(func() { (&counter{store: o.store, log: o.cfg.Log.With("component", "counter")}).run(loopCtx) })
 	loops.Go(func() { (&eraser{o.erasures, o.cfg.Log.With("component", "eraser")}).run(loopCtx) })
 
 	readCtx, stopReading := context.WithCancel(context.WithoutCancel(ctx))

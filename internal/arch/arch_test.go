@@ -54,7 +54,7 @@ var laws = map[string]law{
 	"internal/rates":                             {stdOnly: true},
 	"internal/webhook":                           {libraries: []string{"github.com/standard-webhooks"}},
 	"orchestrator":                               {own: []string{"agents", "client", "internal/batch", "internal/channel", "internal/erasure", "internal/execution", "internal/graph", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/rates", "internal/schedule", "internal/service", "internal/webhook", "orchestrator/dashboard"}},
-	"orchestrator/dashboard":                     {own: []string{"client", "orchestrator/dashboard/chart"}, libraries: []string{"golang.org/x/sync"}},
+	"orchestrator/dashboard":                     {own: []string{"client", "orchestrator/dashboard/chart"}, libraries: []string{"github.com/sergi/go-diff", "golang.org/x/sync"}},
 	"orchestrator/dashboard/chart":               {stdOnly: true},
 	"worker":                                     {own: []string{"agents", "internal/batch", "internal/execution", "internal/postgres", "internal/queue", "internal/service"}},
 	"internal/localpostgres":                     {},
@@ -69,6 +69,8 @@ var laws = map[string]law{
 
 	// Tests, benches and figures: in no shipped binary.
 	"internal/arch":                    {},
+	"internal/browser":                 {libraries: []string{"github.com/chromedp"}},
+	"internal/browser/shoot":           {own: []string{"internal/browser"}, stdOnly: true},
 	"internal/channel/played":          {libraries: []string{"github.com/emersion/go-sasl", "github.com/emersion/go-smtp"}},
 	"internal/conformance":             {libraries: []string{"github.com/santhosh-tekuri/jsonschema"}},
 	"internal/outside":                 {},

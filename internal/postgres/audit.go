@@ -89,6 +89,17 @@ var invariants = []invariant{
 		SELECT e.id FROM ciclo.executions e JOIN ciclo.cycles c ON c.id = e.cycle_id
 		WHERE (e.status_at >= $1 OR e.ended_at IS NULL) AND $2::interval IS NOT NULL AND e.retry_of IS NULL
 		  AND (NOT EXISTS (SELECT FROM ciclo.cycle_agents a WHERE a.cycle_id = c.id AND a.execution_id = e.id) OR c.ended_at IS NOT NULL AND e.ended_at IS NULL)`},
+	{text: "the counts of moves say how many executions of each agent are started and running", query: `
+		SELECT agent || ' ' || status FROM (
+			SELECT agent, to_status AS status, executions FROM ciclo.all_activity WHERE grain = 'ever' AND to_status IN ('started', 'running')
+			UNION ALL
+			SELECT agent, from_status, -executions FROM ciclo.all_activity WHERE grain = 'ever' AND from_status <> ''
+			UNION ALL
+			SELECT agent, status, -1 FROM ciclo.executions WHERE status = 'started' AND NOT dry_run
+			UNION ALL
+			SELECT agent, status, -1 FROM ciclo.executions WHERE status = 'running' AND NOT dry_run) counts
+		WHERE $1::timestamptz IS NOT NULL AND $2::interval IS NOT NULL
+		GROUP BY agent, status HAVING sum(executions) <> 0`},
 	{text: "the River row that a started execution names is live", settled: true, query: `
 		SELECT e.id FROM ciclo.executions e LEFT JOIN ciclo.river_job j ON j.id = e.river_job_id
 		WHERE e.status = 'started' AND e.next_attempt_at IS NULL AND e.status_at < now() - 3 * $2::interval AND $1::timestamptz IS NOT NULL

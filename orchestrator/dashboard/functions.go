@@ -33,6 +33,7 @@ func (d *Dashboard) functions() template.FuncMap {
 		"rawPoints":  rawPoints,
 		"messagesOf": func(id string) string { return "/messages?" + url.Values{"client_id": {id}}.Encode() },
 		"changesOf":  func(id string) string { return "/segment-changes?" + url.Values{"client": {id}}.Encode() },
+		"value":      func(v any) any { v, _ = deref(v); return v },
 	}
 }
 

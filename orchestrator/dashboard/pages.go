@@ -8,6 +8,7 @@ func pages() []page {
 		messages(), oneMessage(), optOuts(),
 		patterns(), patternHistory(),
 		prompts(), onePrompt(),
+		audit(),
 	}
 }
 
