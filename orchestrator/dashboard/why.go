@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/nuzantara/ciclo/client"
@@ -25,7 +27,7 @@ func whyScored(s client.PastScore, run client.ValueRun) (why []string) {
 	if gap := s.RecencyWeeks * 7; known && s.RepeatPurchases > 0 && gap > 0 {
 		gap /= float64(s.RepeatPurchases)
 		say("It has been silent for %s days up to %s. Until then there were %s days from one purchase to the next on average: the silence is %s of these gaps long.",
-			number(silent), s.AsOf, number(roundTo(gap, 1)), number(roundTo(float64(silent)/gap, 1)))
+			number(silent), s.AsOf, tenths(gap), tenths(float64(silent)/gap))
 	} else if known {
 		say("It has been silent for %s days up to %s.", number(silent), s.AsOf)
 	}
@@ -42,7 +44,7 @@ func whyScored(s client.PastScore, run client.ValueRun) (why []string) {
 	if s.HorizonDays != nil {
 		horizon = number(*s.HorizonDays) + " days"
 	}
-	expected := fmt.Sprintf("Within %s, %s purchases are expected on average over clients with such a history", horizon, number(roundTo(s.ExpectedPurchases, 2)))
+	expected := fmt.Sprintf("Within %s, %s purchases are expected on average over clients with such a history", horizon, number(s.ExpectedPurchases))
 	if s.PurchasesLow != nil && s.PurchasesHigh != nil {
 		expected += fmt.Sprintf("; nine in ten such clients make %d to %d", *s.PurchasesLow, *s.PurchasesHigh)
 	}
@@ -72,13 +74,8 @@ func daysBetween(from *string, to string) (days int, ok bool) {
 	return int(b.Sub(a).Hours() / 24), cmp.Or(err, err2) == nil
 }
 
-func roundTo(v float64, digits int) float64 {
-	scale := 1.0
-	for range digits {
-		scale *= 10
-	}
-	return float64(int64(v*scale+.5)) / scale
-}
+// tenths shows a number with one decimal.
+func tenths(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 
 // whyDrafted says in words why a message was drafted; empty where its reasons are not
 // those of the Client Value Predictor. Its amounts are in the currency of the run.
@@ -102,7 +99,7 @@ func whyDrafted(reasons json.RawMessage) string {
 	}
 	text += fmt.Sprintf(", value %s) and slipping: the risk of no purchase within 90 days is %s", money(*r.CLV, nil), percent(*r.ChurnRisk90))
 	if r.SilentDays != nil && r.MeanGapDays != nil {
-		text += fmt.Sprintf("; silent for %s days, where %s are usual between purchases", number(roundTo(*r.SilentDays, 0)), number(roundTo(*r.MeanGapDays, 0)))
+		text += fmt.Sprintf("; silent for %s days, where %s are usual between purchases", number(math.Round(*r.SilentDays)), number(math.Round(*r.MeanGapDays)))
 	}
 	if r.Purchases != nil {
 		text += fmt.Sprintf("; %d purchases so far", *r.Purchases)

@@ -36,6 +36,9 @@ func (d *drawing) marks(class string, series int, r float64, at ...[2]float64) {
 
 // Compact writes a number in a few characters: 1.5k, 20M.
 func Compact(v float64) string {
+	if v == 0 {
+		return "0" // not −0
+	}
 	for _, unit := range []struct {
 		from float64
 		name string
