@@ -38,6 +38,8 @@ type promptView struct {
 	Effect *client.PromptEffect
 	Report string
 	Cut    bool
+	// Reasons are the block's lines without their dashes.
+	Reasons []string
 }
 
 const (
@@ -91,6 +93,7 @@ func readPrompt(ctx context.Context, v *Visit) (any, error) {
 	p.Cut = p.Report != p.PromptChange.Report
 	for i, line := range p.Block {
 		p.Block[i] = clip(line, maxBlockLine)
+		p.Reasons = append(p.Reasons, strings.TrimPrefix(p.Block[i], "- "))
 	}
 	if p.Base != nil {
 		p.Diff, p.Whole = diffOf(*p.Base, p.Body)
