@@ -103,7 +103,7 @@ func (o *Orchestrator) sections() []section {
 				id: "retryExecution", method: http.MethodPost, path: Prefix + "/executions/:id/retry", needs: Run,
 				summary: "Run an execution that has ended once more, as a new one.",
 				headers: []parameter{idempotencyKeyHeader}, body: retryRequest{}, says: acceptedHeaders, does: answers(http.StatusAccepted, o.postRetry),
-				refuses: map[int]string{http.StatusNotFound: "There is no such execution, or its agent is gone.", http.StatusConflict: "It has not ended, or the agent runs one at a time."},
+				refuses: map[int]string{http.StatusNotFound: "There is no such execution, or its agent is gone.", http.StatusConflict: "It has not ended, the agent runs one at a time, or what was finished is no longer kept."},
 			},
 			{
 				id: "cancelExecution", method: http.MethodPost, path: Prefix + "/executions/:id/cancel", needs: Run, logged: true,
@@ -183,7 +183,8 @@ func (o *Orchestrator) sections() []section {
 			{
 				id: "backfillSchedule", method: http.MethodPost, path: Prefix + "/schedules/:name/backfill", needs: Admin, logged: true,
 				summary: "Run the slots of a past window, one after another; those that were run before are not run again. Agents with a due_parameter are given the slot's day.",
-				body:    backfillRequest{}, refuses: noSchedule, does: answers(http.StatusAccepted, o.backfill),
+				body:    backfillRequest{}, does: answers(http.StatusAccepted, o.backfill),
+				refuses: map[int]string{http.StatusNotFound: "There is no such schedule.", http.StatusConflict: "The slots are no longer kept."},
 			},
 			{id: "listSlots", method: http.MethodGet, path: Prefix + "/schedules/:name/slots", needs: Read, summary: "What became of a schedule's slots, newest first, a page at a time.", query: pageParameters, refuses: noSchedule, does: answers(http.StatusOK, o.listSlots)},
 		}},

@@ -138,13 +138,13 @@ func (c *clientsView) draw() {
 		Title: "Value against churn risk", Description: fmt.Sprintf("%d clients; the value on a logarithmic axis. The segments' means are in the table below", len(points)),
 		XName: unit, YName: "risk in 90 days", XText: chart.Compact, YText: chart.Percents, LogX: true, YFrom: 0, YTo: 1, Series: c.Segments,
 	})
-	bars := func(bins []client.Bin, text func(float64) string) (all []chart.Bar) {
+	bars := func(bins []client.Bin, text func(float64) string) (all []chart.Bin) {
 		for _, b := range bins {
 			label := text(b.From) + " or more"
 			if b.To != nil {
 				label = text(b.From) + " to " + text(*b.To)
 			}
-			all = append(all, chart.Bar{Label: label, Count: b.Clients})
+			all = append(all, chart.Bin{Label: label, Count: b.Clients})
 		}
 		return all
 	}

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// Bar is one bin of a histogram.
-type Bar struct {
+// Bin is one of a histogram.
+type Bin struct {
 	Label string
 	Count int64
 }
@@ -19,7 +19,7 @@ const (
 
 // Histogram draws bins below one another, each with its name and its count; long
 // names are cut.
-func Histogram(bars []Bar, title, description, unit string) template.HTML {
+func Histogram(bars []Bin, title, description, unit string) template.HTML {
 	d := begin(barWidth, float64(len(bars))*barHeight+8, title, description)
 	var most int64 = 1
 	for _, b := range bars {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// shapes tell series from one another without their colours, in their order.
-var shapes = [...]func(x, y, r float64) string{ //nolint:gochecknoglobals // it never changes
+// markShapes tell series from one another without their colours, in their order.
+var markShapes = [...]func(x, y, r float64) string{ //nolint:gochecknoglobals // it never changes
 	func(x, y, r float64) string { // a disc
 		return "M" + num(x-r) + " " + num(y) + "a" + num(r) + " " + num(r) + " 0 1 0 " + num(2*r) + " 0a" + num(r) + " " + num(r) + " 0 1 0 " + num(-2*r) + " 0z"
 	},
@@ -26,7 +26,7 @@ var shapes = [...]func(x, y, r float64) string{ //nolint:gochecknoglobals // it 
 
 // marks draws points of one series, which counts from 1.
 func (d *drawing) marks(class string, series int, r float64, at ...[2]float64) {
-	shape := shapes[(max(series, 1)-1)%len(shapes)]
+	shape := markShapes[(max(series, 1)-1)%len(markShapes)]
 	var path strings.Builder
 	for _, p := range at {
 		path.WriteString(shape(p[0], p[1], r))
