@@ -145,7 +145,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	})
 	o.watch = newWatch(store, cfg.Log)
 	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
-	o.summaries = newSummaries(store.ValueSummary)
+	o.summaries = newSummaries(o.watch.stopped, store.ValueSummary)
 	o.stalls = newStalls(store, cfg.Log)
 	o.scheduler = &scheduler{
 		store: store, catalogue: cfg.Catalogue, planner: plan.Rules{}, zone: cfg.Zone, log: cfg.Log.With("component", "scheduler"),

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,8 +23,9 @@ func segments() []string { return []string{"VIP", "HIGH", "MEDIUM", "LOW"} }
 // clientsView is a run's clients.
 type clientsView struct {
 	listing
-	// None says that no run is complete yet.
+	// None says that no run is complete yet; Making that its summary is not made yet.
 	None     bool
+	Making   bool
 	Page     client.ValuePage
 	Summary  client.ValueSummary
 	Currency string
@@ -45,6 +47,9 @@ type clientsView struct {
 
 // clientFilters are the list's parameters.
 var clientFilters = []string{"execution", "segment", "min_churn_risk", "low_confidence", "sort"} //nolint:gochecknoglobals // it never changes
+
+// summaryPatience is how long the page waits for a summary.
+const summaryPatience = 3 * time.Second
 
 // exportPath is where the API gives a run's scores as CSV; the session opens it too.
 const exportPath = "/api/autonomous-agents/clients/values.csv"
@@ -71,10 +76,16 @@ func readClients(ctx context.Context, v *Visit) (any, error) {
 	run := c.Page.Run.ExecutionID
 	// The pages that follow stay with this run by their cursor.
 	c.listing = listingOf("/clients", filters, cursor, c.Page.NextCursor)
-	if c.Summary, err = v.API.ValueSummary(ctx, run); err != nil {
+	c.Currency = currencyOf(c.Page.Run)
+	// A new run's summary reads all of its clients, once: the list doesn't wait for it.
+	within, cancel := context.WithTimeout(ctx, summaryPatience)
+	defer cancel()
+	switch c.Summary, err = v.API.ValueSummary(within, run); {
+	case err != nil && within.Err() != nil && ctx.Err() == nil:
+		c.Making = true
+	case err != nil:
 		return nil, err
 	}
-	c.Currency = currencyOf(c.Page.Run)
 	export := url.Values{"execution": {run}}
 	for _, name := range clientFilters {
 		if values := filters[name]; len(values) > 0 {
@@ -82,6 +93,9 @@ func readClients(ctx context.Context, v *Visit) (any, error) {
 		}
 	}
 	c.Export = exportPath + "?" + export.Encode()
+	if c.Making {
+		return c, nil
+	}
 	for i, m := range c.Summary.Models {
 		if m.Chosen {
 			c.Chosen = &c.Summary.Models[i]
