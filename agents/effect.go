@@ -60,8 +60,9 @@ func NotDone(err error) error { return notDone{err} }
 // returns its outcome: the stored one where it has happened before. The intent is
 // committed before Do is called and the outcome after, both fenced. In a dry run it
 // calls neither Do nor Ask and returns the zero outcome.
-func Perform[T any](ctx context.Context, t *Task, name string, e Effect[T]) (T, error) {
-	var outcome T
+func Perform[T any](ctx context.Context, t *Task, name string, e Effect[T]) (outcome T, err error) {
+	ctx, span := beginSpan(ctx, "effect", name)
+	defer func() { span.end(err) }()
 	if err := t.steps.claim("effect " + name); err != nil {
 		return outcome, err
 	}
@@ -73,18 +74,20 @@ func Perform[T any](ctx context.Context, t *Task, name string, e Effect[T]) (T, 
 	if err != nil {
 		return outcome, fmt.Errorf("intend effect %s: %w", name, err)
 	}
+	span.state(state.State)
+	err = errPanicked // unless Ask and Do return
 	switch {
 	case state.State == "done":
 		if err := json.Unmarshal(state.Outcome, &outcome); err != nil {
 			return outcome, Permanent(fmt.Errorf("effect %s: the stored outcome doesn't fit its type any more: %w", name, err))
 		}
-		return outcome, nil
+		return outcome, span.reused(true, nil)
 	case state.State == Skipped:
 		return outcome, nil
 	case state.State == "unknown":
 		return outcome, fmt.Errorf("effect %s: %w", name, ErrUnknownEffect)
 	case !state.Fresh && e.Policy == Once:
-		if err := t.journal.Settle(ctx, name, "unknown", nil); err != nil {
+		if err := t.settleAs(ctx, span, name, "unknown", nil); err != nil {
 			return outcome, fmt.Errorf("mark effect %s as unknown: %w", name, err)
 		}
 		return outcome, fmt.Errorf("effect %s: %w", name, ErrUnknownEffect)
@@ -94,7 +97,7 @@ func Perform[T any](ctx context.Context, t *Task, name string, e Effect[T]) (T, 
 			return outcome, fmt.Errorf("ask whether effect %s happened: %w", name, err)
 		}
 		if happened {
-			return known, t.settle(ctx, name, known)
+			return known, t.settle(ctx, span, name, known)
 		}
 		// The answer may have taken long: is it still ours to do?
 		if _, err := t.journal.Intend(ctx, name, key, e.Policy); err != nil {
@@ -105,26 +108,35 @@ func Perform[T any](ctx context.Context, t *Task, name string, e Effect[T]) (T, 
 	var surelyNot notDone
 	switch {
 	case errors.As(err, &surelyNot):
-		return outcome, errors.Join(fmt.Errorf("effect %s: %w", name, err), t.journal.Settle(ctx, name, "not_done", nil))
+		return outcome, errors.Join(fmt.Errorf("effect %s: %w", name, err), t.settleAs(ctx, span, name, "not_done", nil))
 	case err != nil && e.Policy == Once:
 		// No later attempt could know better.
 		err = fmt.Errorf("effect %s: %w: %w", name, ErrUnknownEffect, err)
-		if settled := t.journal.Settle(ctx, name, "unknown", nil); settled != nil {
+		if settled := t.settleAs(ctx, span, name, "unknown", nil); settled != nil {
 			err = errors.Join(err, fmt.Errorf("mark effect %s as unknown: %w", name, settled))
 		}
 		return outcome, err
 	case err != nil:
 		return outcome, fmt.Errorf("effect %s: %w", name, err)
 	}
-	return outcome, t.settle(ctx, name, outcome)
+	return outcome, t.settle(ctx, span, name, outcome)
 }
 
-func (t *Task) settle(ctx context.Context, name string, outcome any) error {
+// settleAs notes how the effect ended, in its span too.
+func (t *Task) settleAs(ctx context.Context, s span, name, state string, outcome json.RawMessage) error {
+	err := t.journal.Settle(ctx, name, state, outcome)
+	if err == nil {
+		s.state(state)
+	}
+	return err
+}
+
+func (t *Task) settle(ctx context.Context, s span, name string, outcome any) error {
 	text, err := encodeOutput(name, outcome)
 	if err != nil {
 		return err
 	}
-	if err := t.journal.Settle(ctx, name, "done", text); err != nil {
+	if err := t.settleAs(ctx, s, name, "done", text); err != nil {
 		return fmt.Errorf("settle effect %s: %w", name, err)
 	}
 	return nil

@@ -36,13 +36,15 @@ func (s *stepNames) claim(name string) error {
 // attempt has finished the step, the stored result is returned and fn isn't
 // called. fn may run again if the attempt dies before its result is stored, so
 // effects on the outside world don't belong in it.
-func Step[T any](ctx context.Context, t *Task, name string, fn func(ctx context.Context) (T, error)) (T, error) {
-	var result T
+func Step[T any](ctx context.Context, t *Task, name string, fn func(ctx context.Context) (T, error)) (result T, err error) {
+	ctx, span := beginSpan(ctx, "step", name)
+	defer func() { span.end(err) }()
 	if done, err := t.stored(ctx, name, &result); done || err != nil {
-		return result, err
+		return result, span.reused(done, err)
 	}
 	started := time.Now()
-	result, err := fn(ctx)
+	err = errPanicked // unless fn returns
+	result, err = fn(ctx)
 	if err != nil {
 		return result, fmt.Errorf("step %s: %w", name, err)
 	}
@@ -57,12 +59,14 @@ func Step[T any](ctx context.Context, t *Task, name string, fn func(ctx context.
 // happens exactly once, whatever crashes. A retry, being another execution, runs it
 // again, since what it wrote belongs to the old one. fn must not wait on anything but the
 // database, since the execution's row is locked while it runs.
-func StepTx[T any](ctx context.Context, t *Task, name string, fn func(ctx context.Context, tx pgx.Tx) (T, error)) (T, error) {
-	var result T
+func StepTx[T any](ctx context.Context, t *Task, name string, fn func(ctx context.Context, tx pgx.Tx) (T, error)) (result T, err error) {
+	ctx, span := beginSpan(ctx, "step", name)
+	defer func() { span.end(err) }()
 	if done, err := t.stored(ctx, name, &result); done || err != nil {
-		return result, err
+		return result, span.reused(done, err)
 	}
-	err := t.journal.Record(ctx, name, time.Now(), true, func(ctx context.Context, tx pgx.Tx) (json.RawMessage, error) {
+	err = errPanicked // unless fn returns
+	err = t.journal.Record(ctx, name, time.Now(), true, func(ctx context.Context, tx pgx.Tx) (json.RawMessage, error) {
 		var err error
 		if result, err = fn(ctx, tx); err != nil {
 			return nil, err

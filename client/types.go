@@ -35,10 +35,12 @@ type Execution struct {
 	CycleID           *string         `json:"cycle_id"`
 	DryRun            bool            `json:"dry_run"`
 	PrunedAt          *time.Time      `json:"pruned_at"`
-	Result            json.RawMessage `json:"result,omitempty"`
-	Error             *Error          `json:"error"`
-	Attempts          []Attempt       `json:"attempts,omitempty"`
-	Transitions       []Transition    `json:"transitions,omitempty"`
+	// TraceID is its trace in OpenTelemetry; nil where none was kept.
+	TraceID     *string         `json:"trace_id"`
+	Result      json.RawMessage `json:"result,omitempty"`
+	Error       *Error          `json:"error"`
+	Attempts    []Attempt       `json:"attempts,omitempty"`
+	Transitions []Transition    `json:"transitions,omitempty"`
 
 	// Raw is the answer as the API gave it; encoding an Execution gives it back.
 	Raw json.RawMessage `json:"-"`

@@ -11,6 +11,7 @@ import (
 	"github.com/nuzantara/ciclo/internal/notice"
 	"github.com/nuzantara/ciclo/internal/schedule"
 	"github.com/nuzantara/ciclo/internal/service"
+	"github.com/nuzantara/ciclo/internal/telemetry"
 )
 
 // Command is the service's configuration as flags and environment (kong reads
@@ -78,10 +79,13 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	if err != nil {
 		return fmt.Errorf("CICLO_ZONE: %w", err)
 	}
+	traces := telemetry.Start(ctx, "ciclo-orchestrator", service.Version(), log)
+	defer traces.Stop(ctx)
+	log = traces.Logger(log)
 	o, err := New(Config{
 		Zone: zone, NoScheduling: !c.EnableOrchestrator, TwilioToken: twilio, PublicURL: c.PublicURL,
 		Pool: pool, ReaperPool: reaperPool, Catalogue: catalogue, Token: token, RateLimit: c.RateLimit,
-		Lease: c.Lease, ReapEvery: c.ReapEvery, Notices: notices, Retention: older, Version: service.Version(), Log: log,
+		Lease: c.Lease, ReapEvery: c.ReapEvery, Notices: notices, Retention: older, Traces: traces, Version: service.Version(), Log: log,
 	})
 	if err != nil {
 		return err

@@ -24,6 +24,7 @@ import (
 	"github.com/nuzantara/ciclo/internal/plan"
 	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/retention"
+	"github.com/nuzantara/ciclo/internal/telemetry"
 )
 
 // Config is what an orchestrator needs. Zero durations take the defaults.
@@ -54,6 +55,8 @@ type Config struct {
 	TwilioToken, PublicURL string
 	// Notices are the ways to the operator; none is the log.
 	Notices []notice.Channel
+	// Traces is nil where none are made.
+	Traces  *telemetry.Traces
 	Version string
 	Log     *slog.Logger
 }
@@ -121,7 +124,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	if cfg.Retention != 0 && cfg.Retention < retention.MinAge {
 		return nil, fmt.Errorf("the retention of %s must be 0, for everything, or at least a day", cfg.Retention)
 	}
-	store, err := postgres.New(cfg.Pool)
+	store, err := postgres.NewTraced(cfg.Pool, cfg.Traces.Provider())
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +161,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.erasures = erasure.New(cfg.Pool)
 	o.deliverer = newDeliverer(store, cfg.Log.With("component", "deliverer"))
 	o.reaper = newReaper(reaperStore, cfg.Lease, cfg.ReapEvery, o.deliverer.wake, o.scheduler.wake, cfg.Log.With("component", "reaper"))
+	o.reaper.traces = cfg.Traces
 	o.notifier = &notifier{store: store, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}
 	if _, err := o.scheduler.defaults(time.Now()); err != nil {
 		return nil, err

@@ -176,9 +176,9 @@ func (o *Orchestrator) answerError(err error, c echo.Context) {
 	p := problemOf(err)
 	switch p.Status {
 	case http.StatusInternalServerError:
-		o.cfg.Log.Error("request failed", "method", c.Request().Method, "path", c.Path(), "error", err)
+		o.cfg.Log.ErrorContext(c.Request().Context(), "request failed", "method", c.Request().Method, "path", c.Path(), "error", err)
 	case http.StatusServiceUnavailable:
-		o.cfg.Log.Warn("request refused for now", "method", c.Request().Method, "path", c.Path(), "error", err)
+		o.cfg.Log.WarnContext(c.Request().Context(), "request refused for now", "method", c.Request().Method, "path", c.Path(), "error", err)
 		c.Response().Header().Set("Retry-After", "2")
 	case http.StatusUnauthorized:
 		c.Response().Header().Set("WWW-Authenticate", `Bearer realm="ciclo"`)
@@ -188,10 +188,10 @@ func (o *Orchestrator) answerError(err error, c echo.Context) {
 	}
 	body, marshalErr := json.Marshal(p)
 	if marshalErr != nil {
-		o.cfg.Log.Error("encode problem", "error", marshalErr)
+		o.cfg.Log.ErrorContext(c.Request().Context(), "encode problem", "error", marshalErr)
 		return
 	}
 	if err := c.Blob(p.Status, problemMedia, body); err != nil {
-		o.cfg.Log.Debug("the answer did not reach the client", "error", err)
+		o.cfg.Log.DebugContext(c.Request().Context(), "the answer did not reach the client", "error", err)
 	}
 }

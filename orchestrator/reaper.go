@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/telemetry"
 )
 
 // reaper returns the executions of lost workers, mends those that the queue
@@ -21,6 +22,8 @@ type reaper struct {
 	// deliver is told that a webhook's delivery is due, schedule that a slot is, or
 	// that a cycle may go on.
 	deliver, schedule func()
+	// traces get the spans that lost workers can't write any more.
+	traces *telemetry.Traces
 }
 
 func newReaper(store *postgres.Store, lease, every time.Duration, deliver, schedule func(), log *slog.Logger) *reaper {
@@ -60,7 +63,7 @@ func (r *reaper) tick(ctx context.Context) error {
 			r.guard.heard(time.Now())
 			if reaped {
 				due = true
-				r.log.Warn("worker lost: its execution was taken back", "execution_id", suspect.ID, "attempt", suspect.Attempt, "worker_id", *suspect.WorkerID)
+				r.log.WarnContext(r.traceLost(ctx, suspect), "worker lost: its execution was taken back", "execution_id", suspect.ID, "attempt", suspect.Attempt, "worker_id", *suspect.WorkerID)
 			}
 		}
 	}

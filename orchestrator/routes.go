@@ -412,6 +412,9 @@ func (o *Orchestrator) routes(sections []section) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = o.answerError
+	if o.cfg.Traces.On() {
+		e.Use(o.traced)
+	}
 	e.Use(o.recoverPanic, wellFormed, o.bounded, o.authenticate)
 	for _, s := range sections {
 		for _, op := range s.operations {

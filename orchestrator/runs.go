@@ -20,6 +20,7 @@ import (
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/telemetry"
 )
 
 // maxBody bounds a request's body, in bytes.
@@ -115,7 +116,7 @@ func (o *Orchestrator) postRetry(c echo.Context) (accepted, error) {
 		Parameters: parameters,
 		DryRun:     old.DryRun,
 		Reason:     "accepted over the API, as a retry of " + old.ID,
-		Retry:      postgres.Retry{Of: old.ID, Reuse: request.Resume || request.FromStep != "", FromStep: request.FromStep},
+		Retry:      postgres.Retry{Of: old.ID, Traceparent: old.Traceparent, Reuse: request.Resume || request.FromStep != "", FromStep: request.FromStep},
 	}, func() (any, error) { return []any{"retry of " + old.ID, request}, nil })
 }
 
@@ -228,6 +229,7 @@ func (o *Orchestrator) accept(c echo.Context, manifest *agents.Manifest, a postg
 	c.Response().Header().Set("Location", url)
 	if e.Replayed {
 		c.Response().Header().Set("Idempotency-Replayed", "true")
+		telemetry.LinkTo(ctx, e.Traceparent, "replayed")
 	}
 	return accepted{
 		ExecutionID: e.ID,

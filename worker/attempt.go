@@ -18,6 +18,7 @@ import (
 	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/queue"
+	"github.com/nuzantara/ciclo/internal/telemetry"
 )
 
 // Why an attempt's context was cancelled; a stop of the process is River's own cause.
@@ -67,15 +68,21 @@ func (h *attempts) Work(ctx context.Context, job *river.Job[queue.Args]) error {
 	if claimed == nil {
 		return nil // a stale delivery
 	}
-	log := w.cfg.Log.With("execution_id", id, "agent", claimed.Execution.Agent, "attempt", claimed.Execution.Attempt)
-	log.Debug("attempt started")
+	e := claimed.Execution
+	ctx, span := w.cfg.Traces.Attempt(ctx, telemetry.Attempt{
+		ExecutionID: id, Agent: e.Agent, WorkerID: w.id, Number: e.Attempt, DryRun: e.DryRun, Traceparent: e.Traceparent,
+	})
+	log := telemetry.Bound(ctx, w.cfg.Log.With("execution_id", id, "agent", e.Agent, "attempt", e.Attempt))
+	log.DebugContext(ctx, "attempt started")
 
 	runCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	w.held.claimed(id, claimed.Execution.Attempt, cancel)
+	w.held.claimed(id, e.Attempt, cancel)
 
 	result, err := w.run(runCtx, cancel, claimed, log)
-	w.conclude(context.WithoutCancel(ctx), runCtx, claimed, result, err, log)
+	if outcome, class := w.conclude(context.WithoutCancel(ctx), runCtx, claimed, result, err, log); outcome != "" {
+		span.Ended(outcome, class)
+	} // else whoever took the attempt away writes its span
 	return nil
 }
 
@@ -131,7 +138,7 @@ func (w *Worker) run(ctx context.Context, cancel context.CancelCauseFunc, a *pos
 	case o := <-done:
 		return o.result, o.err
 	case <-grace.C:
-		log.Error("the agent goes on after its context was cancelled; the attempt ends without it", "cause", context.Cause(ctx))
+		log.ErrorContext(ctx, "the agent goes on after its context was cancelled; the attempt ends without it", "cause", context.Cause(ctx))
 		return nil, fmt.Errorf("the agent did not return within %s: %w", unwindGrace, context.Cause(ctx))
 	}
 }
@@ -199,31 +206,36 @@ func encodeResult(value agents.Result) (json.RawMessage, error) {
 }
 
 // conclude writes the attempt's last word. What ended its context decides over
-// an error; a result that is there is kept, whatever else was asked for.
-func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, result json.RawMessage, err error, log *slog.Logger) {
+// an error; a result that is there is kept, whatever else was asked for. It returns
+// the outcome that it wrote, and the class of a failure; none where another has the
+// word.
+func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, result json.RawMessage, err error, log *slog.Logger) (outcome, class string) {
 	if err == nil {
 		failed := w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.complete(ctx, a, result) })
 		if failed == nil {
-			log.Info("execution completed")
+			log.InfoContext(ctx, "execution completed")
+			return "completed", ""
 		}
 		if !postgres.Refused(failed) {
-			return
+			return "", ""
 		}
 		err = agents.Permanent(fmt.Errorf("store the result: %w", failed))
 	}
 	cause := context.Cause(runCtx)
 	switch {
 	case errors.Is(cause, errTaken), errors.Is(err, execution.ErrStale):
-		log.Warn("attempt abandoned: the execution was taken away")
+		log.WarnContext(ctx, "attempt abandoned: the execution was taken away")
 	case errors.Is(cause, errCancelled), errors.Is(cause, rivertype.ErrJobCancelledRemotely):
 		// River says it at once and the beat within its time. River's word alone
 		// isn't the user's: the store refuses unless somebody asked.
 		if w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Cancelled(ctx, a) }) == nil {
-			log.Info("execution cancelled")
+			log.InfoContext(ctx, "execution cancelled")
+			return "cancelled", ""
 		}
 	case cause != nil && !errors.Is(cause, errTimeout) && !errors.Is(cause, errDeadline):
 		if w.lastWord(ctx, runCtx, log, func(ctx context.Context) error { return w.store.Interrupt(ctx, a) }) == nil {
-			log.Info("attempt interrupted: the execution goes to another worker")
+			log.InfoContext(ctx, "attempt interrupted: the execution goes to another worker")
+			return "interrupted", ""
 		}
 	default:
 		f := failureOf(err, cause, a)
@@ -234,12 +246,14 @@ func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, resu
 			return err
 		}
 		if w.lastWord(ctx, runCtx, log, write) == nil {
-			log.Warn("attempt failed", "class", f.Class, "permanent", f.Permanent, "error", f.Text)
+			outcome, class = "failed", f.Class
+			log.WarnContext(ctx, "attempt failed", "class", f.Class, "permanent", f.Permanent, "error", f.Text)
 		}
 		if paused {
-			log.Error("the agent is paused: its executions fail one after the other; a probe will run, or resume it by hand")
+			log.ErrorContext(ctx, "the agent is paused: its executions fail one after the other; a probe will run, or resume it by hand")
 		}
 	}
+	return outcome, class
 }
 
 func (w *Worker) breaker(agent string) postgres.Breaker {
@@ -275,7 +289,9 @@ func retryDelay(failures int) time.Duration {
 // lastWord writes until the database has answered. An error is the database's
 // refusal of the data itself; a stale attempt, or a process out of time, is
 // logged and done with.
-func (w *Worker) lastWord(ctx, runCtx context.Context, log *slog.Logger, write func(ctx context.Context) error) error {
+func (w *Worker) lastWord(ctx, runCtx context.Context, log *slog.Logger, write func(ctx context.Context) error) (err error) {
+	ctx, end := w.cfg.Traces.Finish(ctx)
+	defer func() { end(err) }()
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		once, cancel := context.WithTimeout(ctx, 10*time.Second)
 		err := write(once)
@@ -284,21 +300,21 @@ func (w *Worker) lastWord(ctx, runCtx context.Context, log *slog.Logger, write f
 		case err == nil:
 			return nil
 		case errors.Is(err, execution.ErrStale):
-			log.Warn("the attempt's last word was refused: the execution has moved on")
+			log.WarnContext(ctx, "the attempt's last word was refused: the execution has moved on")
 			return err
 		case postgres.Refused(err):
-			log.Error("the database refused the attempt's outcome", "error", err)
+			log.ErrorContext(ctx, "the database refused the attempt's outcome", "error", err)
 			return err
 		}
-		log.Warn("the attempt's outcome is not written yet", "error", err)
+		log.WarnContext(ctx, "the attempt's outcome is not written yet", "error", err)
 		select {
 		case <-time.After(pause):
 		case <-w.givenUp:
-			log.Error("the process ends before the attempt's outcome is written; the reaper takes over")
+			log.ErrorContext(ctx, "the process ends before the attempt's outcome is written; the reaper takes over")
 			return err
 		}
 		if errors.Is(context.Cause(runCtx), errTaken) {
-			log.Warn("the attempt's outcome is no longer wanted: the execution was taken away")
+			log.WarnContext(ctx, "the attempt's outcome is no longer wanted: the execution was taken away")
 			return execution.ErrStale
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/service"
+	"github.com/nuzantara/ciclo/internal/telemetry"
 )
 
 // Command is the service's configuration as flags and environment (kong reads
@@ -33,10 +34,13 @@ func (c *Command) Work(ctx context.Context, log *slog.Logger, catalogue agents.C
 		return err
 	}
 	defer beatPool.Close()
+	traces := telemetry.Start(ctx, "ciclo-worker", service.Version(), log)
+	defer traces.Stop(ctx) // after the last words of the attempts
+	log = traces.Logger(log)
 	w, err := New(Config{
 		Pool: pool, BeatPool: beatPool, Catalogue: catalogue, Agents: registry, Concurrency: c.Concurrency,
 		Lease: c.Lease, Beat: c.Beat, Drain: c.Drain, FetchCooldown: c.FetchCooldown,
-		Version: service.Version(), Log: log,
+		Traces: traces, Version: service.Version(), Log: log,
 	})
 	if err != nil {
 		return err

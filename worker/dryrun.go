@@ -46,7 +46,7 @@ func (w *Worker) performDry(ctx context.Context, a *postgres.Attempt, j *journal
 		if !again || ctx.Err() != nil {
 			return result, err
 		}
-		j.log.Info("the dry run starts over", "in", pause.String(), "error", err)
+		j.log.InfoContext(ctx, "the dry run starts over", "in", pause.String(), "error", err)
 		select {
 		case <-ctx.Done():
 			return nil, err
@@ -99,7 +99,7 @@ func (w *Worker) watchDryRun(ctx context.Context, run *postgres.DryRun, over <-c
 			return
 		case <-ctx.Done():
 			if err := run.Abort(); err != nil {
-				j.log.Warn("the dry run's session goes on until it is idle", "error", err)
+				j.log.WarnContext(ctx, "the dry run's session goes on until it is idle", "error", err)
 			}
 			return
 		case <-tick.C:
@@ -109,7 +109,7 @@ func (w *Worker) watchDryRun(ctx context.Context, run *postgres.DryRun, over <-c
 		err = errors.Join(err, run.KeepAlive(looking))
 		cancel()
 		if err != nil && ctx.Err() == nil {
-			j.log.Warn("the dry run may lose its transaction", "error", err)
+			j.log.WarnContext(ctx, "the dry run may lose its transaction", "error", err)
 		}
 		if waits {
 			giveWay(errGaveWay)
@@ -155,7 +155,7 @@ func (j *dryJournal) Intend(ctx context.Context, name, key string, policy agents
 	if err := j.moves(ctx); err != nil {
 		return agents.EffectState{}, err
 	}
-	j.log.Info("dry run: the effect is left out", "effect", name, "key", key, "policy", policy)
+	j.log.InfoContext(ctx, "dry run: the effect is left out", "effect", name, "key", key, "policy", policy)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.skipped = append(j.skipped, name)

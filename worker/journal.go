@@ -131,7 +131,7 @@ func (j *journal) save() {
 		if errors.Is(err, execution.ErrStale) {
 			j.cancel(errTaken)
 		} else if err != nil {
-			j.log.Warn("progress was not written", "error", err)
+			j.log.WarnContext(ctx, "progress was not written", "error", err)
 		}
 		pause.Reset(progressEvery)
 	}

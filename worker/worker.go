@@ -21,6 +21,7 @@ import (
 	"github.com/nuzantara/ciclo/internal/batch"
 	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/queue"
+	"github.com/nuzantara/ciclo/internal/telemetry"
 )
 
 // Config is what a worker needs. Zero durations take the defaults of Defaults.
@@ -47,6 +48,8 @@ type Config struct {
 	// FetchCooldown is River's shortest time between two fetches of one queue.
 	FetchCooldown time.Duration
 
+	// Traces is nil where none are made.
+	Traces  *telemetry.Traces
 	Version string
 	Log     *slog.Logger
 }
@@ -100,7 +103,7 @@ func New(cfg Config) (*Worker, error) {
 	w.cfg.Log = cfg.Log.With("worker_id", w.id)
 
 	var err error
-	if w.store, err = postgres.New(cfg.Pool); err != nil {
+	if w.store, err = postgres.NewTraced(cfg.Pool, cfg.Traces.Provider()); err != nil {
 		return nil, err
 	}
 	if w.beats, err = postgres.New(cfg.BeatPool); err != nil {

@@ -50,7 +50,7 @@ var Decisions = []Decision{
 	{"ciclo.erasures", "client_id erased_by rows firm runs", Stays, "that the client was erased: it keeps agents from reading the client again"},
 	{"ciclo.executions", "parameters progress_text result error_text", Searched, ""},
 	{"ciclo.executions", "idempotency_key request_hash", Emptied, "where the key holds a name or an address"},
-	{"ciclo.executions", "id agent status error_class origin requested_by retry_of cycle_id", Stays, "that it ran, and how it ended"},
+	{"ciclo.executions", "id agent status error_class origin requested_by retry_of cycle_id traceparent", Stays, "that it ran, and how it ended"},
 	{"ciclo.graph_changed_entities", "entity_id", Deleted, "what is to be derived anew: a hash of names"},
 	{"ciclo.graph_changed_records", "record_id", Deleted, "what is to be derived anew: a hash of names"},
 	{"ciclo.graph_messages", "id conversation_id client_id body_hash versions execution_id", Deleted, ""},

@@ -35,6 +35,11 @@ type Execution struct {
 	CycleID     *string         `json:"cycle_id" jsonschema:"The cycle that opened it."`
 	DryRun      bool            `json:"dry_run" jsonschema:"Whether it only computes and shows: it writes and sends nothing."`
 	PrunedAt    *time.Time      `json:"pruned_at" jsonschema:"Since when its transitions, attempts, steps and effects are no longer kept."`
+	TraceID     *string         `json:"trace_id" jsonschema:"Its trace in OpenTelemetry; null where none was kept."`
+
+	// Traceparent is what later spans of that trace begin from (W3C); empty where it
+	// has none.
+	Traceparent string `json:"-"`
 }
 
 // Progress is how far the present attempt says it is.

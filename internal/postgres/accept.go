@@ -52,6 +52,8 @@ type Acceptance struct {
 // Retry is what a new execution takes over from an old one, which is final.
 type Retry struct {
 	Of string // its id; empty where it is none
+	// Traceparent is its own: the new one's trace links to it.
+	Traceparent string
 	// Reuse takes over the finished steps that wrote nothing by their own
 	// transaction, and the effects that happened or may have: those before FromStep,
 	// or all where that is empty.
@@ -192,7 +194,7 @@ func (s *Store) insert(ctx context.Context, a Acceptance) (e execution.Execution
 	return e, err
 }
 
-func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, a Acceptance) (execution.Execution, error) {
+func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, a Acceptance) (accepted execution.Execution, err error) {
 	e := execution.Execution{ID: execution.NewID(a.IDPrefix, time.Now()), Agent: a.Agent, Status: execution.Started, Tries: a.Tries, DryRun: a.DryRun}
 	if a.Retry.Of != "" {
 		e.RetryOf = &a.Retry.Of
@@ -203,6 +205,10 @@ func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, a Acceptance) (executio
 	if a.CycleID != "" {
 		e.CycleID = &a.CycleID
 	}
+	ctx, span := s.beginTrace(ctx, e, a)
+	defer func() { endAcceptance(span, err) }()
+	e.Traceparent = traceparent(ctx)
+	e.TraceID = traceID(e.Traceparent)
 	job, err := s.river.InsertTx(ctx, tx, queue.Args{ExecutionID: e.ID}, queue.InsertOpts(a.Agent, a.Priority))
 	if err != nil {
 		return e, fmt.Errorf("insert River job: %w", err)
@@ -213,11 +219,11 @@ func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, a Acceptance) (executio
 	var all pgx.Batch
 	all.Queue(`
 		INSERT INTO ciclo.executions (id, agent, status, parameters, tries, timeout_seconds, priority, river_job_id, deadline_at, stall_seconds,
-		                              idempotency_key, request_hash, single_flight, requested_by, origin, retry_of, cycle_id, dry_run)
-		VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), nullif($10, ''), $11, $12, nullif($13, ''), coalesce(nullif($14, ''), 'request'), nullif($15, ''), nullif($16, ''), $17)
+		                              idempotency_key, request_hash, single_flight, requested_by, origin, retry_of, cycle_id, dry_run, traceparent)
+		VALUES ($1, $2, 'started', $3, $4, $5, $6, $7, now() + nullif($8, 0) * interval '1 second', nullif($9, 0), nullif($10, ''), $11, $12, nullif($13, ''), coalesce(nullif($14, ''), 'request'), nullif($15, ''), nullif($16, ''), $17, nullif($18, ''))
 		RETURNING parameters, started_at, deadline_at`,
 		e.ID, a.Agent, a.Parameters, a.Tries, a.TimeoutSeconds, a.Priority, job.Job.ID, a.DeadlineSeconds, a.StallSeconds,
-		a.Key, a.RequestHash, a.SingleFlight, a.RequestedBy, a.Origin, a.Retry.Of, a.CycleID, a.DryRun).
+		a.Key, a.RequestHash, a.SingleFlight, a.RequestedBy, a.Origin, a.Retry.Of, a.CycleID, a.DryRun, e.Traceparent).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&e.Parameters, &e.StartedAt, &e.DeadlineAt) })
 	all.Queue(`INSERT INTO ciclo.transitions (execution_id, to_status, attempt, reason) VALUES ($1, 'started', 0, $2)`, e.ID, a.Reason)
 	if a.Retry.Reuse {

@@ -122,6 +122,8 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		"cancelled unasked":                   `UPDATE ciclo.executions SET status = 'cancelled', worker_id = NULL, ended_at = now() WHERE id = '` + running + `'`,
 		"a final execution that runs again":   `UPDATE ciclo.executions SET status = 'started', ended_at = NULL, result = NULL WHERE id = '` + final + `'`,
 		"a final execution with a due time":   `UPDATE ciclo.executions SET next_attempt_at = now() WHERE id = '` + final + `'`,
+		"a trace of nothing":                  `UPDATE ciclo.executions SET traceparent = '00-0-0-01' WHERE id = '` + started + `'`,
+		"a trace that isn't W3C's":            `UPDATE ciclo.executions SET traceparent = upper('00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01') WHERE id = '` + started + `'`,
 		"parameters that are no object":       `UPDATE ciclo.executions SET parameters = '[]' WHERE id = '` + started + `'`,
 		"a transition that is changed":        `UPDATE ciclo.transitions SET reason = 'x'`,
 		"a transition of nothing":             `INSERT INTO ciclo.transitions (execution_id, from_status, to_status, attempt, reason) VALUES ('x', 'started', 'running', 1, '')`,

@@ -11,6 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/queue"
@@ -20,18 +23,30 @@ import (
 type Store struct {
 	pool  *pgxpool.Pool
 	river *river.Client[pgx.Tx] // inserts and cancels alone; it never works and never leads
+	// tracer begins the traces of executions.
+	tracer trace.Tracer
 }
 
 // New makes a store on a pool.
-func New(pool *pgxpool.Pool) (*Store, error) {
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+func New(pool *pgxpool.Pool) (*Store, error) { return NewTraced(pool, nil) }
+
+// NewTraced makes a store that begins a trace for each execution that it accepts,
+// or goes on with the one that it is asked in. Without a provider it is New.
+func NewTraced(pool *pgxpool.Pool, provider trace.TracerProvider) (*Store, error) {
+	config := &river.Config{
 		Schema: queue.Schema,
 		Logger: slog.New(slog.DiscardHandler),
-	})
+	}
+	if provider == nil {
+		provider = noop.NewTracerProvider()
+	} else {
+		config.Middleware = []rivertype.Middleware{queue.Traced(provider)}
+	}
+	client, err := river.NewClient(riverpgxv5.New(pool), config)
 	if err != nil {
 		return nil, fmt.Errorf("make River's inserting client: %w", err)
 	}
-	return &Store{pool: pool, river: client}, nil
+	return &Store{pool: pool, river: client, tracer: provider.Tracer("github.com/nuzantara/ciclo/internal/postgres")}, nil
 }
 
 // Ping asks the database for a sign of life.
@@ -54,7 +69,7 @@ func sources(to execution.Status) []string {
 // executionColumns are what scanExecution reads, of executions e.
 const executionColumns = `e.id, e.agent, e.status, e.parameters, e.attempt, e.failures, e.tries,
 	e.started_at, e.running_at, e.ended_at, e.next_attempt_at, e.cancel_requested_at, e.worker_id::text,
-	e.progress_done, e.progress_total, e.progress_text, e.progress_at, e.result, e.error_class, e.error_text, e.deadline_at, e.requested_by, e.retry_of, e.cycle_id, e.dry_run, e.pruned_at,
+	e.progress_done, e.progress_total, e.progress_text, e.progress_at, e.result, e.error_class, e.error_text, e.deadline_at, e.requested_by, e.retry_of, e.cycle_id, e.dry_run, e.pruned_at, coalesce(e.traceparent, ''),
 	` + stalled
 
 // stalled says of executions e whether one has not moved for longer than its threshold.
@@ -69,7 +84,7 @@ func scanExecution(row pgx.Row, more ...any) (execution.Execution, error) {
 	err := row.Scan(append([]any{
 		&e.ID, &e.Agent, &e.Status, &e.Parameters, &e.Attempt, &e.Failures, &e.Tries,
 		&e.StartedAt, &e.RunningAt, &e.EndedAt, &e.NextAttemptAt, &e.CancelRequestedAt, &e.WorkerID,
-		&done, &total, &text, &at, &e.Result, &class, &errText, &e.DeadlineAt, &e.RequestedBy, &e.RetryOf, &e.CycleID, &e.DryRun, &e.PrunedAt, &e.Stalled,
+		&done, &total, &text, &at, &e.Result, &class, &errText, &e.DeadlineAt, &e.RequestedBy, &e.RetryOf, &e.CycleID, &e.DryRun, &e.PrunedAt, &e.Traceparent, &e.Stalled,
 	}, more...)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return e, execution.ErrNotFound
@@ -84,6 +99,7 @@ func scanExecution(row pgx.Row, more ...any) (execution.Execution, error) {
 	if class != nil {
 		e.Error = &execution.Error{Class: *class, Text: *errText}
 	}
+	e.TraceID = traceID(e.Traceparent)
 	if e.EndedAt != nil {
 		seconds := e.EndedAt.Sub(e.StartedAt).Seconds()
 		e.DurationSeconds = &seconds

@@ -69,7 +69,7 @@ func Start(c Config) (*Process, error) {
 func environment() []string {
 	var env []string
 	for _, kv := range os.Environ() {
-		if !strings.HasPrefix(kv, "CICLO_") && !strings.HasPrefix(kv, "DATABASE_URL") && !strings.HasPrefix(kv, "PG") {
+		if !strings.HasPrefix(kv, "CICLO_") && !strings.HasPrefix(kv, "OTEL_") && !strings.HasPrefix(kv, "DATABASE_URL") && !strings.HasPrefix(kv, "PG") {
 			env = append(env, kv)
 		}
 	}

@@ -1,6 +1,6 @@
 // Package queue says how executions lie in River: one kind of job for
 // everything, one River queue an agent, one River row an attempt. The job
-// carries a key, not a payload. Imports: River alone.
+// carries a key, not a payload. Imports: River and its instrumentation alone.
 package queue
 
 import (

@@ -127,6 +127,7 @@ func (Steps) Run(ctx context.Context, task *agents.Task) (agents.Result, error) 
 			}
 		}
 		task.Progress(int64(i+1), int64(p.Steps), name)
+		task.Log.Debug("step done", "step", name)
 	}
 	return map[string]int{"sum": sum}, nil
 }
