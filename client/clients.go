@@ -91,12 +91,30 @@ type History struct {
 type ValueSummary struct {
 	Run      ValueRun         `json:"run"`
 	Clients  int64            `json:"clients"`
+	Unsure   int64            `json:"low_confidence_clients"`
 	TotalCLV float64          `json:"total_clv"`
 	MeanCLV  float64          `json:"mean_clv"`
 	Segments []SegmentSummary `json:"segments"`
+	Moves    []SegmentMove    `json:"moves"`
 	CLV      Distribution     `json:"clv"`
 	Churn90  Distribution     `json:"churn_risk_90"`
+	Sample   []SampledClient  `json:"sample"`
 	Models   []BackTest       `json:"models"`
+}
+
+// SegmentMove counts the clients of a segment by the one that they were in, in the
+// complete run before; From is nil where they were in none.
+type SegmentMove struct {
+	From    *string `json:"from"`
+	To      string  `json:"to"`
+	Clients int64   `json:"clients"`
+}
+
+// SampledClient is where one client of a sample lies; who it is isn't said.
+type SampledClient struct {
+	Segment     string  `json:"segment"`
+	CLV         float64 `json:"clv"`
+	ChurnRisk90 float64 `json:"churn_risk_90"`
 }
 
 // SegmentSummary is a segment of a run.
@@ -163,10 +181,12 @@ type SegmentChange struct {
 	PreviousExecutionID string    `json:"previous_execution_id"`
 }
 
-// SegmentChangePage is one page of changes. NextAfter is what to ask for next
-// where after was given.
+// SegmentChangePage is one page of changes, with the names of their clients that are
+// known, by client id. NextAfter is what to ask for next where after was given.
 type SegmentChangePage struct {
 	Changes    []SegmentChange `json:"changes"`
+	Names      map[string]string `json:"names"`
+	NamesError *string           `json:"names_error"`
 	NextCursor *string         `json:"next_cursor"`
 	NextAfter  *int64          `json:"next_after"`
 }

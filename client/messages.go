@@ -35,10 +35,13 @@ type Message struct {
 	ProviderID  *string         `json:"provider_id"`
 }
 
-// MessagePage is one page of messages; NextCursor is nil on the last one.
+// MessagePage is one page of messages, with the names of their clients that are known,
+// by client id; NextCursor is nil on the last one. NamesError says why names are missing.
 type MessagePage struct {
-	Messages   []Message `json:"messages"`
-	NextCursor *string   `json:"next_cursor"`
+	Messages   []Message         `json:"messages"`
+	Names      map[string]string `json:"names"`
+	NamesError *string           `json:"names_error"`
+	NextCursor *string           `json:"next_cursor"`
 }
 
 // ContactPolicy is the firm's rules of writing to clients. See the API for the fields.

@@ -45,6 +45,8 @@ type PromptChange struct {
 	LeftOut []LeftOut `json:"left_out"`
 	Report  string    `json:"report"`
 	Plot    string    `json:"plot"`
+	// Base is the whole prompt that it changes; nil where it isn't there any more.
+	Base *string `json:"base"`
 }
 
 // PromptPage is a page of proposals, the newest first.

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -24,10 +25,12 @@ type summaries struct {
 	order []string // the oldest first
 	// turn has room for one at a time: a summary reads all of a run.
 	turn chan struct{}
+	// stopped is closed when the service stops.
+	stopped <-chan struct{}
 }
 
-func newSummaries(read func(context.Context, postgres.ValueRun) (postgres.ValueSummary, error)) *summaries {
-	return &summaries{read: read, known: map[string]postgres.ValueSummary{}, turn: make(chan struct{}, 1)}
+func newSummaries(stopped <-chan struct{}, read func(context.Context, postgres.ValueRun) (postgres.ValueSummary, error)) *summaries {
+	return &summaries{stopped: stopped, read: read, known: map[string]postgres.ValueSummary{}, turn: make(chan struct{}, 1)}
 }
 
 func (s *summaries) look(id string) (postgres.ValueSummary, bool) {
@@ -42,18 +45,48 @@ func (s *summaries) of(ctx context.Context, run postgres.ValueRun) (postgres.Val
 	if sum, known := s.look(run.ExecutionID); known {
 		return sum, nil
 	}
+	made := make(chan summaryMade, 1)
+	go func() { made <- s.make(context.WithoutCancel(ctx), run) }()
+	select {
+	case m := <-made:
+		return m.summary, m.err
+	case <-ctx.Done():
+		return postgres.ValueSummary{}, ctx.Err()
+	}
+}
+
+// summaryPatience bounds how long making one may take, with the wait for its turn.
+const summaryPatience = 3 * time.Minute
+
+type summaryMade struct {
+	summary postgres.ValueSummary
+	err     error
+}
+
+// make makes a run's summary, also where who asked first has gone meanwhile: else one
+// that takes longer than people wait would never be made. It ends with the service.
+func (s *summaries) make(ctx context.Context, run postgres.ValueRun) summaryMade {
+	ctx, cancel := context.WithTimeout(ctx, summaryPatience)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.stopped:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
 	case <-ctx.Done():
-		return postgres.ValueSummary{}, ctx.Err()
+		return summaryMade{err: ctx.Err()}
 	}
 	if sum, known := s.look(run.ExecutionID); known {
-		return sum, nil // made while waiting
+		return summaryMade{summary: sum} // made while waiting
 	}
 	sum, err := s.read(ctx, run)
 	if err != nil {
-		return sum, err
+		return summaryMade{err: err}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,7 +95,7 @@ func (s *summaries) of(ctx context.Context, run postgres.ValueRun) (postgres.Val
 		delete(s.known, s.order[0])
 		s.order = s.order[1:]
 	}
-	return sum, nil
+	return summaryMade{summary: sum}
 }
 
 // getValueSummary summarises a run's scores.

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -18,6 +19,8 @@ var messageStatuses = []string{"draft", "approved", "sending", "sent", "unknown"
 // messages is one page of messages.
 type messages struct {
 	Messages   []postgres.Message `json:"messages"`
+	Names      map[string]string  `json:"names" jsonschema:"The names of their clients that the firm's view knows, by client_id."`
+	NamesError *string            `json:"names_error" jsonschema:"Why names are missing: the firm's view of clients is broken, or did not answer within a second; else null."`
 	NextCursor *string            `json:"next_cursor" jsonschema:"For the next page's cursor; null on the last one."`
 }
 
@@ -71,7 +74,22 @@ func (o *Orchestrator) listMessages(c echo.Context) (messages, error) {
 		page.Messages = list[:limit]
 		page.NextCursor = &list[limit-1].ID
 	}
+	page.Names, page.NamesError = namesOf(c.Request().Context(), o, page.Messages, func(m postgres.Message) string { return m.ClientID })
 	return page, nil
+}
+
+// namesOf are the names of the clients of a page's rows, by their ids, or why there
+// are none.
+func namesOf[R any](ctx context.Context, o *Orchestrator, rows []R, client func(R) string) (names map[string]string, why *string) {
+	ids := make([]string, 0, len(rows))
+	for _, row := range rows {
+		ids = append(ids, client(row))
+	}
+	names, why = o.clientNames(ctx, ids)
+	if names == nil {
+		names = map[string]string{}
+	}
+	return names, why
 }
 
 func (o *Orchestrator) getMessage(c echo.Context) (postgres.Message, error) {

@@ -203,6 +203,8 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[postgres.PastScore]():       "PastScore",
 	reflect.TypeFor[clientHistory]():            "ClientHistory",
 	reflect.TypeFor[postgres.SegmentSummary]():  "SegmentSummary",
+	reflect.TypeFor[postgres.SegmentMove]():     "SegmentMove",
+	reflect.TypeFor[postgres.SampledClient]():   "SampledClient",
 	reflect.TypeFor[postgres.Quantile]():        "Quantile",
 	reflect.TypeFor[postgres.Bin]():             "Bin",
 	reflect.TypeFor[postgres.Distribution]():    "Distribution",

@@ -156,7 +156,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	})
 	o.watch = newWatch(store, cfg.Log)
 	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
-	o.summaries = newSummaries(store.ValueSummary)
+	o.summaries = newSummaries(o.watch.stopped, store.ValueSummary)
 	o.stalls = newStalls(store, cfg.Log)
 	names := make([]string, len(cfg.Catalogue))
 	for i, m := range cfg.Catalogue {

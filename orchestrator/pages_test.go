@@ -150,7 +150,7 @@ func (p page) shows() string {
 }
 
 // paths are pages that everybody may see who has signed in.
-var paths = []string{"/", "/audit"}
+var paths = []string{"/", "/audit", "/clients", "/segment-changes", "/messages", "/messages/opt-outs", "/patterns", "/patterns/history?feature=a", "/prompts"}
 
 func TestNobodySeesAPageUnlessSignedIn(t *testing.T) {
 	t.Parallel()

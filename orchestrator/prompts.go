@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -46,8 +47,20 @@ func (o *Orchestrator) getPrompt(c echo.Context) (postgres.PromptChange, error) 
 	if err := noQuery(c); err != nil {
 		return postgres.PromptChange{}, err
 	}
-	return o.readPrompt(c)
+	change, err := o.readPrompt(c)
+	if err != nil {
+		return change, err
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), baseTimeout)
+	defer cancel()
+	if change.Base, err = o.store.PromptBase(ctx, change.ProposalHead); err != nil {
+		o.cfg.Log.Warn("a proposal is shown without the text that it changes", "error", err)
+	}
+	return change, nil
 }
+
+// baseTimeout bounds how long the firm's view of prompts may take.
+const baseTimeout = 2 * time.Second
 
 func (o *Orchestrator) readPrompt(c echo.Context) (postgres.PromptChange, error) {
 	id := c.Param("id")

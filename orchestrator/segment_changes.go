@@ -14,6 +14,8 @@ import (
 // segmentChanges is a page of changes of segment.
 type segmentChanges struct {
 	Changes    []postgres.SegmentChange `json:"changes"`
+	Names      map[string]string        `json:"names" jsonschema:"The names of their clients that the firm's view knows, by client_id."`
+	NamesError *string                  `json:"names_error" jsonschema:"Why names are missing: the firm's view of clients is broken, or did not answer within a second; else null."`
 	NextCursor *string                  `json:"next_cursor" jsonschema:"For the next page's cursor; null on the last one, and with after."`
 	NextAfter  *int64                   `json:"next_after" jsonschema:"With after: what to ask for next, at once where the page is full and later where it isn't; else null."`
 }
@@ -86,5 +88,6 @@ func (o *Orchestrator) listSegmentChanges(c echo.Context) (segmentChanges, error
 		page.Changes = list[:limit]
 		page.NextCursor = new(strconv.FormatInt(list[limit-1].ID, 10))
 	}
+	page.Names, page.NamesError = namesOf(c.Request().Context(), o, page.Changes, func(c postgres.SegmentChange) string { return c.ClientID })
 	return page, nil
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,12 +58,28 @@ type MessageFilter struct {
 	Limit  int
 }
 
-// Messages lists messages, newest first.
+// Messages lists messages, newest first: with statuses, merged from the first of
+// each, so that a few drafts are found among however many were sent.
 func (s *Store) Messages(ctx context.Context, f MessageFilter) ([]Message, error) {
-	rows, err := s.pool.Query(ctx, `
-		SELECT `+messageColumns+` FROM ciclo.messages m
-		WHERE ($1::text[] IS NULL OR status = ANY ($1)) AND ($2 = '' OR client_id = $2) AND ($3 = '' OR id < $3)
-		ORDER BY id DESC LIMIT $4`, f.Statuses, f.Client, f.Before, f.Limit)
+	args := []any{f.Limit}
+	arg := func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	}
+	where := `true`
+	if f.Client != "" {
+		where += ` AND m.client_id = ` + arg(f.Client)
+	}
+	if f.Before != "" {
+		where += ` AND m.id < ` + arg(f.Before)
+	}
+	from := `(SELECT * FROM ciclo.messages m WHERE ` + where + ` ORDER BY m.id DESC LIMIT $1)`
+	if len(f.Statuses) > 0 {
+		statuses := slices.Compact(slices.Sorted(slices.Values(f.Statuses)))
+		from = `unnest(` + arg(statuses) + `::text[]) AS asked (status) CROSS JOIN LATERAL (
+			SELECT * FROM ciclo.messages m WHERE m.status = asked.status AND ` + where + ` ORDER BY m.id DESC LIMIT $1)`
+	}
+	rows, err := s.pool.Query(ctx, `SELECT `+messageColumns+` FROM `+from+` m ORDER BY m.id DESC LIMIT $1`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list messages: %w", err)
 	}

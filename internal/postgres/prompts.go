@@ -52,6 +52,8 @@ type PromptChange struct {
 	LeftOut []LeftOut `json:"left_out" jsonschema:"Confirmed patterns that have no line, and why."`
 	Report  string    `json:"report" jsonschema:"What a person reads before merging, in Markdown."`
 	Plot    string    `json:"plot" jsonschema:"A forest plot of the differences, as SVG."`
+	// Base is not kept with the proposal: it is looked for by its hash.
+	Base *string `json:"base" jsonschema:"The whole prompt that it changes; null where neither source.prompts nor one of the fifty proposals before has these bytes any more."`
 }
 
 const proposalColumns = `p.id, p.execution_id, p.prompt, p.base_version, p.window_from::text, p.window_to::text, p.title, cardinality(p.lines),
@@ -96,6 +98,26 @@ func (s *Store) PromptChange(ctx context.Context, id string) (c PromptChange, er
 		return c, fmt.Errorf("read proposal %s: %w", id, err)
 	}
 	return c, nil
+}
+
+// PromptBase is the text that a proposal changes, where it is still there: a version
+// that the firm's view shows, or what an earlier proposal became when it was merged.
+// Nil where it isn't.
+func (s *Store) PromptBase(ctx context.Context, p ProposalHead) (*string, error) {
+	texts, args := `SELECT body::text AS text FROM source.prompts WHERE name = $1 AND version::text = $2`, []any{p.Prompt, p.BaseVersion, p.BaseHash}
+	if p.BaseVersion == nil {
+		texts = `SELECT text FROM (SELECT body AS text, prompt FROM ciclo.prompt_proposals WHERE number < $2 ORDER BY number DESC LIMIT 50) earlier WHERE prompt = $1`
+		args[1] = p.Number
+	}
+	var text string
+	err := s.pool.QueryRow(ctx, `SELECT text FROM (`+texts+`) texts WHERE encode(sha256(convert_to(text, 'UTF8')), 'hex') = $3 LIMIT 1`, args...).Scan(&text)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, nil //nolint:nilnil // none is an answer
+	case err != nil:
+		return nil, fmt.Errorf("look for the text that proposal %s changes: %w", p.ID, err)
+	}
+	return &text, nil
 }
 
 // VersionOf is the version of a prompt in source.prompts that has this text; empty

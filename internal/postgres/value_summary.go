@@ -11,14 +11,32 @@ import (
 
 // ValueSummary is a run's scores taken together.
 type ValueSummary struct {
-	Run      ValueRun         `json:"run"`
-	Clients  int64            `json:"clients"`
+	Run     ValueRun `json:"run"`
+	Clients int64    `json:"clients"`
+	// Unsure is not the run's LowConfidence: clients were scored one by one.
+	Unsure   int64            `json:"low_confidence_clients" jsonschema:"How many of them have numbers that rest on too few clients."`
 	TotalCLV float64          `json:"total_clv"`
 	MeanCLV  float64          `json:"mean_clv"`
 	Segments []SegmentSummary `json:"segments" jsonschema:"All four, the most valuable first."`
+	Moves    []SegmentMove    `json:"moves" jsonschema:"Where the clients of each segment were in the complete run before, also those who stayed; pairs without clients are left out."`
 	CLV      Distribution     `json:"clv"`
 	Churn90  Distribution     `json:"churn_risk_90"`
+	Sample   []SampledClient  `json:"sample" jsonschema:"At most 100 clients of each segment, chosen by chance whatever their numbers; all of a smaller one."`
 	Models   []BackTest       `json:"models" jsonschema:"Both models with their back-tests; none of old versions' runs."`
+}
+
+// SegmentMove counts the clients of a segment by the one that they were in before.
+type SegmentMove struct {
+	From    *string `json:"from" jsonschema:"In the complete run before; null where it had no such clients, or in rows of old versions."`
+	To      string  `json:"to"`
+	Clients int64   `json:"clients"`
+}
+
+// SampledClient is where one client lies; who it is isn't said.
+type SampledClient struct {
+	Segment     string  `json:"segment"`
+	CLV         float64 `json:"clv"`
+	ChurnRisk90 float64 `json:"churn_risk_90"`
 }
 
 // SegmentSummary is a segment of a run. Means are 0 where it has no clients.
@@ -105,6 +123,12 @@ func (s *Store) ValueSummary(ctx context.Context, run ValueRun) (ValueSummary, e
 				one.CLVShare = one.TotalCLV / sum.TotalCLV
 			}
 		}
+		if err = s.segmentMoves(ctx, &sum); err != nil {
+			return err
+		}
+		if sum.Sample, err = s.sample(ctx, run.ExecutionID); err != nil {
+			return err
+		}
 		if sum.CLV, err = s.distribution(ctx, run.ExecutionID, "clv", moneyBounds); err != nil {
 			return err
 		}
@@ -133,6 +157,45 @@ func (s *Store) segmentSummaries(ctx context.Context, run string) ([]SegmentSumm
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[SegmentSummary])
+}
+
+// segmentMoves counts clients by their segments in this run and the one before, and
+// those whose numbers are unsure.
+func (s *Store) segmentMoves(ctx context.Context, sum *ValueSummary) error {
+	rows, err := s.pool.Query(ctx, `
+		SELECT previous_segment, segment, count(*), count(*) FILTER (WHERE low_confidence)
+		FROM ciclo.client_scores WHERE execution_id = $1 GROUP BY 1, 2
+		ORDER BY array_position($2::text[], segment), array_position($2::text[], previous_segment)`, sum.Run.ExecutionID, Segments)
+	if err != nil {
+		return err
+	}
+	sum.Moves = []SegmentMove{}
+	var move SegmentMove
+	var unsure int64
+	_, err = pgx.ForEachRow(rows, []any{&move.From, &move.To, &move.Clients, &unsure}, func() error {
+		sum.Moves, sum.Unsure = append(sum.Moves, move), sum.Unsure+unsure
+		return nil
+	})
+	return err
+}
+
+// sampled is how many clients of a segment a summary shows.
+const sampled = 100
+
+// sample are some of each segment's clients, by a hash of their ids: the same ones
+// whoever asks, and none because of what they are worth.
+func (s *Store) sample(ctx context.Context, run string) ([]SampledClient, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT asked.segment, found.clv::float8, found.churn_risk_90
+		FROM unnest($2::text[]) WITH ORDINALITY AS asked (segment, n)
+		CROSS JOIN LATERAL (
+			SELECT s.clv, s.churn_risk_90 FROM ciclo.client_scores s WHERE s.execution_id = $1 AND s.segment = asked.segment
+			ORDER BY hashtextextended(s.client_id, 0), s.client_id LIMIT $3) found
+		ORDER BY asked.n, found.clv DESC, found.churn_risk_90`, run, Segments, sampled)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[SampledClient])
 }
 
 // distribution is of a column of a run's scores, in bins that begin at the bounds

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
@@ -37,6 +38,12 @@ func (d *Dashboard) functions() template.FuncMap {
 		"ruleWords":  ruleWords,
 		"slotReason": slotReason,
 		"inZone":     d.inZone,
+
+		"money": money, "clientPath": clientPath, "patternPath": patternPath, "outside": outside, "whyDrafted": whyDrafted,
+		"ratio": ratio, "small": small, "patternWords": patternWords, "patternSays": patternSays,
+		"rawPoints":  rawPoints,
+		"messagesOf": func(id string) string { return "/messages?" + url.Values{"client_id": {id}}.Encode() },
+		"changesOf":  func(id string) string { return "/segment-changes?" + url.Values{"client": {id}}.Encode() },
 		"value":      func(v any) any { v, _ = deref(v); return v },
 	}
 }
@@ -240,9 +247,6 @@ func clipLines(n int, text string) string {
 	}
 	return text
 }
-
-// points is a difference of shares in hundredths, with its sign.
-func points(v float64) string { return strings.Replace(fmt.Sprintf("%+.0f", 100*v), "-", "−", 1) }
 
 // dict gives a template several values by name: dict "a" 1 "b" 2.
 func dict(pairs ...any) (map[string]any, error) {

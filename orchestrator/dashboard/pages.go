@@ -8,6 +8,10 @@ func pages() []page {
 		executions(), execution(),
 		cycles(), cycle(),
 		schedules(), schedule(),
+		clients(), oneClient(), segmentChanges(),
+		messages(), oneMessage(), optOuts(),
+		patterns(), patternHistory(),
+		prompts(), onePrompt(),
 		audit(),
 	}
 }
