@@ -77,6 +77,8 @@ type Orchestrator struct {
 	typical  *typical
 	// summaries keeps those of the latest runs.
 	summaries *summaries
+	// graphSummary keeps that of the graph for a moment.
+	graphSummary *graphSummary
 	// exports holds one for each export of the graph that is being read.
 	exports  chan struct{}
 	stalls   *stalls
@@ -135,6 +137,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.watch = newWatch(store, cfg.Log)
 	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
 	o.summaries = newSummaries(store.ValueSummary)
+	o.graphSummary = newGraphSummary(o.graph.Summary)
 	o.stalls = newStalls(store, cfg.Log)
 	o.scheduler = &scheduler{
 		store: store, catalogue: cfg.Catalogue, planner: plan.Rules{}, zone: cfg.Zone, log: cfg.Log.With("component", "scheduler"),

@@ -2,9 +2,12 @@ package dashboard
 
 // pages are all of the dashboard: a line each.
 func pages() []page {
-	return []page{
+	all := []page{
 		overview(),
 	}
+	// The knowledge graph.
+	all = append(all, graphPages()...)
+	return all
 }
 
 // section is a place in the navigation.
