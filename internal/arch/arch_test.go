@@ -69,6 +69,8 @@ var laws = map[string]law{
 
 	// Tests, benches and figures: in no shipped binary.
 	"internal/arch":                    {},
+	"internal/browser":                 {libraries: []string{"github.com/chromedp"}},
+	"internal/browser/shoot":           {own: []string{"internal/browser"}, stdOnly: true},
 	"internal/channel/played":          {libraries: []string{"github.com/emersion/go-sasl", "github.com/emersion/go-smtp"}},
 	"internal/conformance":             {libraries: []string{"github.com/santhosh-tekuri/jsonschema"}},
 	"internal/outside":                 {},
