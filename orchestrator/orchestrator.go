@@ -23,6 +23,7 @@ import (
 	"github.com/nuzantara/ciclo/internal/notice"
 	"github.com/nuzantara/ciclo/internal/plan"
 	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/orchestrator/dashboard"
 )
 
 // Config is what an orchestrator needs. Zero durations take the defaults.
@@ -88,6 +89,8 @@ type Orchestrator struct {
 	sessions *sessions
 	// open are the paths that need no token, paged those of the dashboard.
 	open, paged map[string]bool
+	pages       *dashboard.Dashboard
+	river       *riverUI
 	// document is the API's, in OpenAPI, docs the page made of it.
 	document, docs []byte
 }
@@ -159,6 +162,9 @@ func New(cfg Config) (*Orchestrator, error) {
 	if err := o.mountDashboard(); err != nil {
 		return nil, err
 	}
+	if err := o.mountRiver(); err != nil {
+		return nil, err
+	}
 	described, err := o.describe(sections)
 	if err != nil {
 		return nil, err
@@ -205,6 +211,7 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	}
 	loopCtx, stopLoops := context.WithCancel(ctx)
 	defer stopLoops()
+	o.river.running = loopCtx
 	var loops sync.WaitGroup
 	loops.Go(func() { o.reaper.run(loopCtx) })
 	loops.Go(func() { o.notifier.run(loopCtx) })
