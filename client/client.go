@@ -129,6 +129,11 @@ func (c *Client) Audit(ctx context.Context) (Audit, error) {
 	return answer[Audit](ctx, c, http.MethodGet, "/audit", nil, nil)
 }
 
+// Changes lists a page of the audit log, newest first; query as the API says.
+func (c *Client) Changes(ctx context.Context, query url.Values) (ChangePage, error) {
+	return answer[ChangePage](ctx, c, http.MethodGet, "/changes", query, nil)
+}
+
 // Effects lists what an execution did to the outside world.
 func (c *Client) Effects(ctx context.Context, id string) ([]Effect, error) {
 	all, err := answer[struct{ Effects []Effect }](ctx, c, http.MethodGet, "/executions/"+url.PathEscape(id)+"/effects", nil, nil)

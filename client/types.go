@@ -131,6 +131,23 @@ type Finding struct {
 	Samples   []string `json:"samples"`
 }
 
+// Change is a change that was asked for over the API. Status is nil where the
+// service ended before it answered.
+type Change struct {
+	ID     int64     `json:"change_id"`
+	At     time.Time `json:"at"`
+	Token  string    `json:"token"`
+	Method string    `json:"method"`
+	Path   string    `json:"path"`
+	Status *int      `json:"status"`
+}
+
+// ChangePage is one page of the audit log; NextCursor is nil on the last one.
+type ChangePage struct {
+	Changes    []Change `json:"changes"`
+	NextCursor *string  `json:"next_cursor"`
+}
+
 // Pause is why an agent ("*" is all) isn't run for now.
 type Pause struct {
 	Agent      string     `json:"agent_name"`

@@ -156,6 +156,7 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[execution.Transition]():     "Transition",
 	reflect.TypeFor[postgres.Step]():            "Step",
 	reflect.TypeFor[postgres.Effect]():          "Effect",
+	reflect.TypeFor[postgres.Change]():          "Change",
 	reflect.TypeFor[postgres.Worker]():          "Worker",
 	reflect.TypeFor[postgres.Pause]():           "Pause",
 	reflect.TypeFor[postgres.Finding]():         "Finding",

@@ -152,6 +152,7 @@ func (o *Orchestrator) sections() []section {
 				refuses: map[int]string{http.StatusNotFound: "There is no such agent.", http.StatusConflict: "It is not paused."},
 			},
 			{id: "getAudit", method: http.MethodGet, path: Prefix + "/audit", needs: Read, summary: "Check the invariants of what is stored; 0 violations on a healthy system.", does: answers(http.StatusOK, o.getAudit)},
+			{id: "listChanges", method: http.MethodGet, path: Prefix + "/changes", needs: Read, summary: "The audit log: every change that was asked for over the API or the dashboard but runs, by whom and how it was answered, newest first, a page at a time.", query: pageParameters, does: answers(http.StatusOK, o.listChanges)},
 			{id: "listWorkers", method: http.MethodGet, path: Prefix + "/workers", needs: Read, summary: "The worker processes.", does: answers(http.StatusOK, o.listWorkers)},
 			{id: "getDrainPlan", method: http.MethodGet, path: Prefix + "/workers/:id/drain-plan", needs: Read, summary: "What stopping a worker now would lose.", refuses: noWorker, does: answers(http.StatusOK, o.getDrainPlan)},
 			{id: "drainWorker", method: http.MethodPost, path: Prefix + "/workers/:id/drain", needs: Admin, logged: true, summary: "Ask a worker to stop at its next beat.", refuses: noWorker, does: answers(http.StatusAccepted, o.drainWorker)},

@@ -78,6 +78,7 @@ var Decisions = []Decision{
 	{"ciclo.schedules", "description parameters paused_reason broken", Searched, ""},
 	{"ciclo.schedules", "name agents cron zone overlap catch_up created_by", Stays, "the firm's rules"},
 	{"ciclo.segment_changes", "execution_id previous_execution_id client_id from_segment to_segment", Deleted, ""},
+	{"ciclo.sessions", "secret_hash token_hash", Stays, "who is signed in to the dashboard"},
 	{"ciclo.slots", "schedule outcome reason cycle_id opened_by", Stays, "the plan"},
 	{"ciclo.steps", "output", Searched, "those of the sending of the client's messages are emptied"},
 	{"ciclo.steps", "execution_id name copied_from", Stays, "that it was done"},

@@ -77,22 +77,3 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 	}
 	return list, nil
 }
-
-// BeginChange writes into the audit log that a change is asked for, and returns
-// the entry's id for EndChange.
-func (s *Store) BeginChange(ctx context.Context, token, method, path string) (id int64, err error) {
-	err = s.pool.QueryRow(ctx, `INSERT INTO ciclo.audit_log (token, method, path) VALUES ($1, $2, $3) RETURNING id`,
-		token, method, storable(path)).Scan(&id)
-	if err != nil {
-		return 0, fmt.Errorf("write the audit log: %w", err)
-	}
-	return id, nil
-}
-
-// EndChange notes how the change was answered.
-func (s *Store) EndChange(ctx context.Context, id int64, status int) error {
-	if _, err := s.pool.Exec(ctx, `UPDATE ciclo.audit_log SET status = $2 WHERE id = $1`, id, status); err != nil {
-		return fmt.Errorf("write the audit log: %w", err)
-	}
-	return nil
-}

@@ -26,6 +26,7 @@ func (d *Dashboard) functions() template.FuncMap {
 		"short":    short,
 		"words":    words,
 		"dict":     dict,
+		"value":    func(v any) any { v, _ = deref(v); return v },
 	}
 }
 

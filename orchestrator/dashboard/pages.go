@@ -4,6 +4,7 @@ package dashboard
 func pages() []page {
 	all := []page{
 		overview(),
+		audit(),
 	}
 	// The knowledge graph.
 	all = append(all, graphPages()...)
