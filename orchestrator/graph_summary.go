@@ -9,15 +9,14 @@ import (
 )
 
 const (
-	// summaryWorth is from which cost on a summary of the graph is kept, and
-	// summaryKept for how many times its cost: counting never takes more than a
-	// hundredth of a connection, however large the graph is and often it is asked for.
-	summaryWorth = 50 * time.Millisecond
-	summaryKept  = 100
+	// largeGraph is from how many entities, edges and messages on a summary is kept,
+	// and for how long: counting reads all of them.
+	largeGraph  = 100_000
+	summaryKept = 30 * time.Second
 )
 
 // graphSummary counts the graph, which reads all of it, for those who ask at a time
-// together, and keeps what was dear to count.
+// together, and keeps for a while what a large one holds.
 type graphSummary struct {
 	read func(context.Context) (graph.Summary, error)
 	// turn has room for one who counts.
@@ -55,16 +54,14 @@ func (s *graphSummary) get(ctx context.Context) (graph.Summary, error) {
 	if known {
 		return sum, nil // counted while waiting
 	}
-	began := time.Now()
 	sum, err := s.read(ctx)
-	cost := time.Since(began)
-	if err != nil || cost < summaryWorth {
+	if err != nil || sum.Entities+sum.Edges+sum.Messages < largeGraph {
 		return sum, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changes == changes {
-		s.kept, s.until = sum, time.Now().Add(summaryKept*cost)
+		s.kept, s.until = sum, time.Now().Add(summaryKept)
 	}
 	return sum, nil
 }

@@ -4,8 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +33,8 @@ const riverPath = "/river"
 // (docs/decisions/0026-river-ui.md).
 type riverUI struct {
 	handler *riverui.Handler
+	// styles are the sources of the fixed styles that the front end sets by script.
+	styles string
 	// running ends with the service; nil where that doesn't run.
 	running context.Context //nolint:containedctx // it is the service's, not a call's
 	once    sync.Once
@@ -45,7 +52,34 @@ func (o *Orchestrator) newRiverUI() (*riverUI, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make River UI: %w", err)
 	}
-	return &riverUI{handler: handler}, nil
+	styles, err := riverStyles()
+	if err != nil {
+		return nil, fmt.Errorf("read River UI's front end: %w", err)
+	}
+	return &riverUI{handler: handler, styles: styles}, nil
+}
+
+// fixedStyle is where the front end makes a style element of a text of its own.
+var fixedStyle = regexp.MustCompile("createTextNode\\(`([^`$]*\\{[^`$]*)`\\)")
+
+// riverStyles are the hashes of the styles that the front end holds as texts, as a
+// Content-Security-Policy names them.
+func riverStyles() (sources string, err error) {
+	scripts, err := fs.Glob(riverui.FrontendIndex, "dist/assets/*.js")
+	if err != nil {
+		return "", err
+	}
+	for _, name := range scripts {
+		text, err := fs.ReadFile(riverui.FrontendIndex, name)
+		if err != nil {
+			return "", err
+		}
+		for _, style := range fixedStyle.FindAllSubmatch(text, -1) {
+			hash := sha256.Sum256(style[1])
+			sources += " 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'"
+		}
+	}
+	return sources, nil
 }
 
 // mountRiver serves River UI beside the pages.
@@ -71,7 +105,7 @@ func (o *Orchestrator) riverVisitors(next echo.HandlerFunc) echo.HandlerFunc {
 		header.Set("Referrer-Policy", "same-origin")
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 		header.Set("Cache-Control", "no-store")
-		header.Set("Content-Security-Policy", riverPolicy("'none'"))
+		header.Set("Content-Security-Policy", riverPolicy(""))
 		g, bySession, err := o.riverGrant(c)
 		person := strings.Contains(r.Header.Get("Accept"), "text/html")
 		switch {
@@ -126,20 +160,20 @@ var riverOrigin = http.NewCrossOriginProtection()
 // browser that was misled, and may leave it out.
 func notFromElsewhere(r *http.Request, bySession bool) error {
 	if err := riverOrigin.Check(r); err != nil {
-		return fmt.Errorf("refuse a change of River's tables: %w", err)
+		return err
 	}
 	unsafe := r.Method != http.MethodGet && r.Method != http.MethodHead
 	if bySession && unsafe && r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
-		return fmt.Errorf("refuse a change of River's tables: neither Sec-Fetch-Site nor Origin says where it comes from")
+		return errors.New("neither Sec-Fetch-Site nor Origin says where it comes from")
 	}
 	return nil
 }
 
 // riverPolicy lets River UI's front end load its own files and ask its own API, and
-// nothing else. What it writes into its one style element at run time is let in by
-// that element's nonce.
-func riverPolicy(style string) string {
-	return "default-src 'none'; script-src 'self'; style-src 'self' " + style + "; img-src 'self' data:; connect-src 'self'; " +
+// nothing else. What it writes into a style element at run time is let in by that
+// element's nonce, and what it holds as a text by its hash.
+func riverPolicy(styles string) string {
+	return "default-src 'none'; script-src 'self'; style-src 'self'" + styles + "; img-src 'self' data:; connect-src 'self'; " +
 		"form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 }
 
@@ -161,7 +195,7 @@ func (o *Orchestrator) showRiver(c echo.Context) error {
 	for _, conditional := range []string{"Range", "If-Range", "If-Modified-Since", "If-None-Match"} {
 		r.Header.Del(conditional) // the page is whole and new each time
 	}
-	w := &riverPage{ResponseWriter: c.Response(), nonce: rand.Text()}
+	w := &riverPage{ResponseWriter: c.Response(), nonce: rand.Text(), styles: o.river.styles}
 	o.river.handler.ServeHTTP(w, r)
 	return w.end()
 }
@@ -186,9 +220,9 @@ func (o *Orchestrator) changeRiver(c echo.Context) error {
 // without 'unsafe-inline' refuses.
 type riverPage struct {
 	http.ResponseWriter
-	nonce  string
-	page   *bytes.Buffer
-	status int
+	nonce, styles string
+	page          *bytes.Buffer
+	status        int
 }
 
 func (p *riverPage) WriteHeader(status int) {
@@ -215,7 +249,7 @@ func (p *riverPage) end() error {
 	// The front end's library takes an element of this id for its own.
 	style := fmt.Sprintf(`<style id="_goober" nonce="%s"> </style></head>`, p.nonce)
 	text := strings.Replace(p.page.String(), "</head>", style, 1)
-	p.Header().Set("Content-Security-Policy", riverPolicy("'nonce-"+p.nonce+"'"))
+	p.Header().Set("Content-Security-Policy", riverPolicy(" 'nonce-"+p.nonce+"'"+p.styles))
 	p.Header().Del("Content-Length")
 	p.ResponseWriter.WriteHeader(p.status)
 	if _, err := p.ResponseWriter.Write([]byte(text)); err != nil {

@@ -17,14 +17,15 @@ import (
 
 const (
 	// mostDrawn is how many neighbours are drawn, mostEdges how many edges are listed.
-	mostDrawn, mostEdges = 60, 100
+	mostDrawn, mostEdges = 60, 80
 )
 
 // entityView is an entity with what lies around it.
 type entityView struct {
 	client.EntityDetail
-	Around   client.Neighbourhood
-	Mentions []client.Mention
+	Around client.Neighbourhood
+	// Latest are its mentions, the last sent first.
+	Latest []client.Mention
 	// Confidence is that of the surest of the latest mentions.
 	Confidence *float64
 	Filter     graphFilter
@@ -56,7 +57,7 @@ type neighbourEdge struct {
 func readEntity(ctx context.Context, v *Visit) (any, error) {
 	asked := v.URL.Query()
 	e := entityView{Relations: edgeRelations, Relation: asked.Get("relation"), Depth: 1, Filter: graphFilter{asked.Get("as_of"), asked.Get("min_confidence")}}
-	query := e.Filter.add(url.Values{"limit": {fmt.Sprint(mostEdges)}})
+	query := e.Filter.add(url.Values{"limit": {fmt.Sprint(mostDrawn)}})
 	if depth := asked.Get("depth"); depth != "" {
 		query.Set("depth", depth)
 		if depth == "2" {
@@ -78,13 +79,13 @@ func readEntity(ctx context.Context, v *Visit) (any, error) {
 	})
 	ask.Go(func() error {
 		found, err := v.API.Mentions(ctx, id, url.Values{"limit": {listed}})
-		e.Mentions = found.Mentions
+		e.Latest = found.Mentions
 		return err
 	})
 	if err := ask.Wait(); err != nil {
 		return nil, err
 	}
-	for _, m := range e.Mentions {
+	for _, m := range e.Latest {
 		if e.Confidence == nil || m.Confidence > *e.Confidence {
 			e.Confidence = &m.Confidence
 		}

@@ -15,7 +15,7 @@ type Weighed struct {
 // Bits draws what speaks for something to the right and what speaks against it to
 // the left, one below the other, on one scale.
 func Bits(title, description string, all []Weighed) template.HTML {
-	const width, row, middle, reach = 420., 24., 260., 110.
+	const width, row, middle, reach = 560., 24., 370., 130.
 	most := 1.
 	for _, w := range all {
 		most = math.Max(most, math.Abs(w.Bits))
@@ -28,7 +28,7 @@ func Bits(title, description string, all []Weighed) template.HTML {
 	for i, w := range all {
 		y := row * float64(i+1)
 		length := math.Abs(w.Bits) / most * reach
-		d.text("", "start", 0, y+15, cut(w.Name, middle-reach-40, 12))
+		d.text("", "start", 0, y+15, cut(w.Name, middle-reach-44, 12))
 		class, x, anchor, at := "for", middle, "start", middle+length+4
 		if w.Bits < 0 {
 			class, x, anchor, at = "against", middle-length, "end", middle-length-4

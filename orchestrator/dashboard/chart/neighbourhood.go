@@ -89,7 +89,7 @@ func Neighbourhood(title, description string, nodes []Node, ties []Tie) template
 		}
 		x := s.x + s.side*(nodeSize+6)
 		d.words(n.Href, "name", anchor, x, s.y-4, cut(n.Name, labelRoom, nameSize), n.Name)
-		d.words(n.EdgeHref, "relation", anchor, x, s.y+edgeSize+2, cut(n.Edge, labelRoom, edgeSize), n.EdgeTitle)
+		d.words(n.EdgeHref, "relation", anchor, x, s.y+edgeSize+2, cut(n.Edge, labelRoom, edgeSize), "")
 	}
 	return d.end()
 }
@@ -126,7 +126,7 @@ func NarrowNeighbourhood(title, description string, nodes []Node) template.HTML 
 			class = "name centre"
 		}
 		d.words(n.Href, class, "start", x, s.y-4, cut(n.Name, width-x, nameSize), n.Name)
-		d.words(n.EdgeHref, "relation", "start", x, s.y+edgeSize+2, cut(n.Edge, width-x, edgeSize), n.EdgeTitle)
+		d.words(n.EdgeHref, "relation", "start", x, s.y+edgeSize+2, cut(n.Edge, width-x, edgeSize), "")
 	}
 	return d.end()
 }
@@ -219,7 +219,7 @@ func (d *drawing) words(href, class, anchor string, x, y float64, text, title st
 // node draws a node's shape.
 func (d *drawing) node(n Node, s spot, size float64) {
 	fmt.Fprintf(d, `<a href="%s" tabindex="-1">`, html.EscapeString(n.Href))
-	d.shape(n.Type, s.x, s.y, size, n.Name)
+	d.shape(n.Type, s.x, s.y, size, "") // its name stands beside it
 	d.WriteString("</a>")
 }
 

@@ -186,7 +186,7 @@ func TestBitsForAndAgainst(t *testing.T) {
 	t.Parallel()
 	svg := string(Bits("What speaks for and against", "", []Weighed{{"name", 8.3}, {"phone", -4}, {"employer", 0}}))
 	for _, want := range []string{
-		`<rect class="for" x="260" y="27" width="91.3"`, `<rect class="against" x="216" y="51" width="44"`, ">+8.3<", ">−4.0<", ">0<", ">employer<",
+		`<rect class="for" x="370" y="27" width="107.9"`, `<rect class="against" x="318" y="51" width="52"`, ">+8.3<", ">−4.0<", ">0<", ">employer<",
 	} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("%s is not in %s", want, svg)
