@@ -37,6 +37,7 @@ type Schedule struct {
 	NextDueAt            *time.Time      `json:"next_due_at"`
 	NextFireAt           *time.Time      `json:"next_fire_at"`
 	Broken               *string         `json:"broken"`
+	SlotsPrunedUntil     *time.Time      `json:"slots_pruned_until"`
 	NextSlots            []time.Time     `json:"next_slots"`
 }
 

@@ -34,6 +34,7 @@ type Execution struct {
 	RetryOf           *string         `json:"retry_of"`
 	CycleID           *string         `json:"cycle_id"`
 	DryRun            bool            `json:"dry_run"`
+	PrunedAt          *time.Time      `json:"pruned_at"`
 	Result            json.RawMessage `json:"result,omitempty"`
 	Error             *Error          `json:"error"`
 	Attempts          []Attempt       `json:"attempts,omitempty"`

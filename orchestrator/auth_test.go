@@ -39,6 +39,7 @@ var routes = map[string]orchestrator.Scope{
 	"POST " + prefix + "/executions/:id/cancel":                   orchestrator.Run,
 	"GET " + prefix + "/audit":                                    orchestrator.Read,
 	"GET " + prefix + "/changes":                                  orchestrator.Read,
+	"GET " + prefix + "/activity":                                 orchestrator.Read,
 	"GET " + prefix + "/schedules":                                orchestrator.Read,
 	"POST " + prefix + "/schedules":                               orchestrator.Admin,
 	"GET " + prefix + "/schedules/:name":                          orchestrator.Read,

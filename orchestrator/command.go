@@ -22,6 +22,8 @@ type Command struct {
 	TokenFile string        `env:"CICLO_TOKEN_FILE" help:"File that holds the token."`
 	ReapEvery time.Duration `env:"CICLO_REAP_EVERY" default:"1s" help:"Time between two looks for lost workers and due executions."`
 
+	Retention string `env:"CICLO_RETENTION" placeholder:"AGE" help:"Prune history that ended longer ago, such as 90d or 12w, at least a day; results stay. Default: keep everything."`
+
 	RateLimit float64 `env:"CICLO_RATE_LIMIT" default:"0" help:"Requests a second that each token may make; 0 is no limit."`
 
 	Zone               string `env:"CICLO_ZONE" default:"UTC" help:"The firm's time zone, such as Asia/Makassar: of default schedules and of business hours."`
@@ -58,6 +60,10 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	if err != nil {
 		return err
 	}
+	older, err := age(c.Retention)
+	if err != nil {
+		return err
+	}
 	pool, err := c.Connect(ctx, "ciclo orchestrator", c.MaxConns)
 	if err != nil {
 		return err
@@ -75,7 +81,7 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	o, err := New(Config{
 		Zone: zone, NoScheduling: !c.EnableOrchestrator, TwilioToken: twilio, PublicURL: c.PublicURL,
 		Pool: pool, ReaperPool: reaperPool, Catalogue: catalogue, Token: token, RateLimit: c.RateLimit,
-		Lease: c.Lease, ReapEvery: c.ReapEvery, Notices: notices, Version: service.Version(), Log: log,
+		Lease: c.Lease, ReapEvery: c.ReapEvery, Notices: notices, Retention: older, Version: service.Version(), Log: log,
 	})
 	if err != nil {
 		return err

@@ -263,6 +263,8 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[decideRequest]():            "DecideRequest",
 	reflect.TypeFor[mergeRequest]():             "MergeRequest",
 	reflect.TypeFor[decided]():                  "Decided",
+	reflect.TypeFor[activity]():                 "Activity",
+	reflect.TypeFor[postgres.Activity]():        "ActivityPoint",
 	reflect.TypeFor[problem]():                  "Problem",
 	reflect.TypeFor[agents.FieldError]():        "FieldError",
 }

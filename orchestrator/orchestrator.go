@@ -23,6 +23,7 @@ import (
 	"github.com/nuzantara/ciclo/internal/notice"
 	"github.com/nuzantara/ciclo/internal/plan"
 	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/retention"
 	"github.com/nuzantara/ciclo/orchestrator/dashboard"
 )
 
@@ -43,6 +44,10 @@ type Config struct {
 	ReapEvery time.Duration
 	// Zone is the firm's: of default schedules and business hours. Nil is UTC.
 	Zone *time.Location
+	// Retention is the age from which history is pruned; 0 keeps everything.
+	Retention time.Duration
+	// PruneEvery is the time between two looks for it; 0 is an hour.
+	PruneEvery time.Duration
 	// NoScheduling leaves slots and cycles to other orchestrators.
 	NoScheduling bool
 	// TwilioToken proves that an inbound message comes from Twilio, at PublicURL,
@@ -103,6 +108,9 @@ func New(cfg Config) (*Orchestrator, error) {
 	if cfg.ReapEvery <= 0 {
 		cfg.ReapEvery = DefaultReapEvery
 	}
+	if cfg.PruneEvery <= 0 {
+		cfg.PruneEvery = pruneEvery
+	}
 	if cfg.Zone == nil {
 		cfg.Zone = time.UTC
 	}
@@ -114,6 +122,9 @@ func New(cfg Config) (*Orchestrator, error) {
 	}
 	if cfg.RateLimit < 0 || math.IsNaN(cfg.RateLimit) || math.IsInf(cfg.RateLimit, 0) {
 		return nil, fmt.Errorf("the rate limit of %v requests a second must be 0, for none, or more", cfg.RateLimit)
+	}
+	if cfg.Retention != 0 && cfg.Retention < retention.MinAge {
+		return nil, fmt.Errorf("the retention of %s must be 0, for everything, or at least a day", cfg.Retention)
 	}
 	store, err := postgres.New(cfg.Pool)
 	if err != nil {
@@ -218,7 +229,11 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	loops.Go(func() { o.deliverer.run(loopCtx) })
 	loops.Go(func() { o.scheduler.run(loopCtx) })
 	loops.Go(func() { o.dispatcher.run(loopCtx) })
+	loops.Go(func() { (&counter{store: o.store, log: o.cfg.Log.With("component", "counter")}).run(loopCtx) })
 	loops.Go(func() { (&eraser{o.erasures, o.cfg.Log.With("component", "eraser")}).run(loopCtx) })
+	loops.Go(func() {
+		(&pruner{o.cfg.Pool, o.cfg.Retention, o.cfg.PruneEvery, o.cfg.Log.With("component", "pruner")}).run(loopCtx)
+	})
 
 	readCtx, stopReading := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopReading()

@@ -50,6 +50,8 @@ var (
 	errScheduleNotPaused   = newProblem(http.StatusConflict, "schedule-not-paused", "The schedule is not paused", "")
 	errCycleEnded          = newProblem(http.StatusConflict, "cycle-ended", "The cycle has already ended", "")
 	errAlive               = newProblem(http.StatusConflict, "execution-alive", "The execution has not ended", "cancel it first, or wait")
+	errPruned              = newProblem(http.StatusConflict, "execution-pruned", "What the execution finished is no longer kept", "a retry without resume and from_step runs it afresh")
+	errSlotsPruned         = newProblem(http.StatusConflict, "slots-pruned", "The slots are no longer kept", "which of them were run is not known any more")
 	errNotPaused           = newProblem(http.StatusConflict, "agent-not-paused", "The agent is not paused", "")
 	errNotJSON             = newProblem(http.StatusBadRequest, "not-json", "The body is not JSON", "")
 	errBadBody             = newProblem(http.StatusBadRequest, "bad-body", "The body can't be read", "it broke off, or its chunks are malformed")
@@ -118,6 +120,8 @@ func problemOf(err error) *problem {
 		return newProblem(http.StatusConflict, "conversation-elsewhere", "The conversation lies in the firm's own tables", "its rating is kept there too: source.conversations shows it")
 	case errors.Is(err, execution.ErrFinal):
 		return newProblem(http.StatusConflict, "execution-final", "The execution has already ended", "")
+	case errors.Is(err, execution.ErrPruned):
+		return errPruned
 	case errors.Is(err, execution.ErrKeyReused):
 		return newProblem(http.StatusUnprocessableEntity, "idempotency-key-reused", "The Idempotency-Key was used for another request", "take a new key for a new request")
 	case errors.As(err, &inFlight):

@@ -103,7 +103,7 @@ func (o *Orchestrator) sections() []section {
 				id: "retryExecution", method: http.MethodPost, path: Prefix + "/executions/:id/retry", needs: Run,
 				summary: "Run an execution that has ended once more, as a new one.",
 				headers: []parameter{idempotencyKeyHeader}, body: retryRequest{}, says: acceptedHeaders, does: answers(http.StatusAccepted, o.postRetry),
-				refuses: map[int]string{http.StatusNotFound: "There is no such execution, or its agent is gone.", http.StatusConflict: "It has not ended, or the agent runs one at a time."},
+				refuses: map[int]string{http.StatusNotFound: "There is no such execution, or its agent is gone.", http.StatusConflict: "It has not ended, the agent runs one at a time, or what was finished is no longer kept."},
 			},
 			{
 				id: "cancelExecution", method: http.MethodPost, path: Prefix + "/executions/:id/cancel", needs: Run, logged: true,
@@ -153,6 +153,11 @@ func (o *Orchestrator) sections() []section {
 			},
 			{id: "getAudit", method: http.MethodGet, path: Prefix + "/audit", needs: Read, summary: "Check the invariants of what is stored; 0 violations on a healthy system.", does: answers(http.StatusOK, o.getAudit)},
 			{id: "listChanges", method: http.MethodGet, path: Prefix + "/changes", needs: Read, summary: "The audit log: every change that was asked for over the API or the dashboard but runs, by whom and how it was answered, newest first, a page at a time.", query: pageParameters, does: answers(http.StatusOK, o.listChanges)},
+			{
+				id: "getActivity", method: http.MethodGet, path: Prefix + "/activity", needs: Read,
+				summary: "What executions did by minute, hour or day, and how long they took, without dry runs. It costs the same at any history, and outlives what is pruned.",
+				query:   o.activityParameters(), does: answers(http.StatusOK, o.getActivity),
+			},
 			{id: "listWorkers", method: http.MethodGet, path: Prefix + "/workers", needs: Read, summary: "The worker processes.", does: answers(http.StatusOK, o.listWorkers)},
 			{id: "getDrainPlan", method: http.MethodGet, path: Prefix + "/workers/:id/drain-plan", needs: Read, summary: "What stopping a worker now would lose.", refuses: noWorker, does: answers(http.StatusOK, o.getDrainPlan)},
 			{id: "drainWorker", method: http.MethodPost, path: Prefix + "/workers/:id/drain", needs: Admin, logged: true, summary: "Ask a worker to stop at its next beat.", refuses: noWorker, does: answers(http.StatusAccepted, o.drainWorker)},
@@ -178,7 +183,8 @@ func (o *Orchestrator) sections() []section {
 			{
 				id: "backfillSchedule", method: http.MethodPost, path: Prefix + "/schedules/:name/backfill", needs: Admin, logged: true,
 				summary: "Run the slots of a past window, one after another; those that were run before are not run again. Agents with a due_parameter are given the slot's day.",
-				body:    backfillRequest{}, refuses: noSchedule, does: answers(http.StatusAccepted, o.backfill),
+				body:    backfillRequest{}, does: answers(http.StatusAccepted, o.backfill),
+				refuses: map[int]string{http.StatusNotFound: "There is no such schedule.", http.StatusConflict: "The slots are no longer kept."},
 			},
 			{id: "listSlots", method: http.MethodGet, path: Prefix + "/schedules/:name/slots", needs: Read, summary: "What became of a schedule's slots, newest first, a page at a time.", query: pageParameters, refuses: noSchedule, does: answers(http.StatusOK, o.listSlots)},
 		}},

@@ -91,6 +91,8 @@ func (o *Orchestrator) postRetry(c echo.Context) (accepted, error) {
 		return accepted{}, errUnknownAgent
 	case !old.Status.Final():
 		return accepted{}, errAlive
+	case old.PrunedAt != nil && (request.Resume || request.FromStep != ""):
+		return accepted{}, errPruned
 	}
 	if request.FromStep != "" {
 		steps, err := o.store.Steps(c.Request().Context(), old.ID)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -450,6 +451,9 @@ func (o *Orchestrator) backfill(c echo.Context) (backfilled, error) {
 		return backfilled{}, invalid(agents.FieldError{Field: "to", Detail: fmt.Sprintf("the window has more than %d slots: take it in parts", maxBackfill)})
 	}
 	queued, err := o.store.Backfill(ctx, n.Name, due)
+	if errors.Is(err, postgres.ErrSlotsPruned) {
+		return backfilled{}, errSlotsPruned
+	}
 	o.scheduler.wake()
 	return backfilled{len(due), queued}, err
 }

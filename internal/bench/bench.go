@@ -130,7 +130,7 @@ func (b *bench) say(format string, args ...any) {
 
 // clear empties the tables, so that each turn finds the same.
 func (b *bench) clear(ctx context.Context) error {
-	_, err := b.pool.Exec(ctx, `TRUNCATE ciclo.executions, ciclo.transitions, ciclo.steps, ciclo.river_job CASCADE`)
+	_, err := b.pool.Exec(ctx, `TRUNCATE ciclo.executions, ciclo.transitions, ciclo.steps, ciclo.river_job, ciclo.uncounted_moves, ciclo.activity, ciclo.activity_durations CASCADE`)
 	if err != nil {
 		return fmt.Errorf("empty the tables: %w", err)
 	}

@@ -66,6 +66,18 @@ func fill(ctx context.Context, pool *pgxpool.Pool, n int) error {
 	if _, err := pool.Exec(ctx, fillExecutions, n); err != nil {
 		return err
 	}
-	_, err := pool.Exec(ctx, fillTransitions)
+	if _, err := pool.Exec(ctx, fillTransitions); err != nil {
+		return err
+	}
+	store, err := postgres.New(pool)
+	if err != nil {
+		return err
+	}
+	for counted := 1; counted > 0; { // as orchestrators do it, but before anything is measured
+		if counted, err = store.CountMoves(ctx); err != nil {
+			return err
+		}
+	}
+	_, err = store.ForgetActivity(ctx)
 	return err
 }

@@ -17,7 +17,7 @@ const limit = 15 * time.Minute
 
 func main() {
 	quick := flag.Bool("quick", false, "one short turn of everything, in about a minute; shows verdicts and fails on errors alone")
-	only := flag.String("only", "", "run the sections whose names match this `regexp`: accept, river, life, status, polls, events, latency, idle, and recovery, scale, scores, imports, mining, building and graph, which are in no other run")
+	only := flag.String("only", "", "run the sections whose names match this `regexp`: accept, river, life, status, polls, events, latency, idle, and recovery, scale, scores, imports, mining, building, graph and retention, which are in no other run")
 	asJSON := flag.Bool("json", false, "print the table as JSON")
 	floor := flag.String("floor", "", "(internal) serve the bare handlers on this address")
 	flag.Parse()
@@ -76,6 +76,7 @@ func run(ctx context.Context, quick bool, only *regexp.Regexp, asJSON bool) (err
 		{"mining", b.mining, true},
 		{"building", b.building, true},
 		{"graph", b.graph, true},
+		{"retention", b.retention, true},
 	} {
 		if !only.MatchString(s.name) || (s.asked && only.String() == "") {
 			continue

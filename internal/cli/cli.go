@@ -1,5 +1,5 @@
 // Package cli is the command ciclo: one file a command. It talks to the API by
-// the package client, to the database for migrate and import, and starts
+// the package client, to the database for migrate, import and prune, and starts
 // processes by the package dev. Exit codes are ExitCompleted and its fellows.
 package cli
 
@@ -56,6 +56,7 @@ type commands struct {
 	Schedules  schedulesCommand  `cmd:"" help:"Show and change when agents run."`
 	Cycles     cyclesCommand     `cmd:"" help:"Show what schedules opened, and why agents ran or did not."`
 	Clients    clientsCommand    `cmd:"" help:"Show what the Client Value Predictor found of clients."`
+	Prune      pruneCommand      `cmd:"" help:"Remove history that is older than some age, in the database of DATABASE_URL; results stay."`
 	Erase      eraseCommand      `cmd:"" help:"Erase a person's data on request."`
 	Messages   messagesCommand   `cmd:"" help:"Read, approve and reject the messages that agents drafted for clients; the rules of writing to them."`
 	Prompts    promptsCommand    `cmd:"" help:"Show changes of prompts that the trainer proposed, and what became of them."`

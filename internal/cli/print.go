@@ -27,6 +27,9 @@ func printExecution(w io.Writer, e client.Execution) {
 		dry = ", a dry run"
 	}
 	fmt.Fprintf(w, "%s\n  %s%s, %s\n", e.ID, e.Agent, dry, e.Message)
+	if e.PrunedAt != nil {
+		fmt.Fprintf(w, "  its history was pruned at %s: results that name it stay\n", clock(*e.PrunedAt))
+	}
 	if e.Progress != nil && !e.Final() {
 		fmt.Fprintf(w, "  %s (%d of %d)\n", e.Progress.Text, e.Progress.Done, e.Progress.Total)
 	}

@@ -23,6 +23,8 @@ type Decision struct {
 // Decisions are of every column of schemas ciclo and crm that can hold a text: a
 // migration that adds one decides here, and in docs/erasure.md.
 var Decisions = []Decision{
+	{"ciclo.activity", "grain agent from_status to_status", Stays, "counts of moves"},
+	{"ciclo.activity_durations", "grain agent status", Stays, "counts of executions"},
 	{"ciclo.audit_log", "token method path", Stays, "who changed what; a path holds the client's id, the pseudonym"},
 	{"ciclo.client_scores", "execution_id client_id segment previous_segment", Deleted, ""},
 	{"ciclo.contact_policy", "channels auto_templates zone region firm changed_by", Stays, "the firm's rules"},
@@ -86,6 +88,7 @@ var Decisions = []Decision{
 	{"ciclo.tokens", "name hash scopes", Stays, "who may do what"},
 	{"ciclo.transitions", "reason error_text", Searched, "append-only but for this"},
 	{"ciclo.transitions", "execution_id from_status to_status outcome error_class", Stays, "that it ran"},
+	{"ciclo.uncounted_moves", "agent from_status to_status", Stays, "moves that aren't counted yet"},
 	{"ciclo.value_models", "execution_id model fit reason", Stays, "a few parameters of all clients' purchases: no client can be told from them, and taking one out would change what was promised"},
 	{"ciclo.value_payments", "execution_id payments", Deleted, "of executions that have ended; those that run lose theirs with their end"},
 	{"ciclo.webhook_deliveries", "error", Searched, "what is sent is made when it is sent, of what is there then"},

@@ -11,4 +11,6 @@ var (
 	ErrFinal = errors.New("the execution is already final")
 	// ErrKeyReused says that something else was asked for under the same key.
 	ErrKeyReused = errors.New("the idempotency key was used for another request")
+	// ErrPruned says that what the execution finished is no longer kept.
+	ErrPruned = errors.New("the execution's history was pruned")
 )

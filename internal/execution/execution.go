@@ -34,6 +34,7 @@ type Execution struct {
 	RetryOf     *string         `json:"retry_of" jsonschema:"The execution that it is another try of."`
 	CycleID     *string         `json:"cycle_id" jsonschema:"The cycle that opened it."`
 	DryRun      bool            `json:"dry_run" jsonschema:"Whether it only computes and shows: it writes and sends nothing."`
+	PrunedAt    *time.Time      `json:"pruned_at" jsonschema:"Since when its transitions, attempts, steps and effects are no longer kept."`
 }
 
 // Progress is how far the present attempt says it is.

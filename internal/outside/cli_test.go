@@ -321,6 +321,8 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "ended", "messages", "opt-outs", "end", strconv.FormatInt(outs.OptOuts[0].ID, 10))
 	do(0, "rows", "erase", "client", "a", "--dry-run")
 	do(0, "ended_at", "erase", "client", "a", "--yes")
+	do(0, "rows", "prune", "--older-than", "90d", "--dry-run")
+	do(0, "rows", "prune", "--older-than", "90d")
 	do(0, "ready", "health")
 	do(0, "script", "completion", "bash")
 	for _, sql := range []string{

@@ -164,6 +164,26 @@ const (
 		  AND intended_at < coalesce((SELECT started_at FROM ciclo.steps WHERE execution_id = $2 AND name = $3), 'infinity')`
 )
 
+// holdRetried keeps the execution that is tried again from being pruned until the
+// transaction's end; from then on the new one does. ErrNotFound and ErrPruned where
+// it was pruned before.
+func holdRetried(ctx context.Context, tx pgx.Tx, r Retry) error {
+	if r.Of == "" {
+		return nil
+	}
+	var pruned bool
+	err := tx.QueryRow(ctx, `SELECT pruned_at IS NOT NULL FROM ciclo.executions WHERE id = $1 FOR KEY SHARE`, r.Of).Scan(&pruned)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("retry %s: %w", r.Of, execution.ErrNotFound)
+	case err != nil:
+		return fmt.Errorf("retry %s: %w", r.Of, err)
+	case pruned && r.Reuse:
+		return fmt.Errorf("retry %s: %w", r.Of, execution.ErrPruned)
+	}
+	return nil
+}
+
 func (s *Store) insert(ctx context.Context, a Acceptance) (e execution.Execution, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		e, err = s.insertTx(ctx, tx, a)
@@ -186,6 +206,9 @@ func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, a Acceptance) (executio
 	job, err := s.river.InsertTx(ctx, tx, queue.Args{ExecutionID: e.ID}, queue.InsertOpts(a.Agent, a.Priority))
 	if err != nil {
 		return e, fmt.Errorf("insert River job: %w", err)
+	}
+	if err := holdRetried(ctx, tx, a.Retry); err != nil {
+		return e, err
 	}
 	var all pgx.Batch
 	all.Queue(`

@@ -18,7 +18,8 @@ type Finding struct {
 }
 
 // invariant is a query that returns the ids of the executions that break it. $1
-// is the start of the window: histories that ended before it are not looked at.
+// is the start of the window: histories that ended before it are not looked at, nor
+// are those that were pruned.
 // $2 is the lease.
 type invariant struct {
 	text    string
@@ -55,11 +56,11 @@ var invariants = []invariant{
 	{text: "an execution's status and attempt are those of its last transition", query: `
 		SELECT e.id FROM ciclo.executions e
 		LEFT JOIN LATERAL (SELECT to_status, attempt FROM ciclo.transitions t WHERE t.execution_id = e.id ORDER BY t.id DESC LIMIT 1) t ON true
-		WHERE (e.status_at >= $1 OR e.ended_at IS NULL) AND $2::interval IS NOT NULL
+		WHERE (e.status_at >= $1 OR e.ended_at IS NULL) AND e.pruned_at IS NULL AND $2::interval IS NOT NULL
 		  AND (t.to_status, t.attempt) IS DISTINCT FROM (e.status, e.attempt)`},
 	{text: "failures counts the attempts that failed or were lost", query: `
 		SELECT e.id FROM ciclo.executions e
-		WHERE (e.status_at >= $1 OR e.ended_at IS NULL) AND $2::interval IS NOT NULL
+		WHERE (e.status_at >= $1 OR e.ended_at IS NULL) AND e.pruned_at IS NULL AND $2::interval IS NOT NULL
 		  AND e.failures <> (SELECT count(*) FROM ciclo.transitions t
 			WHERE t.execution_id = e.id AND (t.outcome IN ('failed', 'lost') OR t.outcome = 'cancelled' AND t.error_class IS NOT NULL))`},
 	{text: "a step was finished by an attempt while that ran", query: `
@@ -75,7 +76,7 @@ var invariants = []invariant{
 		SELECT m.id FROM ciclo.messages m JOIN ciclo.executions e ON e.id = m.execution_id
 		WHERE $1::timestamptz IS NOT NULL AND $2::interval IS NOT NULL
 		  AND (m.status = 'sending' AND (e.ended_at IS NOT NULL OR NOT EXISTS (SELECT FROM ciclo.contacts c WHERE c.message_id = m.id))
-		    OR m.status = 'sent' AND m.status_at >= $1
+		    OR m.status = 'sent' AND m.status_at >= $1 AND e.pruned_at IS NULL
 		       AND NOT EXISTS (SELECT FROM ciclo.effects f WHERE f.execution_id = e.id AND f.name = 'send' AND f.state = 'done'))`},
 	{text: "a slot that was fired names a cycle of its schedule and its due time, and no other slot does", query: `
 		SELECT s.schedule || ' ' || s.due_at FROM ciclo.slots s LEFT JOIN ciclo.cycles c ON c.id = s.cycle_id
@@ -89,6 +90,17 @@ var invariants = []invariant{
 		SELECT e.id FROM ciclo.executions e JOIN ciclo.cycles c ON c.id = e.cycle_id
 		WHERE (e.status_at >= $1 OR e.ended_at IS NULL) AND $2::interval IS NOT NULL AND e.retry_of IS NULL
 		  AND (NOT EXISTS (SELECT FROM ciclo.cycle_agents a WHERE a.cycle_id = c.id AND a.execution_id = e.id) OR c.ended_at IS NOT NULL AND e.ended_at IS NULL)`},
+	{text: "the counts of moves say how many executions of each agent are started and running", query: `
+		SELECT agent || ' ' || status FROM (
+			SELECT agent, to_status AS status, executions FROM ciclo.all_activity WHERE grain = 'ever' AND to_status IN ('started', 'running')
+			UNION ALL
+			SELECT agent, from_status, -executions FROM ciclo.all_activity WHERE grain = 'ever' AND from_status <> ''
+			UNION ALL
+			SELECT agent, status, -1 FROM ciclo.executions WHERE status = 'started' AND NOT dry_run
+			UNION ALL
+			SELECT agent, status, -1 FROM ciclo.executions WHERE status = 'running' AND NOT dry_run) counts
+		WHERE $1::timestamptz IS NOT NULL AND $2::interval IS NOT NULL
+		GROUP BY agent, status HAVING sum(executions) <> 0`},
 	{text: "the River row that a started execution names is live", settled: true, query: `
 		SELECT e.id FROM ciclo.executions e LEFT JOIN ciclo.river_job j ON j.id = e.river_job_id
 		WHERE e.status = 'started' AND e.next_attempt_at IS NULL AND e.status_at < now() - 3 * $2::interval AND $1::timestamptz IS NOT NULL

@@ -107,6 +107,8 @@ func TestTheAuditFinds(t *testing.T) {
 		"and no other slot does":                  `DELETE FROM ciclo.slots`,
 		"an execution of a cycle":                 `UPDATE ciclo.cycle_agents SET execution_id = NULL`,
 		"a cycle that has ended has none":         `UPDATE ciclo.cycles SET ended_at = now(), status = 'completed'`,
+		"the counts of moves":                     `DELETE FROM ciclo.uncounted_moves WHERE to_status = 'running'`,
+		"of each agent are started and running":   `UPDATE ciclo.executions SET dry_run = true WHERE status = 'running'`,
 		"the River row that a started":            `DELETE FROM ciclo.river_job; UPDATE ciclo.executions SET status_at = now() - interval '1 hour' WHERE status = 'started'`,
 		"the worker of a running":                 `UPDATE ciclo.workers SET lease_until = now() - interval '1 hour'`,
 		"an execution whose time has come":        `UPDATE ciclo.executions SET next_attempt_at = now() - interval '1 hour' WHERE next_attempt_at IS NOT NULL`,

@@ -60,7 +60,7 @@ func TestTheDashboardRoleReadsAndNoMore(t *testing.T) {
 	b.must(err)
 	views, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	b.must(err)
-	want := []string{"attempts", "client_values", "cycles", "durations", "effects", "executions", "executions_by_status", "executions_per_hour", "failures", "graph_edges", "graph_entities", "graph_evidence", "graph_merges", "graph_reviews", "messages", "messages_by_status", "notices", "patterns", "pauses", "prompt_proposals", "queue", "segment_changes", "segments", "slots", "value_back_tests", "webhook_deliveries", "workers"}
+	want := []string{"activity_per_day", "activity_per_hour", "activity_per_minute", "attempts", "client_values", "cycles", "durations", "durations_per_hour", "effects", "executions", "executions_by_status", "executions_per_hour", "failures", "graph_edges", "graph_entities", "graph_evidence", "graph_merges", "graph_reviews", "messages", "messages_by_status", "notices", "patterns", "pauses", "prompt_proposals", "queue", "segment_changes", "segments", "slots", "value_back_tests", "webhook_deliveries", "workers"}
 	if diff := cmp.Diff(want, views); diff != "" {
 		t.Errorf("the role sees %s", diff)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,11 +44,13 @@ type Schedule struct {
 	NextDueAt    *time.Time `json:"next_due_at"`
 	NextFireAt   *time.Time `json:"next_fire_at"`
 	Broken       *string    `json:"broken" jsonschema:"Why it fires no more: its rule can't be read."`
+
+	SlotsPrunedUntil *time.Time `json:"slots_pruned_until" jsonschema:"Up to there slots are no longer all kept, and can't be backfilled."`
 }
 
 const scheduleColumns = `name, description, agents, planned, parameters, cron, zone, interval_seconds, anchor_at, jitter_seconds, starts_at, ends_at,
 	overlap, catch_up, catch_up_limit, catch_up_window_seconds, cooldown_seconds, max_parallel, deadline_seconds,
-	paused_at, paused_reason, created_at, created_by, decided_until, next_due_at, next_fire_at, broken`
+	paused_at, paused_reason, created_at, created_by, decided_until, next_due_at, next_fire_at, broken, slots_pruned_until`
 
 // Slot is a time that a schedule named, and what became of it.
 type Slot struct {
@@ -66,6 +69,8 @@ var (
 	ErrSlotDecided = errors.New("the slot is decided already")
 	// ErrScheduleKnown says that there is one already.
 	ErrScheduleKnown = errors.New("a schedule of this name exists")
+	// ErrSlotsPruned says that nobody knows any more which of the slots were run.
+	ErrSlotsPruned = errors.New("the slots are no longer kept")
 )
 
 // Clock is the database's.
@@ -199,17 +204,31 @@ func (s *Store) Slots(ctx context.Context, name string, before time.Time, limit 
 }
 
 // Backfill queues slots of the past to be run one after another: those that are
-// new, and those that were skipped. It returns how many.
+// new, and those that were skipped. It returns how many. ErrSlotsPruned where some of
+// them may have been run and pruned.
 func (s *Store) Backfill(ctx context.Context, name string, due []time.Time) (int, error) {
-	tag, err := s.pool.Exec(ctx, `
-		INSERT INTO ciclo.slots AS s (schedule, due_at, outcome, opened_by)
-		SELECT $1, due, 'queued', 'backfill' FROM unnest($2::timestamptz[]) AS due
-		ON CONFLICT (schedule, due_at) DO UPDATE SET outcome = 'queued', reason = NULL, cycle_id = NULL, opened_by = 'backfill', decided_at = now()
-		WHERE s.outcome = 'skipped'`, name, due)
+	var queued int
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		// Who prunes slots writes this first, and so waits for us or is seen.
+		var pruned *time.Time
+		if err := tx.QueryRow(ctx, `SELECT slots_pruned_until FROM ciclo.schedules WHERE name = $1 FOR NO KEY UPDATE`, name).Scan(&pruned); err != nil {
+			return err
+		}
+		if pruned != nil && slices.ContainsFunc(due, func(at time.Time) bool { return !at.After(*pruned) }) {
+			return ErrSlotsPruned
+		}
+		tag, err := tx.Exec(ctx, `
+			INSERT INTO ciclo.slots AS s (schedule, due_at, outcome, opened_by)
+			SELECT $1, due, 'queued', 'backfill' FROM unnest($2::timestamptz[]) AS due
+			ON CONFLICT (schedule, due_at) DO UPDATE SET outcome = 'queued', reason = NULL, cycle_id = NULL, opened_by = 'backfill', decided_at = now()
+			WHERE s.outcome = 'skipped'`, name, due)
+		queued = int(tag.RowsAffected())
+		return err
+	})
 	if err != nil {
 		return 0, fmt.Errorf("backfill %s: %w", name, err)
 	}
-	return int(tag.RowsAffected()), nil
+	return queued, nil
 }
 
 // Firing is a schedule whose time has come, under its lock: what is done with it is

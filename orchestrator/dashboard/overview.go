@@ -2,12 +2,15 @@ package dashboard
 
 import (
 	"context"
+	"html/template"
 	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nuzantara/ciclo/client"
+	"github.com/nuzantara/ciclo/orchestrator/dashboard/chart"
 )
 
 // overviewView is how everything stands.
@@ -16,10 +19,21 @@ type overviewView struct {
 	Running  []client.Execution
 	Failures []client.Execution
 	Cycles   []client.Cycle
+	// Chart is what ended in each hour of the last day, Hours the same as numbers.
+	Chart template.HTML
+	Hours []overviewHour
+	// Drafts reports whether messages wait for a person, Reviews whether pairs do.
+	Drafts, Reviews bool
+}
+
+// overviewHour is what all agents' executions did in an hour.
+type overviewHour struct {
+	At                                     time.Time
+	Accepted, Completed, Failed, Cancelled int64
 }
 
 // listed is how many rows each of the overview's lists has.
-const listed = "10"
+const listed = "8"
 
 func overview() page {
 	return page{path: "/{$}", section: "Overview", template: "overview.html", read: readOverview}
@@ -48,5 +62,50 @@ func readOverview(ctx context.Context, v *Visit) (any, error) {
 		o.Cycles = found.Cycles
 		return err
 	})
-	return o, ask.Wait()
+	ask.Go(func() error {
+		found, err := v.API.Activity(ctx, nil)
+		if err == nil {
+			o.Hours = byHour(found)
+			o.Chart = endings(o.Hours, found, v.Zone)
+		}
+		return err
+	})
+	ask.Go(func() error {
+		found, err := v.API.Messages(ctx, url.Values{"status": {"draft"}, "limit": {"1"}})
+		o.Drafts = len(found.Messages) > 0
+		return err
+	})
+	ask.Go(func() error {
+		found, err := v.API.Reviews(ctx, url.Values{"status": {"open"}, "limit": {"1"}})
+		o.Reviews = len(found.Reviews) > 0
+		return err
+	})
+	err := ask.Wait()
+	return o, err
+}
+
+// byHour adds all agents' points, an hour each, by time.
+func byHour(a client.Activity) []overviewHour {
+	var hours []overviewHour
+	for _, p := range a.Points {
+		if len(hours) == 0 || !hours[len(hours)-1].At.Equal(p.At) {
+			hours = append(hours, overviewHour{At: p.At})
+		}
+		h := &hours[len(hours)-1]
+		h.Accepted += p.Accepted
+		h.Completed += p.Completed
+		h.Failed += p.Failed
+		h.Cancelled += p.Cancelled
+	}
+	return slices.DeleteFunc(hours, func(h overviewHour) bool { return h.Accepted+h.Completed+h.Failed+h.Cancelled == 0 })
+}
+
+// endings draws how what ended in each hour did.
+func endings(hours []overviewHour, a client.Activity, zone *time.Location) template.HTML {
+	bars := make([]chart.Bar, len(hours))
+	for i, h := range hours {
+		bars[i] = chart.Bar{At: h.At, Counts: []float64{float64(h.Completed), float64(h.Failed), float64(h.Cancelled)}}
+	}
+	series := []chart.Series{{Class: "completed", Name: "completed"}, {Class: "failed", Name: "failed"}, {Class: "cancelled", Name: "cancelled"}}
+	return chart.Stack("Executions that ended, by hour", series, bars, a.Since, a.Until, time.Hour, zone)
 }

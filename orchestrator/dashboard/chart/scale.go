@@ -53,7 +53,7 @@ func (s Scale) Ticks(n int) []float64 {
 	}
 	var ticks []float64
 	for i := math.Ceil(s.From/step - 1e-9); i*step <= s.To+step*1e-9; i++ {
-		ticks = append(ticks, i*step)
+		ticks = append(ticks, i*step+0) // not -0
 	}
 	return ticks
 }
