@@ -231,9 +231,9 @@ func Shape(kind string) template.HTML {
 	return d.end()
 }
 
-// shapes are the corners that each type has, and by what part of a turn the first
+// outlines are the corners that each type has, and by what part of a turn the first
 // one lies off the top. A type that is not among them is round.
-var shapes = map[string]struct {
+var outlines = map[string]struct {
 	corners int
 	turned  float64
 }{
@@ -249,7 +249,7 @@ func (d *drawing) shape(kind string, x, y, size float64, title string) {
 		d.rect(class, x-.75*size, y-size, 1.5*size, 2*size, title)
 		return
 	}
-	s, cornered := shapes[kind]
+	s, cornered := outlines[kind]
 	if !cornered {
 		d.circle(class, x, y, size, title)
 		return
