@@ -54,7 +54,7 @@ var laws = map[string]law{
 	"internal/pullrequest":                       {libraries: []string{"github.com/go-git/go-git", "github.com/google/go-github", "github.com/skeema/knownhosts", "golang.org/x/crypto/ssh"}},
 	"internal/rates":                             {stdOnly: true},
 	"internal/webhook":                           {libraries: []string{"github.com/standard-webhooks"}},
-	"orchestrator":                               {own: []string{"agents", "client", "internal/batch", "internal/channel", "internal/erasure", "internal/execution", "internal/graph", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/rates", "internal/retention", "internal/schedule", "internal/service", "internal/webhook", "orchestrator/dashboard"}},
+	"orchestrator":                               {own: []string{"agents", "client", "internal/batch", "internal/channel", "internal/erasure", "internal/execution", "internal/graph", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/queue", "internal/rates", "internal/retention", "internal/schedule", "internal/service", "internal/webhook", "orchestrator/dashboard"}},
 	"orchestrator/dashboard":                     {own: []string{"client", "orchestrator/dashboard/chart"}, libraries: []string{"golang.org/x/sync"}},
 	"orchestrator/dashboard/chart":               {stdOnly: true},
 	"worker":                                     {own: []string{"agents", "internal/batch", "internal/execution", "internal/postgres", "internal/queue", "internal/service"}},
