@@ -66,6 +66,7 @@ type EntityDetail struct {
 	Entity
 	MergedFrom *string       `json:"merged_from"`
 	Aliases    []Alias       `json:"aliases"`
+	Contacts   []Contact     `json:"contacts"`
 	Merges     []EntityMerge `json:"merges"`
 }
 
@@ -141,7 +142,9 @@ type GraphPath struct {
 	Edges  []Edge    `json:"edges"`
 }
 
-// Evidence is where a message says that an edge's relation holds.
+// Evidence is where a message says that an edge's relation holds. Role says who
+// wrote it, Before and After what it says around the quote; they are nil where the
+// firm has the message no more as it was read.
 type Evidence struct {
 	Quote          string    `json:"quote"`
 	MessageID      string    `json:"message_id"`
@@ -154,6 +157,9 @@ type Evidence struct {
 	Confidence     float64   `json:"confidence"`
 	SubjectRecord  string    `json:"subject_record"`
 	ObjectRecord   string    `json:"object_record"`
+	Role           *string   `json:"role"`
+	Before         *string   `json:"before"`
+	After          *string   `json:"after"`
 }
 
 // EvidencePage is one page of the words behind an edge; NextCursor is nil on the last one.
@@ -180,6 +186,7 @@ type GraphSummary struct {
 	OpenReviews int64        `json:"open_reviews"`
 	Messages    int64        `json:"messages"`
 	LastReadAt  *time.Time   `json:"last_read_at"`
+	ExecutionID *string      `json:"execution_id"`
 }
 
 // ReviewField is one comparison of a pair: its level, and what it weighs in bits

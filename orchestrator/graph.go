@@ -193,7 +193,7 @@ func (o *Orchestrator) getGraphSummary(c echo.Context) (graph.Summary, error) {
 	if err := noQuery(c); err != nil {
 		return graph.Summary{}, err
 	}
-	return o.graph.Summary(c.Request().Context())
+	return o.graphSummary.get(c.Request().Context())
 }
 
 // reviewPage is a page of reviews.

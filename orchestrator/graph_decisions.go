@@ -94,6 +94,9 @@ func (o *Orchestrator) decide(c echo.Context, unknown *problem, decide func(tx p
 		done.EntityIDs, err = decide(tx, granted(c).name)
 		return err
 	})
+	if err == nil {
+		o.graphSummary.forget()
+	}
 	var conflict *problem
 	switch {
 	case errors.Is(err, graph.ErrNotFound):

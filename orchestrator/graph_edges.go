@@ -145,5 +145,11 @@ func (o *Orchestrator) listEvidence(c echo.Context) (evidencePage, error) {
 	if len(list) > limit {
 		page.Evidence, page.NextCursor = list[:limit], graphCursor("evidence "+id, list[limit-1].Place())
 	}
-	return page, err
+	if err != nil {
+		return page, err
+	}
+	if err := o.graph.Around(ctx, page.Evidence); err != nil {
+		o.cfg.Log.WarnContext(ctx, "evidence is shown without what lies around it", "edge", id, "error", err)
+	}
+	return page, nil
 }

@@ -114,6 +114,7 @@ type entityDetail struct {
 	graph.Entity
 	MergedFrom *string             `json:"merged_from" jsonschema:"The id that was asked for, where that is part of this entity now; else null."`
 	Aliases    []graph.Alias       `json:"aliases" jsonschema:"Its names as they are written, the most used first; at most a hundred."`
+	Contacts   []graph.Contact     `json:"contacts" jsonschema:"How messages say that it is reached; at most twenty."`
 	Merges     []graph.EntityMerge `json:"merges" jsonschema:"What became of it, the last first; at most a hundred."`
 }
 
@@ -142,6 +143,9 @@ func (o *Orchestrator) getEntity(c echo.Context) (d entityDetail, err error) {
 	}
 	ctx := c.Request().Context()
 	if d.Aliases, err = o.graph.Aliases(ctx, d.ID); err != nil {
+		return d, err
+	}
+	if d.Contacts, err = o.graph.Contacts(ctx, d.ID); err != nil {
 		return d, err
 	}
 	d.Merges, err = o.graph.Merges(ctx, d.ID)

@@ -363,7 +363,7 @@ func TestTheGraphsSummary(t *testing.T) {
 	a.exec(`UPDATE ciclo.edges SET expired_at = now() WHERE id = $1`, graphID("edge", "bc"))
 	a.read("m", 1)
 	r := a.send("GET", knowledge+"/summary", "")
-	for _, want := range []string{`"entities":3`, `[{"name":"person","count":2},{"name":"company","count":1}]`, `"edges":1`, `[{"name":"works_for","count":1}]`, `"open_reviews":0`, `"messages":1`} {
+	for _, want := range []string{`"entities":3`, `[{"name":"person","count":2},{"name":"company","count":1}]`, `"edges":1`, `[{"name":"works_for","count":1}]`, `"open_reviews":0`, `"messages":1`, `"execution_id":"kg_builder_test"`} {
 		if !strings.Contains(string(r.body), want) {
 			t.Errorf("%s is not in %s", want, r.body)
 		}

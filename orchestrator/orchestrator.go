@@ -27,6 +27,7 @@ import (
 	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/retention"
 	"github.com/nuzantara/ciclo/internal/telemetry"
+	"github.com/nuzantara/ciclo/orchestrator/dashboard"
 )
 
 // Config is what an orchestrator needs. Zero durations take the defaults.
@@ -89,6 +90,8 @@ type Orchestrator struct {
 	typical  *typical
 	// summaries keeps those of the latest runs.
 	summaries *summaries
+	// graphSummary keeps that of the graph for a moment.
+	graphSummary *graphSummary
 	// exports holds one for each export of the graph that is being read.
 	exports  chan struct{}
 	stalls   *stalls
@@ -99,6 +102,8 @@ type Orchestrator struct {
 	sessions *sessions
 	// open are the paths that need no token, paged those of the dashboard.
 	open, paged map[string]bool
+	pages       *dashboard.Dashboard
+	river       *riverUI
 	// document is the API's, in OpenAPI, docs the page made of it.
 	document, docs []byte
 }
@@ -157,6 +162,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.watch = newWatch(store, cfg.Log)
 	o.typical = &typical{ask: store.Typical, known: map[string]dated{}}
 	o.summaries = newSummaries(o.watch.stopped, store.ValueSummary)
+	o.graphSummary = newGraphSummary(o.graph.Summary)
 	o.stalls = newStalls(store, cfg.Log)
 	names := make([]string, len(cfg.Catalogue))
 	for i, m := range cfg.Catalogue {
@@ -191,6 +197,9 @@ func New(cfg Config) (*Orchestrator, error) {
 	sections := o.sections()
 	o.echo = o.routes(sections)
 	if err := o.mountDashboard(); err != nil {
+		return nil, err
+	}
+	if err := o.mountRiver(); err != nil {
 		return nil, err
 	}
 	described, err := o.describe(sections)
@@ -239,6 +248,7 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	}
 	loopCtx, stopLoops := context.WithCancel(ctx)
 	defer stopLoops()
+	o.river.running = loopCtx
 	var loops sync.WaitGroup
 	loops.Go(func() { o.reaper.run(loopCtx) })
 	loops.Go(func() { o.notifier.run(loopCtx) })

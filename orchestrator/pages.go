@@ -19,6 +19,7 @@ func (o *Orchestrator) mountDashboard() error {
 	if err != nil {
 		return err
 	}
+	o.pages = pages
 	for _, pattern := range dashboard.Patterns() {
 		o.open[pattern], o.paged[pattern] = true, true
 		o.echo.Match([]string{http.MethodGet, http.MethodHead, http.MethodPost}, pattern, echo.WrapHandler(pages))

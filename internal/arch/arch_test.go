@@ -56,7 +56,7 @@ var laws = map[string]law{
 	"internal/webhook":                           {libraries: []string{"github.com/standard-webhooks"}},
 	"internal/metrics":                           {libraries: []string{"github.com/prometheus/client_golang", "github.com/jackc/pgx"}},
 	"internal/telemetry":                         {libraries: []string{"go.opentelemetry.io", "github.com/go-logr/logr"}},
-	"orchestrator":                               {own: []string{"agents", "client", "internal/batch", "internal/channel", "internal/erasure", "internal/execution", "internal/graph", "internal/metrics", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/rates", "internal/retention", "internal/schedule", "internal/service", "internal/telemetry", "internal/webhook", "orchestrator/dashboard"}},
+	"orchestrator":                               {own: []string{"agents", "client", "internal/batch", "internal/channel", "internal/erasure", "internal/execution", "internal/graph", "internal/metrics", "internal/notice", "internal/phone", "internal/plan", "internal/postgres", "internal/queue", "internal/rates", "internal/retention", "internal/schedule", "internal/service", "internal/telemetry", "internal/webhook", "orchestrator/dashboard"}},
 	"orchestrator/dashboard":                     {own: []string{"client", "orchestrator/dashboard/chart"}, libraries: []string{"github.com/sergi/go-diff", "golang.org/x/sync"}},
 	"orchestrator/dashboard/chart":               {stdOnly: true},
 	"worker":                                     {own: []string{"agents", "internal/batch", "internal/execution", "internal/metrics", "internal/postgres", "internal/queue", "internal/service", "internal/telemetry"}},

@@ -153,8 +153,12 @@ func printEvidence(w io.Writer, page client.EvidencePage) {
 	}
 	fmt.Fprintln(w)
 	for _, one := range page.Evidence {
-		fmt.Fprintf(w, "\n  “%s”\n  %s, conversation %s, message %s, characters %d–%d, %s %s, confidence %s\n",
-			printable(one.Quote), clock(one.SentAt), printable(one.ConversationID), printable(one.MessageID), one.Start, one.End, one.Extractor, one.Version, confidence(one.Confidence))
+		said := ""
+		if one.Role != nil {
+			said = printable(*one.Role) + ", "
+		}
+		fmt.Fprintf(w, "\n  “%s”\n  %s%s, conversation %s, message %s, characters %d–%d, %s %s, confidence %s\n",
+			printable(one.Quote), said, clock(one.SentAt), printable(one.ConversationID), printable(one.MessageID), one.Start, one.End, one.Extractor, one.Version, confidence(one.Confidence))
 	}
 }
 

@@ -163,6 +163,21 @@ func (s *Store) Aliases(ctx context.Context, id string) ([]Alias, error) {
 	return list, nil
 }
 
+// Contacts returns how messages say that an entity is reached, and at most twenty.
+func (s *Store) Contacts(ctx context.Context, id string) ([]Contact, error) {
+	rows, err := s.Pool.Query(ctx, `
+		SELECT DISTINCT c.kind, c.value FROM ciclo.graph_records r JOIN ciclo.record_attributes c ON c.record_id = r.id
+		WHERE r.entity_id = $1 ORDER BY 1, 2 LIMIT 20`, id)
+	if err != nil {
+		return nil, fmt.Errorf("list how %s is reached: %w", id, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Contact])
+	if err != nil {
+		return nil, fmt.Errorf("list how %s is reached: %w", id, err)
+	}
+	return list, nil
+}
+
 // Merges returns what became of an entity, the last first, and at most a hundred.
 func (s *Store) Merges(ctx context.Context, id string) ([]EntityMerge, error) {
 	rows, err := s.Pool.Query(ctx, `

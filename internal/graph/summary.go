@@ -23,6 +23,7 @@ type Summary struct {
 	OpenReviews int64      `json:"open_reviews"`
 	Messages    int64      `json:"messages" jsonschema:"How many were read."`
 	LastReadAt  *time.Time `json:"last_read_at" jsonschema:"When the last one was; null where none was."`
+	ExecutionID *string    `json:"execution_id" jsonschema:"The execution that read it; null as last_read_at is."`
 }
 
 // Summary counts, and reads all entities, edges and messages for it.
@@ -49,8 +50,9 @@ func (s *Store) Summary(ctx context.Context) (Summary, error) {
 			return err
 		}
 		return tx.QueryRow(ctx, `
-			SELECT (SELECT count(*) FROM ciclo.entity_reviews WHERE status = 'open'), m.n, m.last
-			FROM (SELECT count(*) AS n, max(read_at) AS last FROM ciclo.graph_messages) m`).Scan(&sum.OpenReviews, &sum.Messages, &sum.LastReadAt)
+			SELECT (SELECT count(*) FROM ciclo.entity_reviews WHERE status = 'open'), m.n, l.read_at, l.execution_id
+			FROM (SELECT count(*) AS n FROM ciclo.graph_messages) m
+			LEFT JOIN (SELECT read_at, execution_id FROM ciclo.graph_messages ORDER BY read_at DESC LIMIT 1) l ON true`).Scan(&sum.OpenReviews, &sum.Messages, &sum.LastReadAt, &sum.ExecutionID)
 	})
 	if err != nil {
 		return sum, fmt.Errorf("summarise the graph: %w", err)

@@ -118,14 +118,25 @@ func (d *Dashboard) routes() {
 	})
 }
 
-// ServeHTTP implements http.Handler.
-func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
+// Refuse shows on a page why there is none, where something beside the pages is
+// asked for. The visitor is nil where nobody has signed in.
+func (d *Dashboard) Refuse(w http.ResponseWriter, r *http.Request, visitor *Visitor, why *client.Problem) {
+	protect(w.Header())
+	d.refuse(w, r, visitor, why)
+}
+
+// protect sets what every page says to browsers.
+func protect(header http.Header) {
 	header.Set("Content-Security-Policy", policy)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "same-origin")
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Set("Cache-Control", "no-store")
+}
+
+// ServeHTTP implements http.Handler.
+func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	protect(w.Header())
 	// What another site makes a browser send is refused before anything is read.
 	if err := sameOrigin.Check(r); err != nil {
 		d.refuse(w, r, nil, &client.Problem{Status: http.StatusForbidden, Title: "The form came from another site", Detail: err.Error()})

@@ -2,7 +2,7 @@ package dashboard
 
 // pages are all of the dashboard: a line each.
 func pages() []page {
-	return []page{
+	all := []page{
 		overview(),
 		// Executions, cycles and schedules.
 		executions(), execution(),
@@ -14,6 +14,9 @@ func pages() []page {
 		prompts(), onePrompt(),
 		audit(),
 	}
+	// The knowledge graph.
+	all = append(all, graphPages()...)
+	return all
 }
 
 // section is a place in the navigation.
