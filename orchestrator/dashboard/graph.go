@@ -146,7 +146,7 @@ func readGraph(ctx context.Context, v *Visit) (any, error) {
 		g.Entities, g.First, g.Next = found.Entities, firstPage(v.URL), nextPage(v.URL, found.NextCursor)
 		return err
 	})
-	err := ask.Wait()
+	err = ask.Wait()
 	return g, err
 }
 
@@ -232,7 +232,7 @@ func readPath(ctx context.Context, v *Visit) (any, error) {
 			return err
 		})
 	}
-	err := ask.Wait()
+	err = ask.Wait()
 	return p, err
 }
 

@@ -173,11 +173,11 @@ func TestHostileNamesAreDrawnAsText(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "\u202e\u200b", strings.Repeat("e\u0301\u0301\u0301", 1000), strings.Repeat("北", 1000)} {
-		if got := cut(name, 100, 10); strings.Contains(got, "\u202e") || len(got) > 1000 {
+		if got := fitted(name, 100, 10); strings.Contains(got, "\u202e") || len(got) > 1000 {
 			t.Errorf("%q is cut to %q", name[:min(len(name), 20)], got)
 		}
 	}
-	if got := cut("Anna Ruiz", 200, 13); got != "Anna Ruiz" {
+	if got := fitted("Anna Ruiz", 200, 13); got != "Anna Ruiz" {
 		t.Errorf("a name that has room is %q", got)
 	}
 }
