@@ -184,11 +184,11 @@ type SegmentChange struct {
 // SegmentChangePage is one page of changes, with the names of their clients that are
 // known, by client id. NextAfter is what to ask for next where after was given.
 type SegmentChangePage struct {
-	Changes    []SegmentChange `json:"changes"`
+	Changes    []SegmentChange   `json:"changes"`
 	Names      map[string]string `json:"names"`
 	NamesError *string           `json:"names_error"`
-	NextCursor *string         `json:"next_cursor"`
-	NextAfter  *int64          `json:"next_after"`
+	NextCursor *string           `json:"next_cursor"`
+	NextAfter  *int64            `json:"next_after"`
 }
 
 // ClientValues returns a page of a run's scores. The query is the API's: execution,

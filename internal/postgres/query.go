@@ -187,7 +187,7 @@ func (s *Store) List(ctx context.Context, f Filter) ([]execution.Execution, erro
 	from, merged := `ciclo.executions e`, f.Cycle == "" && f.RetryOf == "" && (f.Agent != "" || len(f.Statuses) > 0)
 	if f.Cycle != "" || f.RetryOf != "" { // both are short, and have an index of their own
 		if f.Cycle != "" {
-		where = append(where, `e.cycle_id = `+arg(f.Cycle))
+			where = append(where, `e.cycle_id = `+arg(f.Cycle))
 		}
 		if f.RetryOf != "" { // OFFSET 0: else it might go through the history by time, looking for them
 			from = `(SELECT * FROM ciclo.executions WHERE retry_of = ` + arg(f.RetryOf) + ` OFFSET 0) e`
