@@ -52,7 +52,7 @@ func open(t *testing.T, b *browser.Browser, s browser.Screen) *browser.Tab {
 	return tab
 }
 
-var serves = regexp.MustCompile(`The API serves at (http://\S+)`)
+var serves = regexp.MustCompile(`The API serves at (http://[\d.:]+\d)`)
 
 // demo starts the built programs on demo data, and ends them with the test.
 func demo(t *testing.T) *client.Client {
@@ -76,7 +76,7 @@ func demo(t *testing.T) *client.Client {
 		}
 	}
 	cmd.WaitDelay = 30 * time.Second
-	said, err := cmd.StderrPipe()
+	said, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +156,7 @@ func TestTheDashboard(t *testing.T) {
 			if err := tab.Go(api.URL + path); err != nil {
 				t.Fatalf("%s at %s: %v", path, screen, err)
 			}
+			keep(t, tab, path, screen)
 			judge(t, tab, api.URL, fmt.Sprintf("%s at %s", path, screen))
 		}
 	}
@@ -208,6 +209,7 @@ func walk(t *testing.T, tab *browser.Tab, base string) (examples []string) {
 		}
 		if visits[kind] == 1 {
 			examples = append(examples, path)
+			keep(t, tab, path, browser.Screen{Width: 1280})
 		}
 		links, err := browser.Eval[[]string](tab, `[...document.querySelectorAll("a[href^='/']")].map((a) => a.getAttribute("href"))`)
 		if err != nil {
@@ -223,6 +225,47 @@ func walk(t *testing.T, tab *browser.Tab, base string) (examples []string) {
 	}
 	slices.Sort(examples)
 	return examples
+}
+
+// singular are what pages of one thing are called in docs/img.
+var singular = map[string]string{
+	"executions": "execution", "cycles": "cycle", "schedules": "schedule", "clients": "client", "messages": "message", "prompts": "prompt",
+	"graph-entities": "entity", "graph-edges": "edge",
+}
+
+// small are the pages of which docs/img has a picture of a phone at night, too.
+var small = []string{"overview", "execution", "clients", "entity"}
+
+// keep writes the picture of a page into the folder that make screenshots names.
+func keep(t *testing.T, tab *browser.Tab, path string, screen browser.Screen) {
+	t.Helper()
+	folder := os.Getenv("CICLO_SCREENSHOTS")
+	if folder == "" {
+		return
+	}
+	path, _, _ = strings.Cut(path, "?")
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	name := strings.Join(parts, "-")
+	if one := singular[strings.Join(parts[:len(parts)-1], "-")]; one != "" {
+		name = one
+	}
+	if path == "/" {
+		name = "overview"
+	}
+	scheme := "light"
+	if screen.Dark {
+		scheme = "dark"
+	}
+	if (screen != browser.Screen{Width: 1280}) && (!slices.Contains(small, name) || screen != (browser.Screen{Width: 360, Dark: true})) {
+		return
+	}
+	picture, err := tab.Picture()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%d-%s.png", name, screen.Width, scheme)), picture, 0o644) //nolint:gosec // for everybody
+	}
+	if err != nil {
+		t.Errorf("keep the picture of %s: %v", path, err)
+	}
 }
 
 // press unfolds what a form lies in and presses its button, as a person does.
