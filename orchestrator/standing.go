@@ -2,8 +2,8 @@ package orchestrator
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,7 +29,9 @@ type standing struct {
 	up, took *prometheus.Desc
 	shown    []shownMeasure
 
-	mu     sync.Mutex // held while it asks: others wait for the same answer
+	// asking is full while one asks: others wait for the same answer. A channel,
+	// for a lock that a scrape can stop waiting for.
+	asking chan struct{}
 	asked  time.Time
 	lasted time.Duration
 	found  postgres.Standing
@@ -59,7 +61,7 @@ func newStanding(ask func(context.Context, []string) (postgres.Standing, error),
 	agent := []string{"agent"}
 	paused := desc("ciclo_agent_paused", "Whether an agent is paused, by hand or by its breaker; the agent * is all of them.", []string{"agent", "kind"}, nil)
 	return &standing{
-		ask: ask, agents: agents, log: log,
+		ask: ask, agents: agents, log: log, asking: make(chan struct{}, 1),
 		up:   desc("ciclo_database_up", "Whether the database said how the system stands. Where it is 0, all that it would say is left out.", nil, nil),
 		took: desc("ciclo_database_look_seconds", "How long the database took to say how the system stands.", nil, nil),
 		shown: []shownMeasure{
@@ -128,14 +130,18 @@ func (s *standing) Collect(all chan<- prometheus.Metric) {
 }
 
 func (s *standing) look() (postgres.Standing, time.Duration, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), standingTimeout)
+	defer cancel()
+	select {
+	case s.asking <- struct{}{}:
+		defer func() { <-s.asking }()
+	case <-ctx.Done():
+		return nil, 0, fmt.Errorf("wait for another scrape's look: %w", ctx.Err())
+	}
 	began := time.Now()
 	if began.Sub(s.asked) < standingFor {
 		return s.found, s.lasted, s.err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), standingTimeout)
-	defer cancel()
 	found, err := s.ask(ctx, s.agents)
 	switch {
 	case err != nil && s.err == nil:

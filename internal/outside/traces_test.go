@@ -387,6 +387,9 @@ func TestATraceparentBreaksNoRequest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
 		fmt.Fprintf(conn, "POST /api/autonomous-agents/test-noop/run HTTP/1.0\r\nAuthorization: Bearer %s\r\nTraceparent: %s\r\nTracestate: %s\r\nTraceparent: %s\r\n\r\n", token, value, value, value)
 		answer := make([]byte, 64)
 		n, err := conn.Read(answer)

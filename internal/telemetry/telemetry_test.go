@@ -98,7 +98,7 @@ func TestARequestSaysItsRouteAndNoMore(t *testing.T) {
 		}
 		all := map[attribute.Key]string{}
 		for _, a := range s.Attributes {
-			all[a.Key] = a.Value.Emit()
+			all[a.Key] = a.Value.String()
 		}
 		got = append(got, all)
 	}
