@@ -169,7 +169,7 @@ func (b *bundle) liveRandomly(random *rand.Rand, worker string) error {
 		return err
 	}
 	id := accepted.ID
-	for turn := 0; turn < 5; turn++ {
+	for range 5 {
 		if random.IntN(8) == 0 {
 			if _, err := b.Cancel(b.ctx, id); err != nil && !errors.Is(err, execution.ErrFinal) {
 				return err
