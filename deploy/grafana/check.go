@@ -172,7 +172,7 @@ func series(r Result, found map[string]kind) (map[string]kind, error) {
 	case values == 0:
 		errs = append(errs, errors.New("it has no number to show"))
 	case words > 1 || (words == 1 && values > 1):
-		errs = append(errs, errors.New("Grafana would name series by several columns"))
+		errs = append(errs, errors.New("several columns would name its series"))
 	}
 	if at >= 0 {
 		if !slices.IsSortedFunc(r.Rows, func(a, b []any) int { return int(max(-1, min(1, epoch(a[at])-epoch(b[at])))) }) {

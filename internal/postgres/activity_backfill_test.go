@@ -20,9 +20,8 @@ func TestWhatMovedBeforeIsCounted(t *testing.T) {
 	t.Cleanup(func() { b.must(db.Close()) })
 	schema, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithTableName("ciclo.goose_db_version"), goose.WithDisableGlobalRegistry(true))
 	b.must(err)
-	_, err = schema.DownTo(b.ctx, 24)
-	b.must(err)
 
+	// Lived by today's schema, which today's store needs; the counts of it go with them.
 	w := b.worker()
 	for range 4 {
 		b.must(b.complete(b.run(b.accept().ID, w), `{}`))
@@ -44,8 +43,11 @@ func TestWhatMovedBeforeIsCounted(t *testing.T) {
 	b.run(b.accept().ID, w)
 	b.accept()
 
+	_, err = schema.DownTo(b.ctx, 24)
+	b.must(err)
 	_, err = schema.Up(b.ctx)
 	b.must(err)
+	b.pool.Reset() // its statements were prepared for columns that are new now
 	if n := b.count(`SELECT count(*) FROM ciclo.uncounted_moves`); n != 0 {
 		t.Errorf("%d old moves are left to be counted", n)
 	}

@@ -166,7 +166,7 @@ func TestWhatIsHeldIsLeft(t *testing.T) {
 	}
 	released := make(chan error, 1)
 	go func() {
-		time.Sleep(900 * time.Millisecond) //nolint:forbidigo // longer than a batch waits
+		time.Sleep(900 * time.Millisecond) // longer than a batch waits
 		released <- tx.Commit(h.ctx)
 	}()
 	r := h.prune(retention.Policy{})
