@@ -46,7 +46,11 @@ func (a *api) said(message, body, quote, subject, relation, object string, day i
 	a.read(message, day)
 	a.exec(`INSERT INTO crm.conversations (id, started_at) VALUES ('c-' || $1, '2026-01-01')`, message)
 	a.exec(`INSERT INTO crm.messages (id, conversation_id, role, body, sent_at) VALUES ($1, 'c-' || $1, 'client', $2, '2026-01-01')`, message, body)
-	start := len([]rune(body[:strings.Index(body, quote)]))
+	before, _, found := strings.Cut(body, quote)
+	if !found {
+		a.t.Fatalf("%q is not in %q", quote, body)
+	}
+	start := len([]rune(before))
 	a.exec(`INSERT INTO ciclo.edge_evidence VALUES ($1, $2, $3, $4, $5, $6, $7, 'pattern', '1', .8)`,
 		message, graphID("record", subject), relation, graphID("record", object), start, start+len([]rune(quote)), quote)
 }
