@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,21 +13,14 @@ import (
 
 // links are where the page's links lead.
 func (p page) links() (all []string) {
-	for n := range p.doc.Descendants() {
-		if n.Type == html.ElementNode && n.Data == "a" {
-			all = append(all, attribute(n, "href"))
-		}
+	for _, n := range elements(p.doc, "a") {
+		all = append(all, attribute(n, "href"))
 	}
 	return all
 }
 
 func (p page) leadsTo(address string) bool {
-	for _, l := range p.links() {
-		if l == address {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.links(), address)
 }
 
 // marked are the texts that are marked.
