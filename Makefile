@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test check lint format arch eval bench bench-quick bench-recovery bench-scale bench-import bench-panels chaos chaos-unfenced fuzz fuzz-decoders images clean
+.PHONY: bench-pages screenshots help build demo dev test check lint format arch eval bench bench-quick bench-recovery bench-scale bench-import bench-panels chaos chaos-unfenced fuzz fuzz-decoders images clean
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOBIN := $(shell go env GOPATH)/bin
@@ -53,6 +53,9 @@ bench-recovery: ## Kill 50 workers with -9 and measure when others go on, in two
 bench-scale: ## Measure pages of lists at a million executions beside ten thousand, in five minutes.
 	go run ./internal/bench -only '^scale$$'
 
+bench-pages: ## Measure the dashboard's pages at a million executions beside ten thousand.
+	go run ./internal/bench -only '^pages$$'
+
 bench-import: ## Import a million payments beside a bare COPY, in some five minutes.
 	go run ./internal/bench -only '^imports$$'
 
@@ -79,6 +82,9 @@ fuzz-decoders: ## Fuzz each decoder for a while (FUZZTIME=5s), and the whole API
 				go test $$package -vet=off -run '^$$' -fuzz "^$$target$$" -fuzztime $$time -fuzzminimizetime 10x || failed=1; \
 		done; \
 	done; exit $$failed
+
+screenshots: build ## Take the pictures of docs/img from a demo, in a real Chromium.
+	CICLO_SCREENSHOTS=$(CURDIR)/docs/img go test -count=1 -run TheDashboard ./internal/browser
 
 images: ## Build the container image from local binaries, and check it with compose.
 	deploy/check-compose

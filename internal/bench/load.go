@@ -25,6 +25,7 @@ func newClient() *client {
 
 // request is what is sent, and the only status that is not an error.
 type request struct {
+	// token is an API token, or the cookie of a session of the dashboard.
 	method, url, token string
 	want               int
 }
@@ -45,7 +46,11 @@ func (c *client) ask(ctx context.Context, r request, seen string, body io.Writer
 	if err != nil {
 		return "", err
 	}
-	req.Header.Set("Authorization", "Bearer "+r.token)
+	if strings.Contains(r.token, "=") {
+		req.Header.Set("Cookie", r.token)
+	} else {
+		req.Header.Set("Authorization", "Bearer "+r.token)
+	}
 	req.Header.Set("Content-Type", "application/json")
 	if seen != "" {
 		req.Header.Set("If-None-Match", seen)

@@ -12,12 +12,13 @@ import (
 	"time"
 )
 
-// limit ends a run that hangs; a full one takes about ten minutes.
-const limit = 15 * time.Minute
+// limit ends a run that hangs; a full one takes about ten minutes, sections with a
+// million executions up to half an hour.
+const limit = 45 * time.Minute
 
 func main() {
 	quick := flag.Bool("quick", false, "one short turn of everything, in about a minute; shows verdicts and fails on errors alone")
-	only := flag.String("only", "", "run the sections whose names match this `regexp`: accept, river, life, status, polls, events, latency, idle, and recovery, scale, scores, imports, mining, building, graph, retention and panels, which are in no other run")
+	only := flag.String("only", "", "run the sections whose names match this `regexp`: accept, river, life, status, polls, events, latency, idle, and recovery, scale, scores, imports, mining, building, graph, retention, panels and pages, which are in no other run")
 	asJSON := flag.Bool("json", false, "print the table as JSON")
 	floor := flag.String("floor", "", "(internal) serve the bare handlers on this address")
 	flag.Parse()
@@ -78,6 +79,7 @@ func run(ctx context.Context, quick bool, only *regexp.Regexp, asJSON bool) (err
 		{"graph", b.graph, true},
 		{"retention", b.retention, true},
 		{"panels", b.panels, true},
+		{"pages", b.pages, true},
 	} {
 		if !only.MatchString(s.name) || (s.asked && only.String() == "") {
 			continue

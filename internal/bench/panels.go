@@ -80,22 +80,26 @@ func (b *bench) panels(ctx context.Context) ([]figure, error) {
 
 // besides makes a database with n executions and all that lies beside them.
 func (b *bench) besides(ctx context.Context, n int) (*pgx.Conn, error) {
-	url, err := b.historyOf(ctx, n)
+	url, err := b.besidesURL(ctx, n)
 	if err != nil {
-		return nil, err
-	}
-	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: "ciclo bench panels", MaxConns: 1})
-	if err != nil {
-		return nil, err
-	}
-	defer pool.Close()
-	if err := history.FillBeside(ctx, pool); err != nil {
-		return nil, err
-	}
-	if err := analyze(ctx, pool); err != nil {
 		return nil, err
 	}
 	return pgx.Connect(ctx, url)
+}
+
+func (b *bench) besidesURL(ctx context.Context, n int) (url string, err error) {
+	if url, err = b.historyOf(ctx, n); err != nil {
+		return "", err
+	}
+	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: "ciclo bench panels", MaxConns: 1})
+	if err != nil {
+		return "", err
+	}
+	defer pool.Close()
+	if err := history.FillBeside(ctx, pool); err != nil {
+		return "", err
+	}
+	return url, analyze(ctx, pool)
 }
 
 // panelTime is the median of a few of the panel's queries, in milliseconds, with all

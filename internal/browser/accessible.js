@@ -152,7 +152,7 @@
     last = e;
     const s = style(e);
     if (e.matches("a.skip")) return "";
-    if (s.outlineStyle === "none" || parseFloat(s.outlineWidth) < 2) return `the focus can't be seen: ${name(e)}`;
+    if (s.outlineStyle === "none" || s.outlineStyle !== "auto" && parseFloat(s.outlineWidth) < 2) return `the focus can't be seen: ${name(e)}`;
     return "";
   };
   return found;

@@ -89,6 +89,10 @@ type Tab struct {
 	ctx context.Context //nolint:containedctx // chromedp's contexts are its handles
 	end context.CancelFunc
 
+	// status is the last page's, dark whether the tab is.
+	status int64
+	dark   bool
+
 	mu       sync.Mutex
 	console  []string
 	requests []string
@@ -97,7 +101,7 @@ type Tab struct {
 
 // Open opens an empty tab.
 func (b *Browser) Open(s Screen) (*Tab, error) {
-	t := &Tab{}
+	t := &Tab{dark: s.Dark}
 	t.ctx, t.end = chromedp.NewContext(b.ctx, chromedp.WithListener(t.note))
 	scheme := "light"
 	if s.Dark {
@@ -170,7 +174,8 @@ func (t *Tab) Go(address string) error {
 	t.mu.Lock()
 	t.console, t.requests, t.bytes = nil, nil, 0
 	t.mu.Unlock()
-	return t.Do(chromedp.Navigate(address))
+	_, err := t.follow(chromedp.Navigate(address))
+	return err
 }
 
 // Eval is what an expression of JavaScript gives.
@@ -198,11 +203,21 @@ func (t *Tab) Click(selector string) error {
 	return err
 }
 
+// Unfold clicks on what leads to no other page.
+func (t *Tab) Unfold(selector string) error { return t.Do(chromedp.Click(selector)) }
+
+// Status is HTTP's of the page that came last.
+func (t *Tab) Status() int { return int(t.status) }
+
 // follow does what leads to another page and waits for that.
 func (t *Tab) follow(action chromedp.Action[chromedp.Void]) (*network.Response, error) {
 	ctx, cancel := context.WithTimeout(t.ctx, actionTimeout)
 	defer cancel()
-	return chromedp.RunResponse(ctx, action)
+	response, err := chromedp.RunResponse(ctx, action)
+	if response != nil {
+		t.status = response.Status
+	}
+	return response, err
 }
 
 // Picture is the whole page as PNG.
@@ -215,6 +230,8 @@ func (t *Tab) Picture() ([]byte, error) {
 // Seen is what there is to say about a page.
 type Seen struct {
 	Title string
+	// Status is HTTP's of the page.
+	Status int
 	// Console is everything in the console, Outside the requests to other hosts.
 	Console, Outside []string
 	// Bytes is what was transferred since Go.
@@ -236,18 +253,20 @@ func (t *Tab) Look(base string) (Seen, error) {
 	if s.Barriers, err = Eval[[]string](t, accessible); err != nil {
 		return s, fmt.Errorf("look for barriers: %w", err)
 	}
-	order, err := t.focusOrder()
-	if err != nil {
-		return s, fmt.Errorf("go through the page by Tab: %w", err)
+	if !t.dark { // the order is the same, and the colour of the focus is a contrast like others
+		order, err := t.focusOrder()
+		if err != nil {
+			return s, fmt.Errorf("go through the page by Tab: %w", err)
+		}
+		s.Barriers = append(s.Barriers, order...)
 	}
-	s.Barriers = append(s.Barriers, order...)
 	home, err := url.Parse(base)
 	if err != nil {
 		return s, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s.Console, s.Bytes = append(s.Console, t.console...), int(t.bytes)
+	s.Status, s.Console, s.Bytes = int(t.status), append(s.Console, t.console...), int(t.bytes)
 	for _, request := range t.requests {
 		if u, err := url.Parse(request); err != nil || u.Host != home.Host && u.Scheme != "data" {
 			s.Outside = append(s.Outside, request)

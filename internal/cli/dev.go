@@ -71,7 +71,8 @@ func (c *devCommand) use(ctx context.Context, g *Globals, env dev.Environment) e
 		}
 		return nil
 	}
-	g.say("\nThe API serves at %s (token in %s/token). Try, in another terminal:", env.Client.URL, g.Data)
+	g.say("\nThe dashboard is at %s/ : sign in with the token in %s/token.", env.Client.URL, g.Data)
+	g.say("The API serves at %s. Try, in another terminal:", env.Client.URL)
 	if len(results) > 0 {
 		g.say("  curl -H \"Authorization: Bearer $(cat %s/token)\" %s/api/autonomous-agents/executions/%s", g.Data, env.Client.URL, results[0].ID)
 	}

@@ -259,3 +259,12 @@ func local(path string) string {
 	}
 	return path
 }
+
+// Paths are the pages' paths, as http.ServeMux writes them.
+func Paths() []string {
+	var paths []string
+	for _, p := range pages() {
+		paths = append(paths, p.path)
+	}
+	return paths
+}
