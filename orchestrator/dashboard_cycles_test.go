@@ -10,7 +10,7 @@ import (
 func TestCyclesOnThePages(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	of := a.lookers("read", "run")
+	of := a.visitors("read", "run")
 	l, runner := of[0], of[1]
 	p := l.get("/cycles")
 	p.says(t, "None yet")
@@ -30,8 +30,8 @@ func TestCyclesOnThePages(t *testing.T) {
 	}
 	p = runner.get(opened.location)
 	p.says(t, "1 to run, 1 left out", "paused", "it is paused by hand", "due", "What the planner saw", "by hand of-run", "The cycle was opened")
-	if len(all(p.root, "svg")) != 1 || p.forms()[0] != opened.location+"/cancel" {
-		t.Errorf("%d drawings, forms %v", len(all(p.root, "svg")), p.forms())
+	if len(elements(p.doc, "svg")) != 1 || p.forms()[0] != opened.location+"/cancel" {
+		t.Errorf("%d drawings, forms %v", len(elements(p.doc, "svg")), p.forms())
 	}
 	if p := runner.press("/cycles"); p.status != http.StatusSeeOther {
 		t.Errorf("a cycle of all: %d", p.status)
@@ -58,7 +58,7 @@ func TestCyclesOnThePages(t *testing.T) {
 func TestSchedulesOnThePages(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	of := a.lookers("read", "run", "admin")
+	of := a.visitors("read", "run", "admin")
 	l, runner, admin := of[0], of[1], of[2]
 	l.get("/schedules").says(t, "There is none: nothing runs by itself", "free")
 	a.send("POST", prefix+"/schedules", `{"name": "nightly", "agents": ["test-slow"], "cron": "0 4 * * *", "zone": "Asia/Makassar", "parameters": {"millis": 5}, "description": "<b>all</b>"}`)
@@ -77,11 +77,11 @@ func TestSchedulesOnThePages(t *testing.T) {
 	if len(p.forms()) != 0 {
 		t.Errorf("who may only read is offered %v", p.forms())
 	}
-	for _, n := range all(p.root, "a") {
+	for _, n := range elements(p.doc, "a") {
 		if attribute(n, "rel") == "next" {
 			second := l.get(attribute(n, "href"))
 			second.says(t, "First page", "earlier ones")
-			if rows := len(all(second.root, "tr")); rows != 4 {
+			if rows := len(elements(second.doc, "tr")); rows != 4 {
 				t.Errorf("%d rows on the second page", rows)
 			}
 		}
@@ -90,7 +90,7 @@ func TestSchedulesOnThePages(t *testing.T) {
 		t.Errorf("a cursor of nobody's: %d", p.status)
 	}
 	for _, c := range []struct {
-		who    *looker
+		who    *visitor
 		path   string
 		reason string
 		status int

@@ -10,7 +10,7 @@ import (
 func TestResultsOnThePage(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	l := a.lookers("read")[0]
+	l := a.visitors("read")[0]
 	hostile := `<script>alert(1)</script>` + strings.Repeat("\u202eab\u200b ", 2500)
 	text, err := json.Marshal(hostile)
 	if err != nil {
@@ -26,7 +26,7 @@ func TestResultsOnThePage(t *testing.T) {
 			"top_clients": [{"client_id": "c1", "name": ` + string(text) + `, "segment": "VIP", "clv": 700, "expected_purchases": 3, "churn_risk_90": 0.5}]}`, []string{"USD 1 234.50", "25 %", "0.25", "few", "10 (8 to 13)", "alert(1)"}, "/clients"},
 		"patterns": {`{"from": "2026-01-01", "as_of": "2026-01-08", "conversations": 90, "won": 30, "features_tested": 12, "patterns_found": 2, "patterns_confirmed": 1,
 			"top_patterns": [{"feature": "asks first", "confirmed": true, "risk_difference": {"low": 0.05, "high": 0.2, "estimate": 0.12}, "later_risk_difference": null}], "notes": [], "proposal": {"status": "written", "id": "prompt_1", "lines": 3}}`,
-			[]string{"asks first", "+12 (+5 to +20)", "1 confirmed", "3 lines"}, "/prompts/prompt_1"},
+			[]string{"asks first", "12.0 (5.0 to 20.0)", "1 confirmed", "3 lines"}, "/prompts/prompt_1"},
 		"graph": {`{"from": "2026-01-01", "messages": {"due": 5, "gone": 1, "omitted": 0, "in_graph": 50}, "entities": {"person": 7, "company": 9}, "edges": {"works_at": 3}, "resolution": {"merges": 2, "splits": 0, "reviews": 4}, "changes": {"new_entities": 6}, "top": [], "notes": null}`,
 			[]string{"company 9", "works at", "4 wait for a person", "6 new"}, "/graph"},
 		"message":                {`{"message_id": "message_gone", "sent": false, "reason": "no consent"}`, []string{"not sent", "no consent", "is not there any more"}, "/messages"},
@@ -42,10 +42,10 @@ func TestResultsOnThePage(t *testing.T) {
 		if c.leads != "" && !p.leadsTo(c.leads) {
 			t.Errorf("%s: it doesn't lead to %s", name, c.leads)
 		}
-		if p.size > 120_000 {
-			t.Errorf("%s: %d bytes of text", name, p.size)
+		if len(p.shows()) > 120_000 {
+			t.Errorf("%s: %d bytes of text", name, len(p.shows()))
 		}
-		for _, n := range all(p.root, "script") {
+		for _, n := range elements(p.doc, "script") {
 			if n.FirstChild != nil {
 				t.Errorf("%s: a script of somebody else's", name)
 			}

@@ -1,10 +1,8 @@
 package orchestrator_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -13,106 +11,33 @@ import (
 	"golang.org/x/net/html"
 )
 
-// looker is somebody who has signed in to the dashboard.
-type looker struct {
-	*api
-	cookie string
-	// said is the cookie with what the last form's outcome says.
-	said string
-	// form is the token that this session's forms carry.
-	form string
-}
-
-// shownPage is a page as a browser gets it.
-type shownPage struct {
-	status   int
-	location string
-	root     *html.Node
-	size     int
-}
-
-// lookers have signed in, each with a token that has one scope and its name. All
+// visitors have signed in, each with a token that has one scope and its name. All
 // tokens are made first: the service doesn't look for new ones at any moment.
-func (a *api) lookers(scopes ...string) (all []*looker) {
+func (a *api) visitors(scopes ...string) (all []*visitor) {
 	a.t.Helper()
 	var tokens []string
 	for _, scope := range scopes {
 		tokens = append(tokens, a.newToken("of-"+scope, scope))
 	}
-	for i, scope := range scopes {
-		all = append(all, a.look("of-"+scope, tokens[i]))
+	first := a.visit()
+	for _, token := range tokens {
+		all = append(all, first.another().as(token))
 	}
 	return all
 }
 
-func (a *api) look(name, token string) *looker {
-	a.t.Helper()
-	l := &looker{api: a}
-	r := l.request("POST", "/sign-in", url.Values{"token": {token}})
-	for _, c := range r.Cookies() {
-		if strings.HasSuffix(c.Name, "ciclo_session") {
-			l.cookie = c.Name + "=" + c.Value
-		}
-	}
-	if l.cookie == "" {
-		a.t.Fatalf("%s is not signed in: %d", name, r.StatusCode)
-	}
-	page := l.get("/schedules")
-	for _, n := range all(page.root, "input") {
-		if attribute(n, "name") == "form_token" {
-			l.form = attribute(n, "value")
-		}
-	}
-	return l
-}
-
-func (l *looker) request(method, path string, form url.Values) *http.Response {
-	l.t.Helper()
-	req := httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(form.Encode()))
-	if form != nil {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	if l.cookie != "" {
-		req.Header.Set("Cookie", l.cookie+l.said)
-	}
-	rec := httptest.NewRecorder()
-	l.handler.ServeHTTP(rec, req)
-	r := rec.Result() //nolint:bodyclose // it is the recorder's, in memory
-	for _, c := range r.Cookies() {
-		if c.Name == "ciclo_said" {
-			l.said = "; ciclo_said=" + c.Value
-		}
-	}
-	return r
-}
-
-func (l *looker) page(method, path string, form url.Values) shownPage {
-	l.t.Helper()
-	r := l.request(method, path, form)
-	root, err := html.Parse(r.Body)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return shownPage{r.StatusCode, r.Header.Get("Location"), root, len(textIn(root))}
-}
-
-func (l *looker) get(path string) shownPage {
-	l.t.Helper()
-	return l.page("GET", path, nil)
-}
-
 // press sends a form with the session's token.
-func (l *looker) press(path string, fields ...string) shownPage {
-	l.t.Helper()
-	form := url.Values{"form_token": {l.form}}
+func (v *visitor) press(path string, fields ...string) page {
+	v.t.Helper()
+	form := url.Values{}
 	for i := 0; i < len(fields); i += 2 {
 		form.Add(fields[i], fields[i+1])
 	}
-	return l.page("POST", path, form)
+	return v.send("/audit", path, form)
 }
 
-// all are the elements of a name, in order.
-func all(root *html.Node, name string) (found []*html.Node) {
+// elements are those of a name, in order.
+func elements(root *html.Node, name string) (found []*html.Node) {
 	for n := range root.Descendants() {
 		if n.Type == html.ElementNode && n.Data == name {
 			found = append(found, n)
@@ -121,25 +46,14 @@ func all(root *html.Node, name string) (found []*html.Node) {
 	return found
 }
 
-// textIn is the text of a node, its spaces made one.
-func textIn(n *html.Node) string {
-	var text strings.Builder
-	for one := range n.Descendants() {
-		if one.Type == html.TextNode {
-			text.WriteString(one.Data + " ")
-		}
-	}
-	return strings.Join(strings.Fields(text.String()), " ")
-}
-
 // says fails unless the page answers 200 and holds each text.
-func (p shownPage) says(t *testing.T, texts ...string) {
+func (p page) says(t *testing.T, texts ...string) {
 	t.Helper()
 	if p.status != http.StatusOK {
-		t.Errorf("status %d: %s", p.status, textIn(p.root))
+		t.Errorf("status %d: %s", p.status, p.shows())
 		return
 	}
-	shown := textIn(p.root)
+	shown := p.shows()
 	for _, text := range texts {
 		if !strings.Contains(shown, text) {
 			t.Errorf("%q is not in %s", text, shown)
@@ -149,16 +63,16 @@ func (p shownPage) says(t *testing.T, texts ...string) {
 }
 
 // sound fails unless the page keeps what every page must.
-func (p shownPage) sound(t *testing.T) {
+func (p page) sound(t *testing.T) {
 	t.Helper()
-	if n := len(all(p.root, "h1")); n != 1 {
+	if n := len(elements(p.doc, "h1")); n != 1 {
 		t.Errorf("%d h1", n)
 	}
 	seen, labelled := map[string]bool{}, map[string]bool{}
-	for _, n := range all(p.root, "label") {
+	for _, n := range elements(p.doc, "label") {
 		labelled[attribute(n, "for")] = true
 	}
-	for n := range p.root.Descendants() {
+	for n := range p.doc.Descendants() {
 		if n.Type != html.ElementNode {
 			continue
 		}
@@ -193,22 +107,13 @@ func names(form *html.Node) (all []string) {
 }
 
 // forms are where the page's forms lead, but for signing out.
-func (p shownPage) forms() (to []string) {
-	for _, n := range all(p.root, "form") {
+func (p page) forms() (to []string) {
+	for _, n := range elements(p.doc, "form") {
 		if action := attribute(n, "action"); attribute(n, "method") == "post" && action != "/sign-out" {
 			to = append(to, action)
 		}
 	}
 	return to
-}
-
-func (p shownPage) leadsTo(path string) bool {
-	for _, n := range all(p.root, "a") {
-		if attribute(n, "href") == path {
-			return true
-		}
-	}
-	return false
 }
 
 // logged are the audit log's lines.
@@ -241,7 +146,7 @@ func (a *api) endedAs(agent, result string, dry bool) string {
 func TestTheListOfExecutions(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	l := a.lookers("read")[0]
+	l := a.visitors("read")[0]
 	l.get("/executions").says(t, "Nothing was run yet")
 	failed := a.failed()
 	for range 60 {
@@ -250,24 +155,24 @@ func TestTheListOfExecutions(t *testing.T) {
 	waits := a.run("test-slow", `{"millis": 5}`)
 	first := l.get("/executions")
 	first.says(t, "Executions", "accepted; waits for a worker", "Next page")
-	if rows := len(all(first.root, "tr")); rows != 51 {
+	if rows := len(elements(first.doc, "tr")); rows != 51 {
 		t.Errorf("%d rows, want 50 and their heads", rows)
 	}
 	if !first.leadsTo("/executions/" + waits) {
 		t.Error("the newest is not there")
 	}
 	var next string
-	for _, n := range all(first.root, "a") {
+	for _, n := range elements(first.doc, "a") {
 		if attribute(n, "rel") == "next" {
 			next = attribute(n, "href")
 		}
 	}
 	second := l.get(next)
 	second.says(t, "First page", "Earlier ones")
-	if rows := len(all(second.root, "tr")); rows != 13 || !second.leadsTo("/executions/"+failed) {
+	if rows := len(elements(second.doc, "tr")); rows != 13 || !second.leadsTo("/executions/"+failed) {
 		t.Errorf("%d rows on the second page", rows)
 	}
-	for _, n := range all(second.root, "div") {
+	for _, n := range elements(second.doc, "div") {
 		if strings.Contains(attribute(n, "class"), "live") {
 			t.Error("a page after the first is live")
 		}
@@ -281,7 +186,7 @@ func TestTheListOfExecutions(t *testing.T) {
 		"/executions?cycle=%00": 422, "/executions?retry_of=%00": 422, "/executions/nobody": 404, "/executions/%00": 404, "/executions/..%2f..": 404, "/executions/" + strings.Repeat("x", 3000): 404,
 		"/cycles/nobody": 404, "/cycles?status=done": 422, "/cycles?cursor=x": 422, "/cycles?schedule=A%20B": 422, "/schedules/nobody": 404, "/schedules?x=1": 422,
 	} {
-		if p := l.get(path); p.status != status || len(all(p.root, "h1")) != 1 {
+		if p := l.get(path); p.status != status || len(elements(p.doc, "h1")) != 1 {
 			t.Errorf("%.60s: %d, want %d as a page", path, p.status, status)
 		}
 	}
@@ -291,11 +196,11 @@ func TestOneExecutionsPage(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	id := a.failed()
-	of := a.lookers("read", "run")
+	of := a.visitors("read", "run")
 	l, runner := of[0], of[1]
 	p := l.get("/executions/" + id)
 	p.says(t, "test-steps", "failed", "Why it failed: permanent", "A person must look", "mail after publish", "publish", "Bytes kept", "Parameters", "steps 7", "attempt 1: failed")
-	if n := len(all(p.root, "svg")); n != 2 {
+	if n := len(elements(p.doc, "svg")); n != 2 {
 		t.Errorf("%d drawings", n)
 	}
 	if f := p.forms(); len(f) != 0 {
@@ -309,7 +214,7 @@ func TestOneExecutionsPage(t *testing.T) {
 	if f := p.forms(); len(f) != 1 || f[0] != path+"/retry" {
 		t.Errorf("a final one offers %v", f)
 	}
-	if p := runner.page("POST", path+"/retry", url.Values{"form_token": {"wrong"}}); p.status != http.StatusForbidden {
+	if p := runner.post(path+"/retry", url.Values{"form_token": {"wrong"}}); p.status != http.StatusForbidden {
 		t.Errorf("a wrong form's token: %d", p.status)
 	}
 	for form, status := range map[string]int{"step:nothing": 422, "all": 422} {

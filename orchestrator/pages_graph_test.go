@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,21 +13,14 @@ import (
 
 // links are where the page's links lead.
 func (p page) links() (all []string) {
-	for n := range p.doc.Descendants() {
-		if n.Type == html.ElementNode && n.Data == "a" {
-			all = append(all, attribute(n, "href"))
-		}
+	for _, n := range elements(p.doc, "a") {
+		all = append(all, attribute(n, "href"))
 	}
 	return all
 }
 
 func (p page) leadsTo(address string) bool {
-	for _, l := range p.links() {
-		if l == address {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.links(), address)
 }
 
 // marked are the texts that are marked.
@@ -46,7 +40,11 @@ func (a *api) said(message, body, quote, subject, relation, object string, day i
 	a.read(message, day)
 	a.exec(`INSERT INTO crm.conversations (id, started_at) VALUES ('c-' || $1, '2026-01-01')`, message)
 	a.exec(`INSERT INTO crm.messages (id, conversation_id, role, body, sent_at) VALUES ($1, 'c-' || $1, 'client', $2, '2026-01-01')`, message, body)
-	start := len([]rune(body[:strings.Index(body, quote)]))
+	before, _, found := strings.Cut(body, quote)
+	if !found {
+		a.t.Fatalf("%q is not in %q", quote, body)
+	}
+	start := len([]rune(before))
 	a.exec(`INSERT INTO ciclo.edge_evidence VALUES ($1, $2, $3, $4, $5, $6, $7, 'pattern', '1', .8)`,
 		message, graphID("record", subject), relation, graphID("record", object), start, start+len([]rune(quote)), quote)
 }

@@ -36,7 +36,7 @@ func (s *sessions) signIn(ctx context.Context, token string) (secret string, err
 		return "", err
 	}
 	random := make([]byte, sha256.Size)
-	rand.Read(random) //nolint:errcheck // it never returns an error
+	rand.Read(random) // it never returns an error
 	secret = base64.RawURLEncoding.EncodeToString(random)
 	return secret, s.store.BeginSession(ctx, postgres.HashToken(secret), postgres.HashToken(token), sessionLength)
 }

@@ -30,7 +30,7 @@ var ErrNone = errors.New("there is no chromium: apt-get install chromium")
 // Browser is a running Chromium without windows. Its tabs share one profile: who
 // signs in on one is signed in on all.
 type Browser struct {
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // chromedp's contexts are its handles
 	ends []context.CancelFunc
 }
 
@@ -86,7 +86,7 @@ func (s Screen) String() string {
 
 // Tab is a tab of the browser, and what happened in it.
 type Tab struct {
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // chromedp's contexts are its handles
 	end context.CancelFunc
 
 	// status is the last page's, dark whether the tab is.

@@ -14,8 +14,7 @@ type auditView struct {
 	Changes client.ChangePage
 	// Audit is nil unless it was asked for: it reads a day's histories.
 	Audit *client.Audit
-	// First and Next are the addresses of the first and the next page.
-	First, Next string
+	otherPages
 }
 
 func audit() page {
@@ -44,6 +43,6 @@ func readAudit(ctx context.Context, v *Visit) (any, error) {
 	if err := ask.Wait(); err != nil {
 		return nil, err
 	}
-	a.First, a.Next = pager(v.URL, a.Changes.NextCursor)
+	a.otherPages = otherPagesOf(v.URL.Path, given, a.Changes.NextCursor)
 	return a, nil
 }

@@ -46,7 +46,9 @@ type clientsView struct {
 }
 
 // clientFilters are the list's parameters.
-var clientFilters = []string{"execution", "segment", "min_churn_risk", "low_confidence", "sort"} //nolint:gochecknoglobals // it never changes
+func clientFilters() []string {
+	return []string{"execution", "segment", "min_churn_risk", "low_confidence", "sort"}
+}
 
 // summaryPatience is how long the page waits for a summary.
 const summaryPatience = 3 * time.Second
@@ -62,7 +64,7 @@ func clients() page {
 }
 
 func readClients(ctx context.Context, v *Visit) (any, error) {
-	filters, cursor := asked(v, clientFilters...), v.URL.Query().Get("cursor")
+	filters, cursor := asked(v, clientFilters()...), v.URL.Query().Get("cursor")
 	c := clientsView{Segments: segments(), listing: listing{Asked: filters}}
 	var err error
 	c.Page, err = v.API.ClientValues(ctx, queryOf(filters, cursor, clientsShown))
@@ -87,7 +89,7 @@ func readClients(ctx context.Context, v *Visit) (any, error) {
 		return nil, err
 	}
 	export := url.Values{"execution": {run}}
-	for _, name := range clientFilters {
+	for _, name := range clientFilters() {
 		if values := filters[name]; len(values) > 0 {
 			export[name] = values
 		}

@@ -84,36 +84,16 @@ func (f graphFilter) Query() string {
 	return ""
 }
 
-// nextPage is the address of a list's next page; empty on the last one.
-func nextPage(u *url.URL, cursor *string) string {
-	if cursor == nil {
-		return ""
-	}
-	query := u.Query()
-	query.Set("cursor", *cursor)
-	return u.Path + "?" + query.Encode()
-}
-
-// firstPage is the address of a list's first page; empty where this is it.
-func firstPage(u *url.URL) string {
-	query := u.Query()
-	if !query.Has("cursor") {
-		return ""
-	}
-	query.Del("cursor")
-	return u.Path + "?" + query.Encode()
-}
-
 // graphView is what the graph holds, and what was searched in it.
 type graphView struct {
-	Summary     client.GraphSummary
-	Types       []string
-	Q, Type     string
-	Sort        string
-	Filter      graphFilter
-	Searched    bool
-	Entities    []client.ListedEntity
-	First, Next string
+	Summary  client.GraphSummary
+	Types    []string
+	Q, Type  string
+	Sort     string
+	Filter   graphFilter
+	Searched bool
+	Entities []client.ListedEntity
+	otherPages
 }
 
 // graphPage is how many entities a page lists.
@@ -143,7 +123,7 @@ func readGraph(ctx context.Context, v *Visit) (any, error) {
 	})
 	ask.Go(func() error {
 		found, err := v.API.Entities(ctx, query)
-		g.Entities, g.First, g.Next = found.Entities, firstPage(v.URL), nextPage(v.URL, found.NextCursor)
+		g.Entities, g.otherPages = found.Entities, otherPagesOf(v.URL.Path, v.URL.Query(), found.NextCursor)
 		return err
 	})
 	err = ask.Wait()
@@ -153,7 +133,7 @@ func readGraph(ctx context.Context, v *Visit) (any, error) {
 // edgeView is an edge's very words.
 type edgeView struct {
 	client.EvidencePage
-	First, Next string
+	otherPages
 }
 
 func readEdge(ctx context.Context, v *Visit) (any, error) {
@@ -162,7 +142,7 @@ func readEdge(ctx context.Context, v *Visit) (any, error) {
 		query.Set("cursor", cursor)
 	}
 	found, err := v.API.Evidence(ctx, v.PathValue("id"), query)
-	return edgeView{found, firstPage(v.URL), nextPage(v.URL, found.NextCursor)}, err
+	return edgeView{found, otherPagesOf(v.URL.Path, v.URL.Query(), found.NextCursor)}, err
 }
 
 var entityID = regexp.MustCompile(`entity_[0-9a-z]{16}`)

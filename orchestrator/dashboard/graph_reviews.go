@@ -12,10 +12,10 @@ import (
 
 // reviewsView are pairs that may be one.
 type reviewsView struct {
-	Status      string
-	Statuses    []string
-	Reviews     []reviewView
-	First, Next string
+	Status   string
+	Statuses []string
+	Reviews  []reviewView
+	otherPages
 }
 
 // reviewView is a pair with what speaks for and against it.
@@ -54,7 +54,7 @@ func readReviews(ctx context.Context, v *Visit) (any, error) {
 		}
 		r.Reviews = append(r.Reviews, seen)
 	}
-	r.First, r.Next = firstPage(v.URL), nextPage(v.URL, found.NextCursor)
+	r.otherPages = otherPagesOf(v.URL.Path, v.URL.Query(), found.NextCursor)
 	return r, nil
 }
 

@@ -1,22 +1,11 @@
 package dashboard
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"time"
 )
-
-// otherPages lead to a list's other pages: an address is empty where there is none.
-type otherPages struct {
-	First, Next string
-}
-
-// otherPagesOf is of a list at a path that was asked with a query; next is the API's
-// cursor, nil on the last page.
-func otherPagesOf(path string, query url.Values, next *string) (p otherPages) {
-	p.First, p.Next = pager(&url.URL{Path: path, RawQuery: query.Encode()}, next)
-	return p
-}
 
 // filled is a query without the fields of a form that were left empty.
 func filled(query url.Values) url.Values {
@@ -58,8 +47,7 @@ func field(text string, zone *time.Location) string {
 type listing struct {
 	// Asked are the parameters that filter and order, without what was left empty.
 	Asked url.Values
-	// First and Next are addresses; empty where there is no such page.
-	First, Next string
+	otherPages
 }
 
 // asked are those of the names that the visitor gave with something in them: the
@@ -93,9 +81,7 @@ func (l listing) Query() string {
 // queryOf is what the API is asked: the filters, the page's cursor and its size.
 func queryOf(filters url.Values, cursor, limit string) url.Values {
 	query := url.Values{"limit": {limit}}
-	for name, values := range filters {
-		query[name] = values
-	}
+	maps.Copy(query, filters)
 	if cursor != "" {
 		query.Set("cursor", cursor)
 	}
@@ -104,16 +90,10 @@ func queryOf(filters url.Values, cursor, limit string) url.Values {
 
 // listingOf says where a page of a list is: path is the list's.
 func listingOf(path string, filters url.Values, cursor string, next *string) listing {
-	l := listing{Asked: filters}
+	asked := url.Values{}
+	maps.Copy(asked, filters)
 	if cursor != "" {
-		l.First = path + l.Query()
+		asked.Set("cursor", cursor)
 	}
-	if next != nil {
-		query := url.Values{"cursor": {*next}}
-		for name, values := range filters {
-			query[name] = values
-		}
-		l.Next = path + "?" + query.Encode()
-	}
-	return l
+	return listing{filters, otherPagesOf(path, asked, next)}
 }

@@ -1,20 +1,29 @@
 package dashboard
 
-import "net/url"
+import (
+	"maps"
+	"net/url"
+)
 
-// pager gives the addresses of the first and the next page of a list: the first is
-// empty on it, the next on the last one. What else is asked for stays.
-func pager(at *url.URL, next *string) (firstPage, nextPage string) {
-	query := at.Query()
-	if query.Has("cursor") {
-		query.Del("cursor")
-		firstPage = address(at.Path, query)
+// otherPages lead to a list's other pages: an address is empty where there is none.
+type otherPages struct {
+	First, Next string
+}
+
+// otherPagesOf is of a list at a path that was asked with a query; next is the API's
+// cursor, nil on the last page. What else was asked for stays.
+func otherPagesOf(path string, query url.Values, next *string) (p otherPages) {
+	rest := url.Values{}
+	maps.Copy(rest, query)
+	if rest.Has("cursor") {
+		rest.Del("cursor")
+		p.First = address(path, rest)
 	}
 	if next != nil {
-		query.Set("cursor", *next)
-		nextPage = address(at.Path, query)
+		rest.Set("cursor", *next)
+		p.Next = address(path, rest)
 	}
-	return firstPage, nextPage
+	return p
 }
 
 // address is a path with a query, where there is one.

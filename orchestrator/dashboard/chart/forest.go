@@ -59,7 +59,7 @@ func Forest(rows []ForestRow, o ForestOptions) template.HTML {
 	}
 	for i, row := range rows {
 		top := forestTop + float64(i)*forestRow
-		d.text("halo", "start", forestLeft, top+14, clip(row.Label, 60))
+		d.text("halo", "start", forestLeft, top+14, cut(row.Label, 60))
 		if row.Main == nil {
 			d.text("tick", "start", forestLeft, top+30, "can't be told")
 			continue

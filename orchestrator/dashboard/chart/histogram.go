@@ -28,7 +28,7 @@ func Histogram(bars []Bin, title, description, unit string) template.HTML {
 	x := Scale{From: 0, To: float64(most), Begin: barLeft, End: barRight}
 	for i, b := range bars {
 		top := float64(i)*barHeight + 4
-		d.text("tick", "end", barLeft-8, top+16, clip(b.Label, 18))
+		d.text("tick", "end", barLeft-8, top+16, cut(b.Label, 18))
 		width := x.At(float64(b.Count)) - barLeft
 		if b.Count > 0 {
 			width = math.Max(width, 1)
@@ -38,13 +38,4 @@ func Histogram(bars []Bin, title, description, unit string) template.HTML {
 	}
 	d.line("axis", barLeft, 0, barLeft, float64(len(bars))*barHeight+8)
 	return d.end()
-}
-
-// clip cuts a text to n characters.
-func clip(text string, n int) string {
-	all := []rune(text)
-	if len(all) <= n {
-		return text
-	}
-	return string(all[:n-1]) + "…"
 }

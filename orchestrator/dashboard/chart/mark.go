@@ -8,28 +8,26 @@ import (
 	"strings"
 )
 
-// markShapes tell series from one another without their colours, in their order.
-var markShapes = [...]func(x, y, r float64) string{ //nolint:gochecknoglobals // it never changes
-	func(x, y, r float64) string { // a disc
+// mark is the outline of a point of one series, which counts from 1. Its shape tells
+// series from one another without their colours.
+func mark(series int, x, y, r float64) string {
+	switch (max(series, 1) - 1) % 4 {
+	case 0: // a disc
 		return "M" + num(x-r) + " " + num(y) + "a" + num(r) + " " + num(r) + " 0 1 0 " + num(2*r) + " 0a" + num(r) + " " + num(r) + " 0 1 0 " + num(-2*r) + " 0z"
-	},
-	func(x, y, r float64) string { // a square
+	case 1: // a square
 		return "M" + num(x-r) + " " + num(y-r) + "h" + num(2*r) + "v" + num(2*r) + "h" + num(-2*r) + "z"
-	},
-	func(x, y, r float64) string { // a triangle
+	case 2: // a triangle
 		return "M" + num(x) + " " + num(y-1.2*r) + "l" + num(1.2*r) + " " + num(2*r) + "h" + num(-2.4*r) + "z"
-	},
-	func(x, y, r float64) string { // a diamond
+	default: // a diamond
 		return "M" + num(x) + " " + num(y-1.4*r) + "l" + num(1.4*r) + " " + num(1.4*r) + "l" + num(-1.4*r) + " " + num(1.4*r) + "l" + num(-1.4*r) + " " + num(-1.4*r) + "z"
-	},
+	}
 }
 
 // marks draws points of one series, which counts from 1.
 func (d *drawing) marks(class string, series int, r float64, at ...[2]float64) {
-	shape := markShapes[(max(series, 1)-1)%len(markShapes)]
 	var path strings.Builder
 	for _, p := range at {
-		path.WriteString(shape(p[0], p[1], r))
+		path.WriteString(mark(series, p[0], p[1], r))
 	}
 	fmt.Fprintf(d, `<path class="%s" d="%s"/>`, html.EscapeString(class), path.String())
 }

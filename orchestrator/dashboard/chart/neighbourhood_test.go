@@ -2,6 +2,7 @@ package chart
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -28,7 +29,7 @@ func drawn(t *testing.T, svg string) (width, height float64, texts []box, hrefs 
 	var open *box
 	for {
 		token, err := reader.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return width, height, texts, hrefs
 		}
 		if err != nil {
