@@ -145,6 +145,15 @@ func judge(t *testing.T, tab *browser.Tab, base, where string) {
 func TestTheDashboard(t *testing.T) {
 	b := start(t)
 	api := demo(t)
+	cycle, err := api.OpenCycle(t.Context(), []string{"client-value-predictor"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); cycle.EndedAt == nil && time.Now().Before(deadline); {
+		if cycle, err = api.Cycle(t.Context(), cycle.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
 	first := open(t, b, browser.Screen{Width: 1280})
 	if err := first.SignIn(api.URL, api.Token); err != nil {
 		t.Fatal(err)

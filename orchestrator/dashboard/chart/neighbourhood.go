@@ -218,7 +218,7 @@ func (d *drawing) words(href, class, anchor string, x, y float64, text, title st
 
 // node draws a node's shape.
 func (d *drawing) node(n Node, s spot, size float64) {
-	fmt.Fprintf(d, `<a href="%s" tabindex="-1">`, html.EscapeString(n.Href))
+	fmt.Fprintf(d, `<a href="%s" tabindex="-1" aria-label="%s">`, html.EscapeString(n.Href), html.EscapeString(n.Name))
 	d.shape(n.Type, s.x, s.y, size, "") // its name stands beside it
 	d.WriteString("</a>")
 }
