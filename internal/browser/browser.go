@@ -203,6 +203,9 @@ func (t *Tab) Click(selector string) error {
 	return err
 }
 
+// Type writes a text into a field.
+func (t *Tab) Type(field, text string) error { return t.Do(chromedp.SendKeys(field, text)) }
+
 // Unfold clicks on what leads to no other page.
 func (t *Tab) Unfold(selector string) error { return t.Do(chromedp.Click(selector)) }
 

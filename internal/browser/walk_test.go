@@ -290,6 +290,13 @@ func press(t *testing.T, tab *browser.Tab, form string) {
 			t.Fatalf("unfold %s: %v", form, err)
 		}
 	}
+	if asks, err := browser.Eval[bool](tab, fmt.Sprintf(`!!document.querySelector(%q)`, form+" input[type=text][required]")); err != nil {
+		t.Fatal(err)
+	} else if asks {
+		if err := tab.Type(form+" input[type=text][required]", "because of the walk"); err != nil {
+			t.Fatalf("say why in %s: %v", form, err)
+		}
+	}
 	if err := tab.Click(form + " button"); err != nil {
 		t.Fatalf("press %s: %v", form, err)
 	}
