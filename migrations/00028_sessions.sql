@@ -10,6 +10,7 @@ CREATE TABLE ciclo.sessions (
     expires_at  timestamptz NOT NULL,
     CONSTRAINT sessions_end CHECK (expires_at > created_at AND expires_at <= created_at + interval '30 days')
 );
+CREATE INDEX sessions_of_token ON ciclo.sessions (token_hash, created_at DESC);
 CREATE INDEX sessions_expired ON ciclo.sessions (expires_at);
 COMMENT ON TABLE ciclo.sessions IS 'Sessions of the dashboard: SHA-256 of the secret that the browser holds, and of the token that it signed in with.';
 

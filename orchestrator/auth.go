@@ -213,6 +213,10 @@ func (o *Orchestrator) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Set(grantKey, g)
 			return next(c)
 		}
+		if r := c.Request(); c.Path() == "" && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+			o.pages.ServeHTTP(c.Response(), r) // a person at an address that there isn't
+			return nil
+		}
 		g, err := o.holderOf(c)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -108,6 +109,9 @@ func (o *Orchestrator) riverVisitors(next echo.HandlerFunc) echo.HandlerFunc {
 		header.Set("Content-Security-Policy", riverPolicy(""))
 		g, bySession, err := o.riverGrant(c)
 		person := strings.Contains(r.Header.Get("Accept"), "text/html")
+		if query, queryErr := url.QueryUnescape(r.URL.RawQuery); queryErr != nil || !storable(r.URL.Path) || !storable(query) {
+			return newProblem(http.StatusBadRequest, "bad-text", "The address holds what is no text", "")
+		}
 		switch {
 		case err != nil:
 			return err

@@ -422,7 +422,7 @@ func (o *Orchestrator) routes(sections []section) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = o.answerError
-	e.Use(o.meters.measured(sections, o.paged))
+	e.Use(guarded, o.meters.measured(sections, o.paged))
 	if o.cfg.Traces.On() {
 		e.Use(o.traced)
 	}
@@ -442,6 +442,19 @@ func (o *Orchestrator) routes(sections []section) *echo.Echo {
 		}
 	}
 	return e
+}
+
+// guarded has browsers take each answer for what it says it is, and keep none that a
+// session opened: what may be kept says so.
+func guarded(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		header := c.Response().Header()
+		header.Set("X-Content-Type-Options", "nosniff")
+		if c.Request().Header.Get("Cookie") != "" {
+			header.Set("Cache-Control", "no-store")
+		}
+		return next(c)
+	}
 }
 
 // wellFormed refuses a query of which a part would be dropped in silence.

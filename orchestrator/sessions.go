@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/nuzantara/ciclo/client"
@@ -62,24 +63,29 @@ func formToken(secret string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// secretOf is the session's secret that a request carries; empty where there is none.
-func secretOf(r *http.Request) string {
-	for _, name := range []string{secureSessionCookie, sessionCookie} {
-		if cookie, err := r.Cookie(name); err == nil {
-			return cookie.Value
-		}
+// sessionCookieOf is the name of the session's cookie for a request: over https that
+// which nobody else can have set.
+func sessionCookieOf(r *http.Request) string {
+	if encrypted(r) {
+		return secureSessionCookie
 	}
-	return ""
+	return sessionCookie
 }
 
-// cookies sets the session's cookie, or takes it away where the secret is empty.
-func (o *Orchestrator) setSession(w http.ResponseWriter, r *http.Request, secret string) {
-	cookie := &http.Cookie{
-		Name: sessionCookie, Value: secret, Path: "/", MaxAge: int(sessionLength / time.Second),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode,
+// secretOf is the session's secret that a request carries; empty where there is none.
+func secretOf(r *http.Request) string {
+	cookie, err := r.Cookie(sessionCookieOf(r))
+	if err != nil {
+		return ""
 	}
-	if o.encrypted(r) {
-		cookie.Name, cookie.Secure = secureSessionCookie, true
+	return cookie.Value
+}
+
+// setSession sets the session's cookie, or takes it away where the secret is empty.
+func setSession(w http.ResponseWriter, r *http.Request, secret string) {
+	cookie := &http.Cookie{
+		Name: sessionCookieOf(r), Value: secret, Path: "/", MaxAge: int(sessionLength / time.Second),
+		HttpOnly: true, Secure: encrypted(r), SameSite: http.SameSiteLaxMode,
 	}
 	if secret == "" {
 		cookie.MaxAge = -1
@@ -87,11 +93,12 @@ func (o *Orchestrator) setSession(w http.ResponseWriter, r *http.Request, secret
 	http.SetCookie(w, cookie)
 }
 
-// encrypted reports whether the browser asked over https: of the service itself, or
-// of what stands before it, which the configuration or a header says. Who forges
-// the header only loses a session of their own.
-func (o *Orchestrator) encrypted(r *http.Request) bool {
-	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
+// encrypted reports whether the browser asked over https, as what stands before the
+// service says; of several proxies the first. Who forges the header only loses a
+// session of their own.
+func encrypted(r *http.Request) bool {
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return r.TLS != nil || strings.EqualFold(strings.TrimSpace(first), "https")
 }
 
 // visitor is who asks the dashboard; nil where nobody has signed in.
@@ -113,14 +120,19 @@ func (o *Orchestrator) visitor(r *http.Request) (*dashboard.Visitor, error) {
 
 func (o *Orchestrator) signIn(w http.ResponseWriter, r *http.Request, token string) (known bool, err error) {
 	secret, err := o.sessions.signIn(r.Context(), token)
-	if err != nil || secret == "" {
+	if err != nil {
 		return false, err
 	}
-	o.setSession(w, r, secret)
+	if secret == "" {
+		o.cfg.Log.WarnContext(r.Context(), "somebody wanted to sign in to the dashboard with an unknown token")
+		return false, nil
+	}
+	setSession(w, r, secret)
+	o.cfg.Log.InfoContext(r.Context(), "somebody signed in to the dashboard")
 	return true, nil
 }
 
 func (o *Orchestrator) signOut(w http.ResponseWriter, r *http.Request) error {
-	o.setSession(w, r, "")
+	setSession(w, r, "")
 	return o.store.EndSession(r.Context(), postgres.HashToken(secretOf(r)))
 }

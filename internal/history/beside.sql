@@ -62,12 +62,12 @@ INSERT INTO ciclo.schedules (name, cron, zone, created_by, decided_until, next_d
 VALUES ('hourly', '0 * * * *', 'UTC', 'operator', now(), now() + interval '1 hour', now() + interval '1 hour'),
        ('nightly', '0 3 * * *', 'Asia/Makassar', 'operator', now(), now() + interval '9 hours', now() + interval '9 hours');
 INSERT INTO ciclo.cycles (id, schedule, due_at, opened_by, opened_at, deadline_at, max_parallel, planner, snapshot, ended_at, status)
-SELECT 'cycle_' || i, CASE i % 2 WHEN 0 THEN 'hourly' ELSE 'nightly' END, due_at, CASE i % 20 WHEN 5 THEN 'catch_up' ELSE 'slot' END, due_at + CASE i % 20 WHEN 5 THEN interval '2 hours' ELSE interval '1 second' END,
+SELECT 'cycle_019ac5a8-6f0e-7000-8000-' || lpad(i::text, 12, '0'), CASE i % 2 WHEN 0 THEN 'hourly' ELSE 'nightly' END, due_at, CASE i % 20 WHEN 5 THEN 'catch_up' ELSE 'slot' END, due_at + CASE i % 20 WHEN 5 THEN interval '2 hours' ELSE interval '1 second' END,
        due_at + interval '1 day', 3, 'rules', '{}', CASE WHEN i > 1 THEN due_at + interval '3 hours' END, CASE WHEN i > 1 THEN 'completed' ELSE 'running' END
 FROM due WHERE i % 10 <> 0 ORDER BY due_at;
 INSERT INTO ciclo.slots (schedule, due_at, outcome, reason, cycle_id, opened_by, decided_at)
 SELECT CASE i % 2 WHEN 0 THEN 'hourly' ELSE 'nightly' END, due_at, CASE WHEN i % 10 = 0 THEN 'skipped' WHEN i % 20 = 5 THEN 'caught_up' ELSE 'fired' END,
-       CASE WHEN i % 10 = 0 THEN 'overlap' END, CASE WHEN i % 10 <> 0 THEN 'cycle_' || i END, CASE i % 20 WHEN 5 THEN 'catch_up' ELSE 'slot' END, due_at
+       CASE WHEN i % 10 = 0 THEN 'overlap' END, CASE WHEN i % 10 <> 0 THEN 'cycle_019ac5a8-6f0e-7000-8000-' || lpad(i::text, 12, '0') END, CASE i % 20 WHEN 5 THEN 'catch_up' ELSE 'slot' END, due_at
 FROM due ORDER BY due_at;
 INSERT INTO ciclo.cycle_agents (cycle_id, agent, position, decision, reason, detail)
 SELECT c.id, a.agent, a.position, a.decision, a.reason, a.detail

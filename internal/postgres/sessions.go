@@ -9,8 +9,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// expiredAtOnce bounds how many sessions that are over go with a new one.
-const expiredAtOnce = 100
+const (
+	// expiredAtOnce bounds how many sessions that are over go with a new one.
+	expiredAtOnce = 100
+	// tokenSessions is how many sessions a token has at most: the oldest go.
+	tokenSessions = 50
+)
 
 // BeginSession keeps a session of the dashboard: the SHA-256 of its secret and of
 // the token that it may do as much as. Some that are over go.
@@ -19,9 +23,12 @@ func (s *Store) BeginSession(ctx context.Context, secretHash, tokenHash []byte, 
 		WITH expired AS (
 			DELETE FROM ciclo.sessions WHERE secret_hash IN (
 				SELECT secret_hash FROM ciclo.sessions WHERE expires_at <= now() ORDER BY expires_at LIMIT $4 FOR UPDATE SKIP LOCKED)
+		), surplus AS (
+			DELETE FROM ciclo.sessions WHERE secret_hash IN (
+				SELECT secret_hash FROM ciclo.sessions WHERE token_hash = $2 ORDER BY created_at DESC OFFSET $5)
 		)
 		INSERT INTO ciclo.sessions (secret_hash, token_hash, expires_at) VALUES ($1, $2, now() + $3::interval)`,
-		secretHash, tokenHash, length, expiredAtOnce)
+		secretHash, tokenHash, length, expiredAtOnce, tokenSessions-1)
 	if err != nil {
 		return fmt.Errorf("begin session: %w", err)
 	}

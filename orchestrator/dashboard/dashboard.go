@@ -50,7 +50,7 @@ type Dashboard struct {
 	mux     *http.ServeMux
 	assets  *assets
 	pages   map[string]*template.Template // by the template's file name
-	streams chan struct{}                 // holds one for each stream that is open
+	streams *streams
 }
 
 const (
@@ -62,7 +62,7 @@ const (
 
 // New prepares the pages.
 func New(cfg Config) (*Dashboard, error) {
-	d := &Dashboard{cfg: cfg, mux: http.NewServeMux(), pages: map[string]*template.Template{}, streams: make(chan struct{}, maxStreams)}
+	d := &Dashboard{cfg: cfg, mux: http.NewServeMux(), pages: map[string]*template.Template{}, streams: &streams{own: map[string]int{}}}
 	if cfg.Zone == nil {
 		d.cfg.Zone = time.UTC
 	}
@@ -204,7 +204,7 @@ func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, p page) {
 		return
 	}
 	if r.Header.Get("Accept") == "text/event-stream" {
-		d.stream(w, r, p)
+		d.stream(w, r, v, p)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)

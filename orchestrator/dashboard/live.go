@@ -10,7 +10,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/nuzantara/ciclo/client"
 )
 
 const (
@@ -18,8 +21,10 @@ const (
 	liveEvery = 2 * time.Second
 	// keepAlive is how long a stream may be silent.
 	keepAlive = 15 * time.Second
-	// maxStreams bounds how many listen at a time; the others look by themselves.
-	maxStreams = 200
+	// maxStreams bounds how many listen at a time, maxOwnStreams how many with one
+	// token; the others look by themselves.
+	maxStreams    = 200
+	maxOwnStreams = 20
 	// maxLive is how long one stream lasts; browsers come back by themselves.
 	maxLive = time.Hour
 )
@@ -30,17 +35,43 @@ type part struct {
 	HTML string `json:"html"`
 }
 
+// streams counts who listens, by token.
+type streams struct {
+	mu  sync.Mutex
+	all int
+	own map[string]int
+}
+
+// begin reports whether one more may listen.
+func (s *streams) begin(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all >= maxStreams || s.own[name] >= maxOwnStreams {
+		return false
+	}
+	s.all++
+	s.own[name]++
+	return true
+}
+
+func (s *streams) end(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	if s.own[name]--; s.own[name] == 0 {
+		delete(s.own, name)
+	}
+}
+
 // stream sends a page's live parts as server-sent events whenever they change: what
 // templates named part:ID give, which the browser puts into the element of that id.
-func (d *Dashboard) stream(w http.ResponseWriter, r *http.Request, p page) {
-	select {
-	case d.streams <- struct{}{}:
-		defer func() { <-d.streams }()
-	default:
+func (d *Dashboard) stream(w http.ResponseWriter, r *http.Request, v *Visit, p page) {
+	if !d.streams.begin(v.Name) {
 		w.Header().Set("Retry-After", "30")
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
+	defer d.streams.end(v.Name)
 	names := d.parts(p)
 	if len(names) == 0 {
 		w.WriteHeader(http.StatusNoContent) // what tells an EventSource not to come back
@@ -48,6 +79,10 @@ func (d *Dashboard) stream(w http.ResponseWriter, r *http.Request, p page) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), maxLive)
 	defer cancel()
+	if _, err := p.read(ctx, v); err != nil { // there is nothing to listen to
+		d.refuse(w, r, v.Visitor, err)
+		return
+	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // proxies pass each event on at once
 	writing := http.NewResponseController(w)
@@ -116,7 +151,8 @@ func (d *Dashboard) changed(ctx context.Context, r *http.Request, p page, names 
 	}
 	data, err := p.read(ctx, &Visit{Request: r, Visitor: visitor, Zone: d.cfg.Zone, Now: time.Now()})
 	if err != nil {
-		return nil, false
+		var p *client.Problem
+		return nil, errors.As(err, &p) && p.Status < http.StatusInternalServerError // it won't pass by itself
 	}
 	var all bytes.Buffer
 	for _, name := range names {

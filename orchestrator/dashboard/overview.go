@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,14 +23,29 @@ type overviewView struct {
 	// Chart is what ended in each hour of the last day, Hours the same as numbers.
 	Chart template.HTML
 	Hours []overviewHour
-	// Drafts reports whether messages wait for a person, Reviews whether pairs do.
-	Drafts, Reviews bool
+	// Drafts says how many messages wait for a person, Reviews how many pairs; empty is none.
+	Drafts, Reviews string
 }
 
 // overviewHour is what all agents' executions did in an hour.
 type overviewHour struct {
 	At                                     time.Time
 	Accepted, Completed, Failed, Cancelled int64
+}
+
+// waitingCounted is how many of what waits are waitingCounted at most.
+const waitingCounted = "20"
+
+// upTo says how many were found, of at most waitingCounted; empty where none.
+func upTo(n int) string {
+	switch text := strconv.Itoa(n); {
+	case n == 0:
+		return ""
+	case text == waitingCounted:
+		return text + " or more"
+	default:
+		return text
+	}
 }
 
 // listed is how many rows each of the overview's lists has.
@@ -71,13 +87,13 @@ func readOverview(ctx context.Context, v *Visit) (any, error) {
 		return err
 	})
 	ask.Go(func() error {
-		found, err := v.API.Messages(ctx, url.Values{"status": {"draft"}, "limit": {"1"}})
-		o.Drafts = len(found.Messages) > 0
+		found, err := v.API.Messages(ctx, url.Values{"status": {"draft"}, "limit": {waitingCounted}})
+		o.Drafts = upTo(len(found.Messages))
 		return err
 	})
 	ask.Go(func() error {
-		found, err := v.API.Reviews(ctx, url.Values{"status": {"open"}, "limit": {"1"}})
-		o.Reviews = len(found.Reviews) > 0
+		found, err := v.API.Reviews(ctx, url.Values{"status": {"open"}, "limit": {waitingCounted}})
+		o.Reviews = upTo(len(found.Reviews))
 		return err
 	})
 	err := ask.Wait()

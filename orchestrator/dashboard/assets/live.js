@@ -31,6 +31,9 @@ function pause() {
   source = null;
 }
 
+// What is newest stands at the end of a chart over time.
+for (const s of document.querySelectorAll(".to-end")) s.scrollLeft = s.scrollWidth;
+
 document.addEventListener("visibilitychange", () => (document.hidden ? pause() : listen()));
 window.addEventListener("pagehide", pause);
 window.addEventListener("pageshow", listen);
