@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
@@ -213,12 +214,19 @@ const (
 
 func readClient(ctx context.Context, v *Visit) (any, error) {
 	id, cursor := v.PathValue("id"), v.URL.Query().Get("cursor")
+	unknown := &client.Problem{Status: http.StatusNotFound, Title: "No such client", Detail: "no complete run has scored one of this id"}
+	if !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
+		return nil, unknown // no id of anybody's
+	}
 	var c clientView
 	ask, ctx := errgroup.WithContext(ctx)
 	ask.Go(func() error {
 		var err error
 		if c.History, err = v.API.ClientHistory(ctx, id, queryOf(nil, cursor, runsShown)); err != nil {
 			return err
+		}
+		if len(c.History.Values) == 0 {
+			return unknown // or no older run
 		}
 		c.Present = c.History.Values[0]
 		one, err := v.API.ClientValues(ctx, url.Values{"execution": {c.Present.ExecutionID}, "limit": {"1"}})
