@@ -232,7 +232,8 @@ func (o *Opening) RequestCancel(ctx context.Context, id string) error {
 
 const cycleAgents = `
 	SELECT a.agent, a.decision, a.reason, a.detail, a.needs, a.execution_id, e.status, e.started_at, e.running_at, e.ended_at,
-	       EXISTS (SELECT FROM ciclo.executions x WHERE x.agent = a.agent AND x.status = 'completed' AND NOT x.dry_run AND x.started_at >= c.opened_at)
+	       coalesce((SELECT x.started_at FROM ciclo.executions x WHERE x.agent = a.agent AND x.status = 'completed' AND NOT x.dry_run
+	                 ORDER BY x.started_at DESC, x.id DESC LIMIT 1) >= c.opened_at, false) -- as EXISTS it may be looked for in all of history
 	FROM ciclo.cycle_agents a JOIN ciclo.cycles c ON c.id = a.cycle_id LEFT JOIN ciclo.executions e ON e.id = a.execution_id
 	WHERE a.cycle_id = $1 ORDER BY a.position`
 
