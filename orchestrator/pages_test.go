@@ -214,6 +214,20 @@ func TestSession(t *testing.T) {
 		t.Errorf("the policy is %q", policy)
 	}
 
+	// Over https the cookie is one that nobody else can have set, and no other counts.
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, v.base+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Forwarded-Proto", "https")
+	if planted := v.do(r); planted.status != http.StatusSeeOther {
+		t.Errorf("a plain cookie over https: %d", planted.status)
+	}
+	over := v.another().post("/sign-in", url.Values{"token": {token}}, "X-Forwarded-Proto", "HTTPS, http")
+	if cookie := over.header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-ciclo_session=") || !strings.Contains(cookie, "Secure") {
+		t.Errorf("the cookie over https is %q", cookie)
+	}
+
 	// Another site's form is refused, and so is one without the session's token.
 	for name, c := range map[string]struct {
 		form   url.Values
@@ -330,6 +344,22 @@ func TestRefusedPages(t *testing.T) {
 	}
 	if got := v.send("/", "/audit", nil); got.status != http.StatusNotFound && got.status != http.StatusMethodNotAllowed {
 		t.Errorf("a form for a page that has none: %d", got.status)
+	}
+	// A person at an address that there isn't gets a page, a program a problem, a
+	// stranger the way in.
+	for _, c := range []struct {
+		who    *visitor
+		accept string
+		status int
+	}{{v, "text/html,*/*", http.StatusNotFound}, {v, "*/*", http.StatusUnauthorized}, {v.another(), "text/html", http.StatusSeeOther}} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, v.base+"/nowhere/at/all", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept", c.accept)
+		if got := c.who.do(r); got.status != c.status || got.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("an address that there isn't, as %s: %d, want %d", c.accept, got.status, c.status)
+		}
 	}
 	a.pool.Close()
 	if got := v.get("/"); got.status != http.StatusServiceUnavailable {
