@@ -19,7 +19,7 @@ dev: build ## Run everything here, without demo data.
 	bin/ciclo dev
 
 test: ## Run all tests, on a real Postgres.
-	go test -race -shuffle=on ./...
+	go test -race -shuffle=on -timeout 20m ./...
 
 check: format-check lint test ## Format, vet, lint, arch and tests: what CI runs.
 
