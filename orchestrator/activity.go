@@ -38,13 +38,14 @@ var grains = []struct {
 const maxPeriods = 750
 
 func (o *Orchestrator) activityParameters() []parameter {
+	ordered := &jsonschema.Schema{Type: "string", Format: "date-time", Description: "RFC 3339; since lies before until, and both within what is shown of such periods."}
 	return []parameter{
 		{
 			"by", "How long the periods are: minute of the last 48 hours, hour of the last 90 days, day of all history.",
 			&jsonschema.Schema{Type: "string", Enum: []any{postgres.ByMinute, postgres.ByHour, postgres.ByDay}, Default: json.RawMessage(`"hour"`)},
 		},
-		{"since", fmt.Sprintf("From the period that this lies in. Default: an hour before until by minute, a day by hour, 30 days by day. At most %d periods.", maxPeriods), instant},
-		{"until", "Periods that begin before. Default: now.", instant},
+		{"since", fmt.Sprintf("From the period that this lies in. Default: an hour before until by minute, a day by hour, 30 days by day. At most %d periods.", maxPeriods), ordered},
+		{"until", "Periods that begin before. Default: now.", ordered},
 		o.filterParameters()[0],
 	}
 }

@@ -401,7 +401,7 @@ func (o *Orchestrator) sections() []section {
 				id: "getMetrics", method: http.MethodGet, path: metricsPath, needs: Read,
 				summary: "What this process counts, and how the system stands by the database, for Prometheus: as text, or as the Accept header asks.",
 				does: handling{
-					handle: echo.WrapHandler(metrics.Handler(o.cfg.Metrics)), status: http.StatusOK, answer: reflect.TypeFor[string](), media: metrics.Media, more: metrics.More(),
+					handle: o.getMetrics(metrics.Handler(o.cfg.Metrics)), status: http.StatusOK, answer: reflect.TypeFor[string](), media: metrics.Media, more: metrics.More(),
 				},
 			},
 		}},
@@ -513,6 +513,17 @@ func (o *Orchestrator) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 		}()
 		return next(c)
+	}
+}
+
+// getMetrics answers with the process's metrics.
+func (o *Orchestrator) getMetrics(shown http.Handler) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := noQuery(c); err != nil {
+			return err
+		}
+		shown.ServeHTTP(c.Response(), c.Request())
+		return nil
 	}
 }
 

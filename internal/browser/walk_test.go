@@ -280,13 +280,13 @@ func keep(t *testing.T, tab *browser.Tab, path string, screen browser.Screen) {
 // press unfolds what a form lies in and presses its button, as a person does.
 func press(t *testing.T, tab *browser.Tab, form string) {
 	t.Helper()
-	folded := fmt.Sprintf(`(() => { const f = document.querySelector(%q); if (!f) return "none"; const d = f.closest("details:not([open])"); if (!d) return ""; d.querySelector("summary").id = "to-unfold"; return "folded"; })()`, form)
+	folded := fmt.Sprintf(`(() => { const f = document.querySelector(%q); if (!f) return "none"; const d = f.closest("details:not([open])"); if (!d) return ""; d.id = d.id || "to-unfold"; return "#" + d.id + " > summary"; })()`, form)
 	state, err := browser.Eval[string](tab, folded)
 	if err != nil || state == "none" {
 		t.Fatalf("there is no form %s: %v", form, err)
 	}
-	if state == "folded" {
-		if err := tab.Unfold("#to-unfold"); err != nil {
+	if state != "" {
+		if err := tab.Unfold(state); err != nil {
 			t.Fatalf("unfold %s: %v", form, err)
 		}
 	}

@@ -39,6 +39,8 @@ func (j *judge) check(r *request, a answer) error {
 		return nil
 	case r.halfClosed && a.status == http.StatusServiceUnavailable:
 		return nil // for all that can be told, nobody reads it
+	case a.status == http.StatusSeeOther && strings.HasPrefix(a.header.Get("Location"), "/sign-in"):
+		return nil // a page for people, who have to sign in
 	case a.status >= http.StatusInternalServerError:
 		return fmt.Errorf("answered %d", a.status)
 	case r.want == refused && a.status < http.StatusBadRequest:

@@ -6,10 +6,18 @@ const state = document.getElementById("live-state");
 let source = null;
 let over = false; // nothing of the page changes any more
 
+// plain is a part's text without what the browser itself keeps true.
+function plain(html) {
+  return html.replace(/( data-ago="">)[^<]*/g, "$1").replace(/ open=""/g, "");
+}
+
 // put replaces a part, unless somebody is using it. What was unfolded stays so.
 function put(part) {
   const place = document.getElementById(part.id);
   if (!place || place.contains(document.activeElement) && document.activeElement !== document.body) return;
+  const fresh = document.createElement("template");
+  fresh.innerHTML = part.html;
+  if (plain(fresh.innerHTML) === plain(place.innerHTML)) return;
   const open = new Set([...place.querySelectorAll("details[open][id]")].map((d) => d.id));
   const scrolled = [...place.querySelectorAll(".scroll")].map((s) => s.scrollLeft);
   place.innerHTML = part.html;
