@@ -3,14 +3,22 @@ package orchestrator_test
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 )
 
+// stream is what a listener is answered.
+type stream struct {
+	status int
+	media  string
+	body   io.Reader
+}
+
 // listen opens a page's stream of live parts, which ends with the test.
-func (v *visitor) listen(path string) *http.Response {
+func (v *visitor) listen(path string) stream {
 	v.t.Helper()
 	r, err := http.NewRequestWithContext(v.t.Context(), http.MethodGet, v.base+path, nil)
 	if err != nil {
@@ -22,7 +30,7 @@ func (v *visitor) listen(path string) *http.Response {
 		v.t.Fatal(err)
 	}
 	v.t.Cleanup(func() { _ = resp.Body.Close() }) // it is cut off
-	return resp
+	return stream{resp.StatusCode, resp.Header.Get("Content-Type"), resp.Body}
 }
 
 // A page's parts come as they are, and again when they change; no page, no stream.
@@ -30,14 +38,14 @@ func TestLiveParts(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	v := a.visit().as(a.newToken("analyst", "read"))
-	resp := v.listen("/")
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" {
-		t.Fatalf("the stream: %s %v", resp.Status, resp.Header)
+	live := v.listen("/")
+	if live.status != http.StatusOK || live.media != "text/event-stream" {
+		t.Fatalf("the stream: %d %s", live.status, live.media)
 	}
 	parts := make(chan map[string]string, 1000) // more than come
 	go func() {
 		defer close(parts)
-		for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		for lines := bufio.NewScanner(live.body); lines.Scan(); {
 			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
 				var part map[string]string
 				if json.Unmarshal([]byte(data), &part) == nil {
@@ -69,20 +77,20 @@ func TestLiveParts(t *testing.T) {
 	await("agents", "the ledger is mended")
 
 	for path, want := range map[string]int{"/executions/noop_nobody": http.StatusNotFound, "/executions?status=x": http.StatusUnprocessableEntity, "/audit": http.StatusNoContent} {
-		if got := v.listen(path); got.StatusCode != want {
-			t.Errorf("a stream of %s: %s, want %d", path, got.Status, want)
+		if got := v.listen(path); got.status != want {
+			t.Errorf("a stream of %s: %d, want %d", path, got.status, want)
 		}
 	}
-	if got := v.another().listen("/"); got.StatusCode != http.StatusNoContent {
-		t.Errorf("a stranger listens: %s", got.Status)
+	if got := v.another().listen("/"); got.status != http.StatusNoContent {
+		t.Errorf("a stranger listens: %d", got.status)
 	}
 	for range 19 {
 		v.listen("/")
 	}
-	if got := v.listen("/"); got.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("one token has more than twenty streams: %s", got.Status)
+	if got := v.listen("/"); got.status != http.StatusServiceUnavailable {
+		t.Errorf("one token has more than twenty streams: %d", got.status)
 	}
-	if got := v.another().as(token).listen("/"); got.StatusCode != http.StatusOK {
-		t.Errorf("another token may not listen beside them: %s", got.Status)
+	if got := v.another().as(token).listen("/"); got.status != http.StatusOK {
+		t.Errorf("another token may not listen beside them: %d", got.status)
 	}
 }
