@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// stream is what a listener is answered.
-type stream struct {
+// livestream is what a listener is answered.
+type livestream struct {
 	status int
 	media  string
 	body   io.Reader
 }
 
 // listen opens a page's stream of live parts, which ends with the test.
-func (v *visitor) listen(path string) stream {
+func (v *visitor) listen(path string) livestream {
 	v.t.Helper()
 	r, err := http.NewRequestWithContext(v.t.Context(), http.MethodGet, v.base+path, nil)
 	if err != nil {
@@ -30,7 +30,7 @@ func (v *visitor) listen(path string) stream {
 		v.t.Fatal(err)
 	}
 	v.t.Cleanup(func() { _ = resp.Body.Close() }) // it is cut off
-	return stream{resp.StatusCode, resp.Header.Get("Content-Type"), resp.Body}
+	return livestream{resp.StatusCode, resp.Header.Get("Content-Type"), resp.Body}
 }
 
 // A page's parts come as they are, and again when they change; no page, no stream.
