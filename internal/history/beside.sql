@@ -31,7 +31,7 @@ INSERT INTO ciclo.pauses (agent, kind, reason) VALUES ('test-fail', 'hand', 'it 
 
 -- Five that run, five that wait, two of them for their next attempt; an attempt that was lost.
 INSERT INTO ciclo.executions (id, agent, status, attempt, tries, timeout_seconds, worker_id, river_job_id, next_attempt_at, started_at, running_at, failures, progress_done, progress_total, progress_text, progress_at)
-SELECT 'noop_live-' || i, 'test-noop', CASE WHEN i < 6 THEN 'running' ELSE 'started' END, CASE WHEN i < 6 OR i > 8 THEN 1 ELSE 0 END, 3, 600,
+SELECT 'noop_019ac5a8-6f0e-7000-a000-' || lpad(i::text, 12, '0'), 'test-noop', CASE WHEN i < 6 THEN 'running' ELSE 'started' END, CASE WHEN i < 6 OR i > 8 THEN 1 ELSE 0 END, 3, 600,
        CASE WHEN i < 6 THEN '019ac5a8-6f0e-7000-8000-000000000001'::uuid END, CASE WHEN i < 9 THEN 100000000 + i END, CASE WHEN i > 8 THEN now() + interval '1 minute' END,
        now() - i * interval '1 minute', CASE WHEN i < 6 OR i > 8 THEN now() - i * interval '30 s' END, (i > 8)::integer, CASE WHEN i < 6 THEN 1 END, CASE WHEN i < 6 THEN 5 END, CASE WHEN i < 6 THEN 'reads' END, CASE WHEN i < 6 THEN now() END
 FROM generate_series(1, 10) i;
@@ -47,7 +47,7 @@ WHERE e.ended_at IS NULL ORDER BY e.started_at, m.n;
 
 -- What ended today, of each kind.
 INSERT INTO ciclo.executions (id, agent, status, attempt, failures, tries, timeout_seconds, river_job_id, cancel_requested_at, started_at, running_at, ended_at, status_at, result, error_class, error_text)
-SELECT 'noop_today-' || i, 'test-noop', status, 1, (status = 'failed')::integer, 3, 600, 200000000 + i, CASE status WHEN 'cancelled' THEN at END, at, at, at + i * interval '1 second', at + i * interval '1 second',
+SELECT 'noop_019ac5a8-6f0e-7000-b000-' || lpad(i::text, 12, '0'), 'test-noop', status, 1, (status = 'failed')::integer, 3, 600, 200000000 + i, CASE status WHEN 'cancelled' THEN at END, at, at, at + i * interval '1 second', at + i * interval '1 second',
        CASE status WHEN 'completed' THEN '{}'::jsonb END, CASE status WHEN 'failed' THEN 'permanent' END, CASE status WHEN 'failed' THEN 'it can''t be mended' END
 FROM (SELECT i, now() - i * interval '30 minutes' AS at, (ARRAY['completed', 'failed', 'cancelled'])[1 + i % 3] AS status FROM generate_series(1, 30) i) today;
 
@@ -85,7 +85,7 @@ FROM (SELECT id, at, row_number() OVER (ORDER BY id DESC) AS n FROM ciclo.transi
 INSERT INTO crm.clients (id, name)
 SELECT 'client-' || i, 'Client ' || i FROM generate_series(1, 1000) i WHERE NOT EXISTS (SELECT FROM crm.clients);
 INSERT INTO ciclo.executions (id, agent, status, attempt, tries, timeout_seconds, started_at, running_at, ended_at, status_at, result)
-SELECT a.prefix || 'run-' || lpad(d::text, 3, '0'), a.agent, 'completed', 1, 3, 600, at, at, at + interval '1 minute', at + interval '1 minute', '{}'
+SELECT a.prefix || '019ac5a8-6f0e-7000-9000-' || lpad(d::text, 12, '0'), a.agent, 'completed', 1, 3, 600, at, at, at + interval '1 minute', at + interval '1 minute', '{}'
 FROM (VALUES ('client-value-predictor', 'value_'), ('conversation-trainer', 'conversation_'), ('knowledge-graph-builder', 'graph_'), ('message-sender', 'message_')) a (agent, prefix)
 CROSS JOIN (SELECT d, now() - (60 - d) * interval '1 day' - interval '2 hours' AS at FROM generate_series(1, 60) d) days;
 INSERT INTO ciclo.client_scores (execution_id, client_id, as_of, segment, repeat_purchases, recency_weeks, age_weeks, mean_spend, p_alive, churn_risk_30, churn_risk_90,
@@ -96,8 +96,8 @@ FROM ciclo.executions e CROSS JOIN LATERAL (
     FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM crm.clients) numbered WHERE n <= 1000) c
 WHERE e.agent = 'client-value-predictor';
 INSERT INTO ciclo.segment_changes (execution_id, previous_execution_id, client_id, from_segment, to_segment, changed_at)
-SELECT e.id, 'value_run-' || lpad((d - 1)::text, 3, '0'), c.id, 'HIGH', 'MEDIUM', e.ended_at
-FROM generate_series(2, 60) d JOIN ciclo.executions e ON e.id = 'value_run-' || lpad(d::text, 3, '0') CROSS JOIN (SELECT id FROM crm.clients ORDER BY id LIMIT 20) c;
+SELECT e.id, 'value_019ac5a8-6f0e-7000-9000-' || lpad((d - 1)::text, 12, '0'), c.id, 'HIGH', 'MEDIUM', e.ended_at
+FROM generate_series(2, 60) d JOIN ciclo.executions e ON e.id = 'value_019ac5a8-6f0e-7000-9000-' || lpad(d::text, 12, '0') CROSS JOIN (SELECT id FROM crm.clients ORDER BY id LIMIT 20) c;
 INSERT INTO ciclo.value_models (execution_id, model, chosen, as_of, fit, low_confidence, cut_on, end_on, clients, predicted, bought, mae, rmse, correlation, predicted_low, predicted_high, log_score, simple_predicted, simple_mae, simple_rmse)
 SELECT id, model, model = 'MBG/NBD', ended_at::date, '{}', false, ended_at::date - 90, ended_at::date, 1000, 240, 250, 0.4, 0.9, 0.6, 220, 260, 0.5, 300, 0.6, 1.1
 FROM ciclo.executions CROSS JOIN (VALUES ('BG/NBD'), ('MBG/NBD')) m (model) WHERE agent = 'client-value-predictor';
@@ -106,7 +106,7 @@ INSERT INTO ciclo.patterns (execution_id, kind, feature, rank, n_with, n_with_wo
 SELECT e.id, 'ngram', 'phrase ' || i, i, 200, 120, 800, 320, 0.2, 0.1, 0.3, 2.2, 1.5, 3.1, 0.001, 0.01, true, 60, 36, 200, 80, 0.2, 0.05, 0.35, '{}', '{}'
 FROM ciclo.executions e CROSS JOIN generate_series(1, 12) i WHERE e.agent = 'conversation-trainer';
 INSERT INTO ciclo.prompt_proposals (id, execution_id, prompt, base_hash, patterns_hash, window_from, window_to, title, body, lines, left_out, report, plot, data_until, status, branch, pull_request, url, created_at)
-SELECT 'sales-' || i, 'conversation_run-' || lpad(i::text, 3, '0'), 'sales', md5(i::text) || md5(i::text), md5(i::text) || md5(i::text), current_date - 90, current_date, 'Ask for the date', 'text', '{"Ask for the date."}', '[]', 'report', '<svg/>', now(),
+SELECT 'sales-' || i, 'conversation_019ac5a8-6f0e-7000-9000-' || lpad(i::text, 12, '0'), 'sales', md5(i::text) || md5(i::text), md5(i::text) || md5(i::text), current_date - 90, current_date, 'Ask for the date', 'text', '{"Ask for the date."}', '[]', 'report', '<svg/>', now(),
        CASE i % 2 WHEN 0 THEN 'merged' ELSE 'written' END, CASE i % 2 WHEN 0 THEN 'ciclo/sales-' || i END, CASE i % 2 WHEN 0 THEN i END, CASE i % 2 WHEN 0 THEN 'https://git.example/pull/' || i END, now() - (60 - i) * interval '1 day'
 FROM generate_series(1, 60) i;
 
@@ -121,11 +121,11 @@ SELECT 'review_' || lpad(i::text, 16, '0'), 'record_' || lpad(i::text, 16, '0'),
 UPDATE ciclo.contact_policy SET channels = '{email}', cooldown = '0', daily_cap = 10000, quiet_from = '00:00', quiet_until = '00:00';
 UPDATE crm.clients SET consent_marketing = true WHERE id IN (SELECT id FROM crm.clients ORDER BY id LIMIT 10);
 INSERT INTO ciclo.messages (id, client_id, drafted_by, template, language, reasons, channel, address, zone, subject, body, status, approved_by, approved_at)
-SELECT 'message_' || n, id, 'value_run-060', 'slipping', 'en', '{}', 'email', 'client' || n || '@firm.example', 'UTC', 'Hello', 'Hello', CASE WHEN n <= 10 OR n % 2 = 0 THEN 'approved' ELSE 'draft' END,
+SELECT 'message_019ac5a8-6f0e-7000-8000-' || lpad(n::text, 12, '0'), id, 'value_019ac5a8-6f0e-7000-9000-000000000060', 'slipping', 'en', '{}', 'email', 'client' || n || '@firm.example', 'UTC', 'Hello', 'Hello', CASE WHEN n <= 10 OR n % 2 = 0 THEN 'approved' ELSE 'draft' END,
        CASE WHEN n <= 10 OR n % 2 = 0 THEN 'operator' END, CASE WHEN n <= 10 OR n % 2 = 0 THEN now() END
 FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM crm.clients) c WHERE n <= 30;
-UPDATE ciclo.messages SET execution_id = 'message_run-060' WHERE id IN (SELECT 'message_' || n FROM generate_series(1, 10) n);
-INSERT INTO ciclo.contacts (message_id) SELECT 'message_' || n FROM generate_series(1, 10) n;
+UPDATE ciclo.messages SET execution_id = 'message_019ac5a8-6f0e-7000-9000-000000000060' WHERE id IN (SELECT 'message_019ac5a8-6f0e-7000-8000-' || lpad(n::text, 12, '0') FROM generate_series(1, 10) n);
+INSERT INTO ciclo.contacts (message_id) SELECT 'message_019ac5a8-6f0e-7000-8000-' || lpad(n::text, 12, '0') FROM generate_series(1, 10) n;
 UPDATE ciclo.messages SET status = CASE id WHEN 'message_1' THEN 'unknown' ELSE 'sent' END, sent_at = CASE WHEN id <> 'message_1' THEN now() END, reason = CASE id WHEN 'message_1' THEN 'it may have left' END
 WHERE status = 'sending';
 
