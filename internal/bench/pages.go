@@ -21,20 +21,13 @@ const (
 // pages measures each page of the web dashboard at a million executions, with all that
 // lies beside them, and at ten thousand: one request of each in turn.
 func (b *bench) pages(ctx context.Context) (_ []figure, err error) {
-	var sides [2]*api
+	sides, stop, err := b.bothSides(ctx, b.besidesURL)
+	defer func() { err = errors.Join(err, stop()) }()
+	if err != nil {
+		return nil, err
+	}
 	var addresses [2]map[string]string
-	for i, n := range []int{fewExecutions, manyExecutions} {
-		b.say("filling a database with %d executions and all beside …", n)
-		database, err := b.besidesURL(ctx, n)
-		if err != nil {
-			return nil, err
-		}
-		side, err := b.startOrchestrator(ctx, database)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, side.Stop()) }()
-		sides[i] = side
+	for i, side := range sides {
 		if addresses[i], err = pageAddresses(ctx, side); err != nil {
 			return nil, err
 		}

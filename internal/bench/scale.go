@@ -56,19 +56,10 @@ var scalePages = []scalePage{
 // one request of each in turn, so that whatever the machine does meanwhile meets
 // both alike.
 func (b *bench) scale(ctx context.Context) (_ []figure, err error) {
-	var sides [2]*api
-	for i, n := range []int{fewExecutions, manyExecutions} {
-		b.say("filling a database with %d executions …", n)
-		database, err := b.historyOf(ctx, n)
-		if err != nil {
-			return nil, err
-		}
-		side, err := b.startOrchestrator(ctx, database)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, side.Stop()) }()
-		sides[i] = side
+	sides, stop, err := b.bothSides(ctx, b.historyOf)
+	defer func() { err = errors.Join(err, stop()) }()
+	if err != nil {
+		return nil, err
 	}
 	client := newClient()
 	var figures []figure
@@ -98,6 +89,30 @@ func (b *bench) scale(ctx context.Context) (_ []figure, err error) {
 		figures = append(figures, ratioAtMost(page.name+", p99", "ms", p99[0], p99[1], scaleAim))
 	}
 	return figures, nil
+}
+
+// bothSides starts the orchestrator on a database of few executions and on one of
+// many. stop, never nil, stops those that were started.
+func (b *bench) bothSides(ctx context.Context, fill func(ctx context.Context, n int) (url string, err error)) (sides [2]*api, stop func() error, err error) {
+	stop = func() (err error) {
+		for _, side := range sides {
+			if side != nil {
+				err = errors.Join(err, side.Stop())
+			}
+		}
+		return err
+	}
+	for i, n := range []int{fewExecutions, manyExecutions} {
+		b.say("filling a database with %d executions …", n)
+		database, err := fill(ctx, n)
+		if err != nil {
+			return sides, stop, err
+		}
+		if sides[i], err = b.startOrchestrator(ctx, database); err != nil {
+			return sides, stop, err
+		}
+	}
+	return sides, stop, nil
 }
 
 // places is how many different places of the history are looked at.

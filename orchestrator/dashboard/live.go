@@ -79,27 +79,23 @@ func (d *Dashboard) stream(w http.ResponseWriter, r *http.Request, v *Visit, p p
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), maxLive)
 	defer cancel()
-	if _, err := p.read(ctx, v); err != nil { // there is nothing to listen to
+	seen := map[string]string{}
+	changed, over, err := d.changed(ctx, r, p, names, seen)
+	if err != nil { // there is nothing to listen to
 		d.refuse(w, r, v.Visitor, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // proxies pass each event on at once
 	writing := http.NewResponseController(w)
-	seen := map[string]string{}
-	var spoke time.Time
-	for {
-		if err := writing.SetWriteDeadline(time.Now().Add(keepAlive)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return // the browser is gone
-		}
-		changed, over := d.changed(ctx, r, p, names, seen)
-		if over && len(changed) == 0 {
-			return
-		}
-		if len(changed) == 0 && time.Since(spoke) > keepAlive/2 {
+	for spoke := time.Now(); ; {
+		if len(changed) == 0 && !over && time.Since(spoke) > keepAlive/2 {
 			changed = []byte(": nothing new\n\n")
 		}
 		if len(changed) > 0 {
+			if err := writing.SetWriteDeadline(time.Now().Add(keepAlive)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+				return // the browser is gone
+			}
 			if _, err := w.Write(changed); err != nil {
 				return // the browser is gone
 			}
@@ -117,6 +113,11 @@ func (d *Dashboard) stream(w http.ResponseWriter, r *http.Request, v *Visit, p p
 		case <-d.cfg.Stopped:
 			return
 		case <-time.After(liveEvery):
+		}
+		changed, over, err = d.changed(ctx, r, p, names, seen)
+		var refused *client.Problem
+		if errors.As(err, &refused) && refused.Status < http.StatusInternalServerError {
+			return // it won't pass by itself; anything else may
 		}
 	}
 }
@@ -138,28 +139,23 @@ type settled interface{ Settled() bool }
 
 // changed are the events of what differs from what the browser has seen. It is over
 // when the session is, and when nothing changes any more: the browser is told so,
-// and doesn't come back. What can't be read now may be the next time.
-func (d *Dashboard) changed(ctx context.Context, r *http.Request, p page, names []string, seen map[string]string) (events []byte, over bool) {
+// and doesn't come back.
+func (d *Dashboard) changed(ctx context.Context, r *http.Request, p page, names []string, seen map[string]string) (events []byte, over bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
 	visitor, err := d.cfg.Visitor(r.WithContext(ctx))
-	if err != nil {
-		return nil, ctx.Err() != nil
-	}
-	if visitor == nil {
-		return nil, true
+	if err != nil || visitor == nil {
+		return nil, err == nil, err
 	}
 	data, err := p.read(ctx, &Visit{Request: r, Visitor: visitor, Zone: d.cfg.Zone, Now: time.Now()})
 	if err != nil {
-		var p *client.Problem
-		return nil, errors.As(err, &p) && p.Status < http.StatusInternalServerError // it won't pass by itself
+		return nil, false, err
 	}
 	var all bytes.Buffer
 	for _, name := range names {
 		var text bytes.Buffer
 		if err := d.pages[p.template].ExecuteTemplate(&text, name, view{Section: p.section, Visitor: visitor, Data: data}); err != nil {
-			d.cfg.Log.ErrorContext(ctx, "part not shown", "path", r.URL.Path, "part", name, "error", err)
-			return nil, true
+			return nil, false, fmt.Errorf("show %s: %w", name, err)
 		}
 		html := text.String()
 		if before, known := seen[name]; known && before == withoutAges(html) {
@@ -168,15 +164,15 @@ func (d *Dashboard) changed(ctx context.Context, r *http.Request, p page, names 
 		seen[name] = withoutAges(html)
 		event, err := json.Marshal(part{strings.TrimPrefix(name, "part:"), html})
 		if err != nil {
-			return nil, true // no text is no JSON
+			return nil, false, fmt.Errorf("encode %s: %w", name, err)
 		}
 		fmt.Fprintf(&all, "event: part\ndata: %s\n\n", event)
 	}
 	if s, can := data.(settled); can && s.Settled() {
 		all.WriteString("event: over\ndata: {}\n\n")
-		return all.Bytes(), true
+		return all.Bytes(), true, nil
 	}
-	return all.Bytes(), false
+	return all.Bytes(), false, nil
 }
 
 // ages are what the browser keeps true by itself.
