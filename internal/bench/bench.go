@@ -50,19 +50,23 @@ const (
 
 // bench is one run: its Postgres, its folder and what all sections share.
 type bench struct {
-	plan     plan
+	plan plan
+	// many is the size of the larger history of scale, panels and pages.
+	many     int
 	dir      string
 	database *database
 	// url and pool are of the database that both the floor and ours use.
 	url  string
 	pool *pgxpool.Pool
+	// histories are the URLs of what was filled, by name.
+	histories map[string]string
 	// loaded is the services' resident memory after load, in MB, by their names.
 	loaded map[string]series
 }
 
-func open(ctx context.Context, quick bool) (_ *bench, err error) {
-	b := &bench{plan: fullPlan, loaded: map[string]series{}}
-	if quick {
+func open(ctx context.Context, o options) (_ *bench, err error) {
+	b := &bench{plan: fullPlan, many: o.many, histories: map[string]string{}, loaded: map[string]series{}}
+	if o.quick {
 		b.plan = quickPlan
 	}
 	if b.dir, err = os.MkdirTemp(realDisk(), "ciclo-bench-"); err != nil {
@@ -77,7 +81,11 @@ func open(ctx context.Context, quick bool) (_ *bench, err error) {
 	if err := b.build(ctx); err != nil {
 		return nil, err
 	}
-	if b.database, err = openDatabase(ctx, filepath.Join(b.dir, "postgres")); err != nil {
+	server := filepath.Join(b.dir, "postgres")
+	if o.keep != "" {
+		server = filepath.Join(o.keep, "postgres")
+	}
+	if b.database, err = openDatabase(ctx, server, o.keep != ""); err != nil {
 		return nil, err
 	}
 	if b.url, err = b.database.create(ctx, "main"); err != nil {

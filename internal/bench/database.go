@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,10 +24,15 @@ type database struct {
 	own   *localpostgres.Server
 	dir   string
 	made  []string
+	// keeps says that the server is of a folder that outlives the run, with the
+	// histories that were filled.
+	keeps bool
 }
 
-func openDatabase(ctx context.Context, dir string) (_ *database, err error) {
-	d := &database{url: os.Getenv("DATABASE_URL"), dir: dir}
+// openDatabase starts a server of the run's own in dir, or with DATABASE_URL uses
+// that one. In a folder that keeps, histories of earlier runs are found again.
+func openDatabase(ctx context.Context, dir string, keeps bool) (_ *database, err error) {
+	d := &database{url: os.Getenv("DATABASE_URL"), dir: dir, keeps: keeps}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -54,12 +60,48 @@ func (d *database) create(ctx context.Context, name string) (string, error) {
 		return "", fmt.Errorf("create database: %w", err)
 	}
 	d.made = append(d.made, name)
+	return d.urlOf(name)
+}
+
+func (d *database) urlOf(name string) (string, error) {
 	address, err := url.Parse(d.url)
 	if err != nil {
 		return "", errors.New("DATABASE_URL is not a URL") // without its text, which may hold a password
 	}
 	address.Path = "/" + name
 	return address.String(), nil
+}
+
+// kept is the URL of a database that an earlier run kept under this name, or "".
+func (d *database) kept(ctx context.Context, name string) (string, error) {
+	if !d.keeps {
+		return "", nil
+	}
+	var there bool
+	if err := d.admin.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, keptPrefix+name).Scan(&there); err != nil || !there {
+		return "", err
+	}
+	return d.urlOf(keptPrefix + name)
+}
+
+const keptPrefix = "ciclo_bench_kept_"
+
+// keep keeps the database for later runs, where this run keeps any: only one that is
+// filled gets the name by which it is found. It returns the URL from now on.
+func (d *database) keep(ctx context.Context, address, name string) (string, error) {
+	if !d.keeps {
+		return address, nil
+	}
+	made, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	from := made.Path[1:]
+	if _, err := d.admin.Exec(ctx, `ALTER DATABASE `+pgx.Identifier{from}.Sanitize()+` RENAME TO `+pgx.Identifier{keptPrefix + name}.Sanitize()); err != nil {
+		return "", fmt.Errorf("keep the database: %w", err)
+	}
+	d.made = slices.DeleteFunc(d.made, func(made string) bool { return made == from })
+	return d.urlOf(keptPrefix + name)
 }
 
 // close leaves nothing behind: no database in a server of others, no server of ours.
@@ -75,7 +117,10 @@ func (d *database) close() error {
 		d.admin.Close()
 	}
 	if d.own != nil {
-		errs = append(errs, d.own.Stop(), localpostgres.Remove(ctx, d.dir))
+		errs = append(errs, d.own.Stop())
+		if !d.keeps {
+			errs = append(errs, localpostgres.Remove(ctx, d.dir))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -13,13 +13,24 @@ import (
 )
 
 // limit ends a run that hangs; a full one takes about ten minutes, sections with a
-// million executions up to half an hour.
-const limit = 45 * time.Minute
+// million executions up to half an hour, with ten millions hours.
+func limit(many int) time.Duration { return 45 * time.Minute * time.Duration(max(1, many/1_000_000)) }
+
+// options are what a run is asked for.
+type options struct {
+	quick, asJSON bool
+	only          *regexp.Regexp
+	many          int
+	keep          string
+}
 
 func main() {
-	quick := flag.Bool("quick", false, "one short turn of everything, in about a minute; shows verdicts and fails on errors alone")
+	var o options
+	flag.BoolVar(&o.quick, "quick", false, "one short turn of everything, in about a minute; shows verdicts and fails on errors alone")
 	only := flag.String("only", "", "run the sections whose names match this `regexp`: accept, river, life, status, polls, events, latency, idle, and recovery, scale, scores, imports, mining, building, graph, retention, panels and pages, which are in no other run")
-	asJSON := flag.Bool("json", false, "print the table as JSON")
+	flag.IntVar(&o.many, "many", 1_000_000, "executions of the larger history of scale, panels and pages")
+	flag.StringVar(&o.keep, "keep", "", "run Postgres in this `folder` and keep it with the histories, which the next run with it finds again")
+	flag.BoolVar(&o.asJSON, "json", false, "print the table as JSON")
 	floor := flag.String("floor", "", "(internal) serve the bare handlers on this address")
 	flag.Parse()
 
@@ -33,9 +44,13 @@ func main() {
 	if err != nil {
 		exit(fmt.Errorf("-only: %w", err))
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	o.only = sections
+	if o.many <= fewExecutions {
+		exit(fmt.Errorf("-many: the larger history has more than %d executions", fewExecutions))
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit(o.many))
 	defer cancel()
-	exit(run(ctx, *quick, sections, *asJSON))
+	exit(run(ctx, o))
 }
 
 func exit(err error) {
@@ -49,9 +64,9 @@ func exit(err error) {
 // errMissed ends the process with 1 after the table was printed.
 var errMissed = errors.New("an aim was missed")
 
-func run(ctx context.Context, quick bool, only *regexp.Regexp, asJSON bool) (err error) {
+func run(ctx context.Context, o options) (err error) {
 	began := time.Now()
-	b, err := open(ctx, quick)
+	b, err := open(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -81,7 +96,7 @@ func run(ctx context.Context, quick bool, only *regexp.Regexp, asJSON bool) (err
 		{"panels", b.panels, true},
 		{"pages", b.pages, true},
 	} {
-		if !only.MatchString(s.name) || (s.asked && only.String() == "") {
+		if !o.only.MatchString(s.name) || (s.asked && o.only.String() == "") {
 			continue
 		}
 		b.say("%s …", s.name)
@@ -92,10 +107,10 @@ func run(ctx context.Context, quick bool, only *regexp.Regexp, asJSON bool) (err
 		report.Figures = append(report.Figures, figures...)
 	}
 	report.Seconds = time.Since(began).Seconds()
-	if err := report.print(os.Stdout, asJSON); err != nil {
+	if err := report.print(os.Stdout, o.asJSON); err != nil {
 		return err
 	}
-	if report.missed() && !quick {
+	if report.missed() && !o.quick {
 		return errMissed
 	}
 	return nil

@@ -18,10 +18,10 @@ const (
 	pageRatioAim = 1.3
 )
 
-// pages measures each page of the web dashboard at a million executions, with all that
+// pages measures each page of the web dashboard at many executions, with all that
 // lies beside them, and at ten thousand: one request of each in turn.
 func (b *bench) pages(ctx context.Context) (_ []figure, err error) {
-	sides, stop, err := b.bothSides(ctx, b.besidesURL)
+	sides, stop, err := b.bothSides(ctx, b.besidesOf)
 	defer func() { err = errors.Join(err, stop()) }()
 	if err != nil {
 		return nil, err

@@ -10,8 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nuzantara/ciclo/deploy/grafana"
-	"github.com/nuzantara/ciclo/internal/history"
-	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
 // panelAim is how long a panel's query should take at a million executions.
@@ -21,7 +19,7 @@ const panelAim = 50
 // failures.
 const mostPanelRows = 50_000
 
-// panels measures the query of each panel of the Grafana dashboards at a million
+// panels measures the query of each panel of the Grafana dashboards at many
 // executions beside ten thousand, and what it reads. Both histories lie within one
 // year: a day of the larger one has a hundred times as many executions, and so has a
 // panel that shows what they did.
@@ -31,9 +29,13 @@ func (b *bench) panels(ctx context.Context) ([]figure, error) {
 		return nil, err
 	}
 	var sides [2]*pgx.Conn
-	for i, n := range []int{fewExecutions, manyExecutions} {
+	for i, n := range []int{fewExecutions, b.many} {
 		b.say("filling a database with %d executions …", n)
-		conn, err := b.besides(ctx, n)
+		url, err := b.besidesOf(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := pgx.Connect(ctx, url)
 		if err != nil {
 			return nil, err
 		}
@@ -76,30 +78,6 @@ func (b *bench) panels(ctx context.Context) ([]figure, error) {
 		}
 	}
 	return figures, nil
-}
-
-// besides makes a database with n executions and all that lies beside them.
-func (b *bench) besides(ctx context.Context, n int) (*pgx.Conn, error) {
-	url, err := b.besidesURL(ctx, n)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.Connect(ctx, url)
-}
-
-func (b *bench) besidesURL(ctx context.Context, n int) (url string, err error) {
-	if url, err = b.historyOf(ctx, n); err != nil {
-		return "", err
-	}
-	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: "ciclo bench panels", MaxConns: 1})
-	if err != nil {
-		return "", err
-	}
-	defer pool.Close()
-	if err := history.FillBeside(ctx, pool); err != nil {
-		return "", err
-	}
-	return url, analyze(ctx, pool)
 }
 
 // panelTime is the median of a few of the panel's queries, in milliseconds, with all

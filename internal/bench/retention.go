@@ -27,7 +27,7 @@ const (
 // retention prunes half of a million executions while others are accepted at a steady
 // rate, and looks at the tables' sizes: after it, and after as many new rows have come.
 func (b *bench) retention(ctx context.Context) (_ []figure, err error) {
-	n := manyExecutions
+	n := 1_000_000
 	if b.plan.repeats == 1 {
 		n /= 10
 	}

@@ -13,12 +13,11 @@ import (
 	"time"
 )
 
-// The sizes of the two histories, and how much longer the larger one's pages may
-// take, at the 99th percentile.
+// fewExecutions is the size of the history that a larger one is measured beside, and
+// scaleAim how much longer the larger one's pages may take, at the 99th percentile.
 const (
-	fewExecutions  = 10_000
-	manyExecutions = 1_000_000
-	scaleAim       = 1.2
+	fewExecutions = 10_000
+	scaleAim      = 1.2
 )
 
 // listPath is where lists of executions are asked for.
@@ -43,20 +42,20 @@ var scalePages = []scalePage{
 	{name: "of a common status", query: url.Values{"status": {"completed"}}},
 	{name: "of a rare status", query: url.Values{"status": {"cancelled"}}},
 	{name: "of a rare status, deep", query: url.Values{"status": {"cancelled"}}, cursor: true},
-	{name: "of statuses that none has", query: url.Values{"status": {"started", "running"}}},
+	{name: "of statuses that few have", query: url.Values{"status": {"started", "running"}}},
 	{name: "of an agent and a common status", query: url.Values{"agent": {"test-slow"}, "status": {"completed"}}},
 	{name: "of an agent and a rare status", query: url.Values{"agent": {"test-noop"}, "status": {"cancelled"}}},
-	{name: "of an agent and a status that none has", query: url.Values{"agent": {"test-noop"}, "status": {"running"}}},
+	{name: "of an agent and a status that few have", query: url.Values{"agent": {"test-noop"}, "status": {"running"}}},
 	{name: "since and until, deep", window: true},
 	{name: "since, until, agent and status, deep", query: url.Values{"agent": {"test-noop"}, "status": {"completed"}}, window: true},
 	{name: "the whole system's status", path: "/api/autonomous-agents/status", told: true},
 }
 
-// scale measures the pages of lists at a million executions and at ten thousand,
+// scale measures the pages of lists at many executions and at ten thousand,
 // one request of each in turn, so that whatever the machine does meanwhile meets
 // both alike.
 func (b *bench) scale(ctx context.Context) (_ []figure, err error) {
-	sides, stop, err := b.bothSides(ctx, b.historyOf)
+	sides, stop, err := b.bothSides(ctx, b.besidesOf)
 	defer func() { err = errors.Join(err, stop()) }()
 	if err != nil {
 		return nil, err
@@ -102,7 +101,7 @@ func (b *bench) bothSides(ctx context.Context, fill func(ctx context.Context, n 
 		}
 		return err
 	}
-	for i, n := range []int{fewExecutions, manyExecutions} {
+	for i, n := range []int{fewExecutions, b.many} {
 		b.say("filling a database with %d executions …", n)
 		database, err := fill(ctx, n)
 		if err != nil {
@@ -119,7 +118,7 @@ func (b *bench) bothSides(ctx context.Context, fill func(ctx context.Context, n 
 const places = 40
 
 // addresses are the requests for the page, at different places where it has one.
-// All answer a full page, but those for what there is none of.
+// All answer a full page, but those for what there are few of.
 func (p scalePage) addresses(ctx context.Context, client *client, side *api) ([]string, error) {
 	base := side.url + listPath
 	if p.path != "" {
