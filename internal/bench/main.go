@@ -27,7 +27,7 @@ type options struct {
 func main() {
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "one short turn of everything, in about a minute; shows verdicts and fails on errors alone")
-	only := flag.String("only", "", "run the sections whose names match this `regexp`: accept, river, life, status, polls, events, latency, idle, and recovery, scale, scores, imports, mining, building, graph, retention, panels and pages, which are in no other run")
+	only := flag.String("only", "", "run the sections whose names match this `regexp`: accept, river, life, status, polls, events, latency, idle, and fleet, recovery, scale, scores, imports, mining, building, graph, retention, panels and pages, which are in no other run")
 	flag.IntVar(&o.many, "many", 1_000_000, "executions of the larger history of scale, panels and pages")
 	flag.StringVar(&o.keep, "keep", "", "run Postgres in this `folder` and keep it with the histories, which the next run with it finds again")
 	flag.BoolVar(&o.asJSON, "json", false, "print the table as JSON")
@@ -85,6 +85,7 @@ func run(ctx context.Context, o options) (err error) {
 		{"events", b.events, false},
 		{"latency", b.latency, false},
 		{"idle", b.idle, false},
+		{"fleet", b.fleet, true},
 		{"recovery", b.recovery, true},
 		{"scale", b.scale, true},
 		{"scores", b.scores, true},
