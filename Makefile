@@ -50,7 +50,7 @@ bench-quick: ## The same in about a minute, rougher.
 bench-recovery: ## Kill 50 workers with -9 and measure when others go on, in two minutes.
 	go run ./internal/bench -only '^recovery$$'
 
-bench-scale: ## Measure pages of lists at a million executions beside ten thousand, in five minutes.
+bench-scale: ## Measure pages of lists at a million executions beside ten thousand, in ten minutes.
 	go run ./internal/bench -only '^scale$$'
 
 bench-pages: ## Measure the dashboard's pages at a million executions beside ten thousand.
