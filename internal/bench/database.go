@@ -154,6 +154,12 @@ func (d *database) transactions(ctx context.Context, address string) (float64, e
 	return n, nil
 }
 
+// written is how many bytes of write-ahead log the server has written, whoever asked.
+func (d *database) written(ctx context.Context) (n float64, err error) {
+	err = d.admin.QueryRow(ctx, `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8`).Scan(&n)
+	return n, err
+}
+
 // awaitLeft returns when no client is connected to the database. A session hands
 // in its statistics when it ends.
 func (d *database) awaitLeft(ctx context.Context, address string) error {

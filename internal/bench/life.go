@@ -27,7 +27,7 @@ func (b *bench) life(ctx context.Context) ([]figure, error) {
 	}
 	defer alone.pool.Close()
 	n := b.plan.jobs
-	var floors, lives, meanwhileFloors, meanwhiles, transitions series
+	var floors, lives, meanwhileFloors, meanwhiles, transitions, wal series
 	for range b.plan.repeats {
 		for _, turn := range []struct {
 			into *series
@@ -41,11 +41,22 @@ func (b *bench) life(ctx context.Context) ([]figure, error) {
 			if err := errors.Join(b.clear(ctx), alone.clear(ctx)); err != nil {
 				return nil, err
 			}
+			before, err := b.database.written(ctx)
+			if err != nil {
+				return nil, err
+			}
 			rate, err := turn.rate(ctx, n)
 			if err != nil {
 				return nil, err
 			}
 			*turn.into = append(*turn.into, rate)
+			if turn.into == &meanwhiles {
+				after, err := b.database.written(ctx)
+				if err != nil {
+					return nil, err
+				}
+				wal = append(wal, (after-before)/float64(n)/1000)
+			}
 			if turn.into == &lives {
 				recorded, err := b.recorded(ctx)
 				if err != nil {
@@ -59,6 +70,7 @@ func (b *bench) life(ctx context.Context) ([]figure, error) {
 		ratioOf("whole life, all accepted before, beside River's no-op jobs", "1/s", floors, lives, 0.2, 0.5),
 		beside("whole life with the accepts meanwhile, beside River's InsertTx and no-op jobs", "1/s", meanwhileFloors, meanwhiles),
 		exactly("transitions recorded for each", "rows", transitions, 3),
+		{Name: "write-ahead log of each whole life", Unit: "kB", Ours: wal},
 	}, nil
 }
 
