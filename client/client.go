@@ -88,12 +88,17 @@ func (c *Client) DryRun(ctx context.Context, key, agent string, parameters any) 
 }
 
 func (c *Client) run(ctx context.Context, key, agent string, query url.Values, body any) (Execution, error) {
+	return c.once(ctx, key, c.target("/"+url.PathEscape(agent)+"/run", query), body)
+}
+
+// once asks for an execution at an address, under a key where there is one.
+func (c *Client) once(ctx context.Context, key, target string, body any) (Execution, error) {
 	header := http.Header{}
 	if key != "" {
 		header.Set("Idempotency-Key", key)
 	}
 	var e Execution
-	err := c.send(ctx, http.MethodPost, c.target("/"+url.PathEscape(agent)+"/run", query), header, body, &e)
+	err := c.send(ctx, http.MethodPost, target, header, body, &e)
 	return e, err
 }
 
@@ -110,8 +115,12 @@ func (c *Client) Cancel(ctx context.Context, id string) (Execution, error) {
 // Retry asks for another try of an execution that has ended. It takes over the
 // finished steps before fromStep, or, where that is empty and resume is true, all.
 func (c *Client) Retry(ctx context.Context, id, fromStep string, resume bool) (Execution, error) {
-	return answer[Execution](ctx, c, http.MethodPost, "/executions/"+url.PathEscape(id)+"/retry", nil,
-		map[string]any{"from_step": fromStep, "resume": resume})
+	return c.RetryOnce(ctx, "", id, fromStep, resume)
+}
+
+// RetryOnce is Retry under a key, as RunOnce is Run: asked again it is the same retry.
+func (c *Client) RetryOnce(ctx context.Context, key, id, fromStep string, resume bool) (Execution, error) {
+	return c.once(ctx, key, c.target("/executions/"+url.PathEscape(id)+"/retry", nil), map[string]any{"from_step": fromStep, "resume": resume})
 }
 
 // Pause pauses an agent for everyone, or all of them by "all".

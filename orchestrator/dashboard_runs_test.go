@@ -225,7 +225,14 @@ func TestOneExecutionsPage(t *testing.T) {
 	if p := runner.press(path + "/cancel"); p.status != http.StatusConflict {
 		t.Errorf("cancelling what has failed: %d", p.status)
 	}
-	p = runner.press(path+"/retry", "take", "step:publish")
+	form := url.Values{"form_token": {p.value(t, "form_token")}, "once": {p.value(t, "once")}, "take": {"step:publish"}}
+	p = runner.post(path+"/retry", form)
+	if twice := runner.post(path+"/retry", form); twice.status != http.StatusSeeOther || twice.location != p.location {
+		t.Errorf("the same form sent twice leads to %d %s, not %s", twice.status, twice.location, p.location)
+	}
+	if next := runner.get(path).value(t, "once"); next == form.Get("once") {
+		t.Error("after a retry the page asks for the same one")
+	}
 	if p.status != http.StatusSeeOther || p.location == path || !strings.HasPrefix(p.location, "/executions/steps_") {
 		t.Fatalf("a retry leads to %d %s", p.status, p.location)
 	}

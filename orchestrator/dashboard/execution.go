@@ -2,6 +2,8 @@ package dashboard
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/url"
@@ -32,6 +34,8 @@ type executionView struct {
 	// Given are its parameters.
 	Given *nested
 	Raw   *raw
+	// Once is the key of the retry that the page's form asks for: sent twice, it is one.
+	Once string
 	// Retries are the executions that retry this one.
 	Retries []client.Execution
 }
@@ -87,6 +91,7 @@ func readExecution(ctx context.Context, v *Visit) (any, error) {
 		return nil, err
 	}
 	e := x.Execution
+	x.Once = retryKey(v.FormToken, id, x.Retries)
 	for _, one := range x.Effects {
 		if one.State == "unknown" {
 			x.Unknown = append(x.Unknown, one)
@@ -158,6 +163,17 @@ const (
 	retryFrom   = "step:" // and the step's name
 )
 
+// retryKey is the key of the next retry that the session asks for: the same on every
+// look at the page until there is another retry, which must be another one.
+func retryKey(session, id string, retries []client.Execution) string {
+	last := ""
+	if len(retries) > 0 {
+		last = retries[0].ID // the newest
+	}
+	sum := sha256.Sum256([]byte(session + "\n" + id + "\n" + last))
+	return "dashboard-" + hex.EncodeToString(sum[:16])
+}
+
 func retryExecution(ctx context.Context, v *Visit) (next, said string, err error) {
 	take := v.PostForm.Get("take")
 	step, isStep := strings.CutPrefix(take, retryFrom)
@@ -167,7 +183,7 @@ func retryExecution(ctx context.Context, v *Visit) (next, said string, err error
 	if !isStep && !slices.Contains([]string{"", retryAfresh, retryResume}, take) {
 		return "", "", &client.Problem{Status: http.StatusUnprocessableEntity, Title: "The form can't be read", Detail: "what the retry takes over is none of its choices"}
 	}
-	e, err := v.API.Retry(ctx, v.PathValue("id"), step, take == retryResume)
+	e, err := v.API.RetryOnce(ctx, v.PostForm.Get("once"), v.PathValue("id"), step, take == retryResume)
 	if err != nil {
 		return "", "", err
 	}
