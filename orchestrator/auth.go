@@ -214,7 +214,7 @@ func (o *Orchestrator) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c)
 		}
 		if r := c.Request(); c.Path() == "" && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
-			o.pages.ServeHTTP(c.Response(), r) // a person at an address that there isn't
+			o.pages.NoPage(c.Response(), r) // a person at an address that there isn't
 			return nil
 		}
 		g, err := o.holderOf(c)

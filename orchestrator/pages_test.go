@@ -349,16 +349,22 @@ func TestRefusedPages(t *testing.T) {
 	// stranger the way in.
 	for _, c := range []struct {
 		who    *visitor
+		path   string
 		accept string
 		status int
-	}{{v, "text/html,*/*", http.StatusNotFound}, {v, "*/*", http.StatusUnauthorized}, {v.another(), "text/html", http.StatusSeeOther}} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, v.base+"/nowhere/at/all", nil)
+	}{
+		{v, "/nowhere/at/all", "text/html,*/*", http.StatusNotFound}, {v, "/nowhere/at/all", "*/*", http.StatusUnauthorized},
+		{v.another(), "/nowhere/at/all", "text/html", http.StatusSeeOther},
+		{v, "/./nowhere/%7B", "text/html", http.StatusNotFound}, {v, "*", "text/html", http.StatusNotFound},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, v.base, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+		r.URL.Opaque = c.path // as it stands
 		r.Header.Set("Accept", c.accept)
 		if got := c.who.do(r); got.status != c.status || got.header.Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("an address that there isn't, as %s: %d, want %d", c.accept, got.status, c.status)
+			t.Errorf("%s, which there isn't, as %s: %d, want %d", c.path, c.accept, got.status, c.status)
 		}
 	}
 	a.pool.Close()

@@ -108,14 +108,19 @@ func (d *Dashboard) routes() {
 			d.mux.HandleFunc("POST "+a.path, func(w http.ResponseWriter, r *http.Request) { d.act(w, r, p, a) })
 		}
 	}
-	d.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		v, err := d.cfg.Visitor(r)
-		if err == nil && v == nil {
-			d.askToSignIn(w, r)
-			return
-		}
-		d.refuse(w, r, v, errors.Join(err, &client.Problem{Status: http.StatusNotFound, Title: "There is no such page"}))
-	})
+	d.mux.HandleFunc("/", d.NoPage)
+}
+
+// NoPage answers who asks for a page that there isn't, at whatever address: it leads
+// nowhere else, as a mux does that corrects paths.
+func (d *Dashboard) NoPage(w http.ResponseWriter, r *http.Request) {
+	protect(w.Header())
+	v, err := d.cfg.Visitor(r)
+	if err == nil && v == nil {
+		d.askToSignIn(w, r)
+		return
+	}
+	d.refuse(w, r, v, errors.Join(err, &client.Problem{Status: http.StatusNotFound, Title: "There is no such page"}))
 }
 
 // Refuse shows on a page why there is none, where something beside the pages is
