@@ -75,7 +75,7 @@ func program(t *testing.T, words ...string) string {
 		t.Errorf("%v starts no program of cmd: %v", words, err)
 	}
 	switch {
-	case name == "ciclo" && !(len(words) == 2 && words[1] == "migrate"):
+	case name == "ciclo" && (len(words) != 2 || words[1] != "migrate"):
 		t.Errorf("%v is not `ciclo migrate`", words)
 	case name != "ciclo" && len(words) != 1:
 		t.Errorf("%v: the services are set by their environment", words)
