@@ -34,7 +34,7 @@ func main() {
 // run checks each folder and writes {folder: [object, …]}.
 func run(folders []string, out io.Writer) error {
 	if len(folders) == 0 {
-		return errors.New("usage: check FOLDER...")
+		return errors.New("name the folders to check")
 	}
 	all := map[string][]any{}
 	var wrong []error
