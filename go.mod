@@ -52,6 +52,8 @@ require (
 	mvdan.cc/xurls/v2 v2.6.0
 )
 
+require github.com/pelletier/go-toml/v2 v2.4.3
+
 require (
 	codeberg.org/go-fonts/liberation v0.5.0 // indirect
 	codeberg.org/go-latex/latex v0.2.0 // indirect

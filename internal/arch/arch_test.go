@@ -81,6 +81,7 @@ var laws = map[string]law{
 	"internal/eval":                    {own: []string{"agents/clientvalue/eval", "agents/conversation/eval", "agents/knowledgegraph/eval"}},
 	"internal/bench":                   {own: []string{"deploy/grafana", "internal/history", "internal/demo", "internal/process", "internal/localpostgres", "internal/postgres", "internal/queue", "internal/execution", "internal/retention", "internal/testagents", "client"}},
 	"internal/history":                 {own: []string{"internal/postgres"}},
+	"deploy":                           {own: []string{"agents/conversation", "agents/messagesender", "internal/channel", "internal/pullrequest", "orchestrator", "worker"}},
 	"deploy/grafana":                   {},
 	"internal/process":                 {stdOnly: true},
 	"internal/pullrequest/played":      {stdOnly: true},
