@@ -11,6 +11,7 @@ import (
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/metrics"
 	"github.com/nuzantara/ciclo/internal/notice"
+	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/schedule"
 	"github.com/nuzantara/ciclo/internal/service"
 	"github.com/nuzantara/ciclo/internal/telemetry"
@@ -73,7 +74,11 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 		return err
 	}
 	defer pool.Close()
-	reaperPool, err := c.Connect(ctx, "ciclo reaper", 2)
+	name, err := postgres.OrchestratorName()
+	if err != nil {
+		return err
+	}
+	reaperPool, err := c.Connect(ctx, name, 2)
 	if err != nil {
 		return err
 	}
