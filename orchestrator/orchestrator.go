@@ -164,10 +164,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.summaries = newSummaries(o.watch.stopped, store.ValueSummary)
 	o.graphSummary = newGraphSummary(o.graph.Summary)
 	o.stalls = newStalls(store, cfg.Log)
-	names := make([]string, len(cfg.Catalogue))
-	for i, m := range cfg.Catalogue {
-		names[i] = m.Name
-	}
+	names := o.names()
 	o.meters = newMeters(cfg.Metrics, names)
 	o.scheduler = &scheduler{
 		meters: o.meters,

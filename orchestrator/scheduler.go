@@ -133,7 +133,29 @@ func (s *scheduler) ensure(ctx context.Context) error {
 			return err
 		}
 	}
+	kept, err := s.store.Schedules(ctx)
+	if err != nil {
+		return err
+	}
+	s.differences(kept, all)
 	return nil
+}
+
+// differences says which schedules are not as this version's manifests would make
+// them: what was made once is the firm's, and a deploy changes none.
+func (s *scheduler) differences(kept, made []postgres.Schedule) {
+	for _, k := range kept {
+		for _, agent := range k.Agents {
+			if s.catalogue.Find(agent) == nil {
+				s.log.Warn("a schedule names an agent that this version doesn't have: its slots are skipped", "schedule", k.Name, "agent", agent)
+			}
+		}
+		for _, m := range made {
+			if k.Name == m.Name && (k.Cron == nil || *k.Cron != *m.Cron) {
+				s.log.Info("a schedule is not as its agent's manifest says, and stays so: `ciclo schedules change` changes it", "schedule", k.Name, "manifest", *m.Cron)
+			}
+		}
+	}
 }
 
 // tick goes on with cycles, so that those that are over are in no slot's way, and
