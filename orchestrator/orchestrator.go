@@ -253,6 +253,9 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	loops.Go(func() { o.scheduler.run(loopCtx) })
 	loops.Go(func() { o.dispatcher.run(loopCtx) })
 	loops.Go(func() { (&counter{store: o.store, log: o.cfg.Log.With("component", "counter")}).run(loopCtx) })
+	loops.Go(func() {
+		(&rememberer{pool: o.cfg.Pool, every: memoryEvery, log: o.cfg.Log.With("component", "memory")}).run(loopCtx)
+	})
 	loops.Go(func() { (&eraser{o.erasures, o.cfg.Log.With("component", "eraser")}).run(loopCtx) })
 	loops.Go(func() {
 		(&pruner{o.cfg.Pool, o.cfg.Retention, o.cfg.PruneEvery, o.cfg.Log.With("component", "pruner")}).run(loopCtx)

@@ -315,6 +315,8 @@ func (s *scheduler) next(ctx context.Context, f *postgres.Firing, decided, due t
 func (s *scheduler) judge(n postgres.Schedule, rule schedule.Rule, due, now time.Time) (openedBy, reason string) {
 	late := now.Sub(fireAt(n, due))
 	switch {
+	case n.RestoredUntil != nil && !due.After(*n.RestoredUntil):
+		return "", plan.ReasonRestored
 	case n.PausedAt != nil:
 		return "", plan.ReasonPaused
 	case late <= slotGrace:
@@ -467,7 +469,7 @@ func (s *scheduler) situation(ctx context.Context, o *postgres.Opening, names []
 }
 
 // lost are the reasons of agents that were to be run in a cycle and were not.
-var lost = map[string]bool{plan.ReasonDependency: true, plan.ReasonLate: true, plan.ReasonEnded: true}
+var lost = map[string]bool{plan.ReasonRestored: true, plan.ReasonDependency: true, plan.ReasonLate: true, plan.ReasonEnded: true}
 
 // advance begins what may begin in a cycle, and ends it where nothing is left.
 func (s *scheduler) advance(ctx context.Context, o *postgres.Opening, c postgres.Cycle) error {

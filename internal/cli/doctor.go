@@ -356,6 +356,10 @@ func databaseFinding(ctx context.Context, url string) finding {
 	var schema *postgres.SchemaError
 	switch {
 	case err == nil:
+		if err := postgres.CheckIncarnation(ctx, pool, false); err != nil {
+			f.Detail, f.Next = err.Error(), "ciclo restored --dry-run"
+			return f
+		}
 		have, err := postgres.ReadSchema(ctx, pool)
 		if err != nil {
 			return finding{checkDatabase, unknown, err.Error(), ""}
