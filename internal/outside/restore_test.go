@@ -142,7 +142,7 @@ func live(t *testing.T) lived {
 	s.await(l.after, 20*time.Second, "what was accepted since is completed", client.Execution.Final)
 	for policy, id := range l.before {
 		if e := s.await(id, 30*time.Second, "it is completed", client.Execution.Final); e.Status != "completed" {
-			t.Fatalf("%s, before the restore: %+v", policy, e)
+			t.Fatalf("%s, before the restore: %s", policy, e.Status)
 		}
 	}
 	l.once(t, "before the restore")
@@ -211,7 +211,7 @@ func (l lived) takenOver(t *testing.T, env []string) {
 			class = e.Error.Class
 		}
 		if f := s.effect(e.ID); e.Status != want.status || class != want.class || f.State != want.effect {
-			t.Errorf("%s: ended as %+v with %+v", policy, e, f)
+			t.Errorf("%s: ended as %s (%s), its effect is %s", policy, e.Status, class, f.State)
 		}
 	}
 	if _, err := s.api.Get(t.Context(), l.after); err == nil {
@@ -220,7 +220,7 @@ func (l lived) takenOver(t *testing.T, env []string) {
 	l.once(t, "after the restore")
 	fresh := s.run("test-steps", map[string]any{"steps": 1, "millis": 1, "effects": "once", "ledger": l.world.URL})
 	if e := s.await(fresh, 20*time.Second, "a new one is completed", client.Execution.Final); e.Status != "completed" || l.world.effects()[fresh] != 1 {
-		t.Errorf("a new one: %+v, sent %d times", e, l.world.effects()[fresh])
+		t.Errorf("a new one: %s, sent %d times", e.Status, l.world.effects()[fresh])
 	}
 	l.world.mu.Lock()
 	delete(l.world.told, "effect:"+fresh+"/effect 1")
