@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -78,21 +78,23 @@ func statement(t *testing.T, url, sql string) {
 // remains.
 type lived struct {
 	world *world
-	// server is what is left of it: its files. backup has a base backup, dump a dump
-	// of the point.
-	server       *localpostgres.Server
-	backup, dump string
+	// server is what is left of it: its files. backup has a base backup, folder a dump
+	// of the point, ciclo.dump.
+	server         *localpostgres.Server
+	backup, folder string
 	// before are executions that were alive at the point, by the policy of their
 	// effect; each has had it since. after was accepted and had its effect since.
 	before map[string]string
 	after  string
 }
 
+const backupPage = "backup-and-restore.md"
+
 // live runs a system over the point to which others restore it.
 func live(t *testing.T) lived {
 	t.Helper()
 	dir := t.TempDir()
-	l := lived{world: newWorld(t), backup: filepath.Join(dir, "restored"), dump: filepath.Join(dir, "dump"), before: map[string]string{}}
+	l := lived{world: newWorld(t), backup: filepath.Join(dir, "restored"), folder: dir, before: map[string]string{}}
 	removeDatabase(t, filepath.Join(dir, "lived"))
 	removeDatabase(t, l.backup)
 	var err error
@@ -115,6 +117,11 @@ func live(t *testing.T) lived {
 	if err := l.server.Backup(t.Context(), l.backup); err != nil {
 		t.Fatal(err)
 	}
+	env := []string{"DATABASE_URL=" + url}
+	typed(t, dir, shBlock(t, backupPage, 2), env, l.server.BinDir)
+	if _, err := os.Stat(filepath.Join(dir, "backup", "PG_VERSION")); err != nil {
+		t.Error(err)
+	}
 	s := newSystem(t, url, quick...)
 	worker := s.worker()
 	run := func(policy string, millis int) string {
@@ -131,9 +138,7 @@ func live(t *testing.T) lived {
 		return ask(t, url, "SELECT count(noted_at) FROM ciclo.incarnation") == "1"
 	})
 	statement(t, url, "SELECT pg_create_restore_point('the point')")
-	if text, err := exec.CommandContext(t.Context(), filepath.Join(l.server.BinDir, "pg_dump"), "-Fc", "-f", l.dump, url).CombinedOutput(); err != nil {
-		t.Fatalf("pg_dump: %v: %s", err, text)
-	}
+	typed(t, dir, shBlock(t, backupPage, 1), env, l.server.BinDir)
 	if n := len(l.world.effects()); n != 0 {
 		t.Fatalf("%d effects happened before the point", n)
 	}
@@ -184,8 +189,8 @@ func (l lived) once(t *testing.T, when string) {
 	}
 }
 
-// takenOver runs `ciclo restored`, then the services, and looks how all ends.
-func (l lived) takenOver(t *testing.T, env []string) {
+// takeOver runs `ciclo restored`.
+func takeOver(t *testing.T, env []string) {
 	t.Helper()
 	out, said, code := run(t, t.TempDir(), "ciclo", env, "restored", "--dry-run", "--json")
 	var r postgres.Restoration
@@ -196,6 +201,11 @@ func (l lived) takenOver(t *testing.T, env []string) {
 	if code != 0 || !strings.Contains(out, "ciclo retry ID") {
 		t.Fatalf("ciclo restored: %d, %s%s", code, out, said)
 	}
+}
+
+// goesOn starts services on a database that was taken over, and looks how all ends.
+func (l lived) goesOn(t *testing.T, env []string) {
+	t.Helper()
 	if out, said, code := run(t, t.TempDir(), "ciclo", env, "restored"); code != 1 || !strings.Contains(said, "nothing says that it was restored") {
 		t.Errorf("ciclo restored once more: %d, %s%s", code, out, said)
 	}
@@ -260,19 +270,25 @@ func TestARestoreToAnEarlierPoint(t *testing.T) {
 	if out, said, code := run(t, t.TempDir(), "ciclo", env, "doctor", "--timeout", "3s"); code != 1 || !strings.Contains(out, "ciclo restored") {
 		t.Errorf("ciclo doctor: %d, %s%s", code, out, said)
 	}
-	l.takenOver(t, env)
+	takeOver(t, env)
+	l.goesOn(t, env)
 
-	// A dump in a database of its own is surely a copy: no service starts on it.
-	statement(t, restored.URL("postgres"), "CREATE DATABASE copy")
-	text, err := exec.CommandContext(t.Context(), filepath.Join(restored.BinDir, "pg_restore"), "--no-owner", "-d", restored.URL("copy"), l.dump).CombinedOutput()
-	if err != nil {
-		t.Fatalf("pg_restore: %v: %s", err, text)
+	// A dump in a database of its own is surely a copy: no service starts on it. The
+	// page's commands, with a look between the restore and what comes after it.
+	commands := append(env, "ADMIN_URL="+restored.URL("postgres"), "RESTORED_URL="+restored.URL("restored"))
+	restore, after, found := strings.Cut(shBlock(t, backupPage, 3), "\nDATABASE_URL=")
+	if !found {
+		t.Fatal("the page's commands are not as this test knows them")
 	}
-	env[0] = "DATABASE_URL=" + restored.URL("copy")
+	typed(t, l.folder, restore, commands, restored.BinDir)
+	env[0] = "DATABASE_URL=" + restored.URL("restored")
 	for _, name := range []string{"test/orchestrator", "test/worker"} {
 		if _, said, code := run(t, "", name, env); code != 1 || !strings.Contains(said, "ciclo restored") {
 			t.Errorf("%s on a copy: %d, %s", name, code, said)
 		}
 	}
-	l.takenOver(t, env)
+	if said := typed(t, l.folder, "DATABASE_URL="+after, commands); !strings.Contains(said, "Nothing was changed") || !strings.Contains(said, "is taken over") {
+		t.Errorf("the page's commands said %s", said)
+	}
+	l.goesOn(t, env)
 }
