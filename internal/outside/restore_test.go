@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -275,7 +276,7 @@ func TestARestoreToAnEarlierPoint(t *testing.T) {
 
 	// A dump in a database of its own is surely a copy: no service starts on it. The
 	// page's commands, with a look between the restore and what comes after it.
-	commands := append(env, "ADMIN_URL="+restored.URL("postgres"), "RESTORED_URL="+restored.URL("restored"))
+	commands := append(slices.Clone(env), "ADMIN_URL="+restored.URL("postgres"), "RESTORED_URL="+restored.URL("restored"))
 	restore, after, found := strings.Cut(shBlock(t, backupPage, 3), "\nDATABASE_URL=")
 	if !found {
 		t.Fatal("the page's commands are not as this test knows them")

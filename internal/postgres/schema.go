@@ -54,23 +54,23 @@ type Schema struct {
 
 // ReadSchema reads which schema the database has.
 func ReadSchema(ctx context.Context, db querier) (Schema, error) {
-	var versions, compatibility *string
-	err := one(ctx, db, []any{&versions, &compatibility}, `SELECT to_regclass($1)::text, to_regclass($2)::text`, versionTable, compatibilityTable)
-	if err != nil {
-		return Schema{}, fmt.Errorf("look up the schema version: %w", err)
-	}
 	var s Schema
-	if versions != nil {
-		if err := one(ctx, db, []any{&s.Version}, `SELECT coalesce(max(version_id), 0) FROM `+versionTable+` WHERE is_applied`); err != nil {
-			return s, fmt.Errorf("read the schema version: %w", err)
-		}
+	if err := readNumber(ctx, db, &s.Version, versionTable, `max(version_id) FILTER (WHERE is_applied)`); err != nil {
+		return s, fmt.Errorf("read the schema version: %w", err)
 	}
-	if compatibility != nil {
-		if err := one(ctx, db, []any{&s.Oldest}, `SELECT coalesce(max(oldest), 0) FROM `+compatibilityTable); err != nil {
-			return s, fmt.Errorf("read which versions the schema serves: %w", err)
-		}
+	if err := readNumber(ctx, db, &s.Oldest, compatibilityTable, `max(oldest)`); err != nil {
+		return s, fmt.Errorf("read which versions the schema serves: %w", err)
 	}
 	return s, nil
+}
+
+// readNumber reads an aggregate of a table; 0 where that isn't there.
+func readNumber(ctx context.Context, db querier, into *int64, table, aggregate string) error {
+	var there bool
+	if err := one(ctx, db, []any{&there}, `SELECT to_regclass($1) IS NOT NULL`, table); err != nil || !there {
+		return err
+	}
+	return one(ctx, db, []any{into}, `SELECT coalesce(`+aggregate+`, 0) FROM `+table)
 }
 
 // one scans the only row of a query.
@@ -104,9 +104,14 @@ func CheckSchema(ctx context.Context, pool *pgxpool.Pool) error {
 	if err != nil {
 		return err
 	}
-	have, err := ReadSchema(ctx, pool)
-	if err != nil {
-		return err
+	var have Schema
+	if err := readNumber(ctx, pool, &have.Version, versionTable, `max(version_id) FILTER (WHERE is_applied)`); err != nil {
+		return fmt.Errorf("read the schema version: %w", err)
+	}
+	if have.Version > want {
+		if have, err = ReadSchema(ctx, pool); err != nil {
+			return err
+		}
 	}
 	if err := have.serves(want); err != nil {
 		return err

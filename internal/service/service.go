@@ -114,7 +114,7 @@ func check(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 	}
 	err := postgres.CheckIncarnation(ctx, pool, false)
 	var timeline *postgres.TimelineError
-	if errors.As(err, &timeline) {
+	if errors.As(err, &timeline) || postgres.Forbidden(err) {
 		log.Warn(err.Error())
 		return nil
 	}
