@@ -8,6 +8,8 @@ import (
 	"net"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/metrics"
 	"github.com/nuzantara/ciclo/internal/notice"
@@ -100,6 +102,9 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	if err != nil {
 		return err
 	}
+	if err := c.refuseCopy(ctx, pool); err != nil {
+		return err
+	}
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", c.Listen)
 	if err != nil {
@@ -130,6 +135,18 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 		return err
 	}
 	return served
+}
+
+// refuseCopy looks, before any loop runs, whether the database is a copy of the one
+// that was known. One that isn't there yet is looked at later.
+func (c *Command) refuseCopy(ctx context.Context, pool *pgxpool.Pool) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	var another *postgres.CopyError
+	if err := postgres.CheckIncarnation(ctx, pool, false); errors.As(err, &another) {
+		return another
+	}
+	return nil
 }
 
 // noticeChannels are the ways to the operator that the configuration names.

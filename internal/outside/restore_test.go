@@ -258,6 +258,9 @@ func TestARestoreToAnEarlierPoint(t *testing.T) {
 			t.Errorf("stop the database: %v", err)
 		}
 	})
+	eventually(t, 30*time.Second, "the database is recovered", func() bool {
+		return ask(t, restored.URL("postgres"), "SELECT pg_is_in_recovery()") == "false"
+	})
 	env := []string{"DATABASE_URL=" + restored.URL("firm"), "CICLO_TOKEN=" + token, "CICLO_LISTEN=" + freePort(t)}
 
 	// Without the command the services say what to run; a failover would look the same,

@@ -89,8 +89,15 @@ func compare(known, now Incarnation) error {
 }
 
 // CheckIncarnation says whether the database is the one that the services knew: nil,
-// a *CopyError or a *TimelineError. A new one is noted, where that is asked for.
+// a *CopyError, a *TimelineError, or ErrRecovering where that can't be told. A new one is noted, where that is asked for.
 func CheckIncarnation(ctx context.Context, pool *pgxpool.Pool, note bool) error {
+	var recovering bool
+	if err := pool.QueryRow(ctx, `SELECT pg_is_in_recovery()`).Scan(&recovering); err != nil {
+		return fmt.Errorf("ask whether the database recovers: %w", err)
+	}
+	if recovering {
+		return ErrRecovering
+	}
 	now, err := readIncarnation(ctx, pool)
 	if err != nil {
 		return err
@@ -107,6 +114,10 @@ func CheckIncarnation(ctx context.Context, pool *pgxpool.Pool, note bool) error 
 	}
 	return nil
 }
+
+// ErrRecovering says that the database takes no writes: a replica, or one that is
+// still being restored, whose timeline nobody knows yet.
+var ErrRecovering = errors.New("the database recovers or is a replica: it takes no writes")
 
 // Memory is what a process remembers of the database, to notice when that forgets.
 type Memory struct{ transition int64 }
