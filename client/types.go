@@ -188,6 +188,17 @@ type Status struct {
 	Paused           []Pause     `json:"paused"`
 	Workers          []Worker    `json:"workers"`
 	RecentExecutions []Execution `json:"recent_executions"`
+	// UnservedAgents are those that the orchestrator's version doesn't have, with
+	// executions that are alive.
+	UnservedAgents []UnservedAgent `json:"unserved_agents"`
+}
+
+// UnservedAgent is an agent whose executions nobody of this version runs.
+type UnservedAgent struct {
+	Agent    string    `json:"agent_name"`
+	Started  int       `json:"started"`
+	Running  int       `json:"running"`
+	OldestAt time.Time `json:"oldest_at"`
 }
 
 // Agent is how one agent stands.

@@ -4,7 +4,7 @@
 // library alone and holds no logic.
 //
 // Rules: old code must run on the new schema (expand first, contract in a later
-// release); an invariant is a CHECK, UNIQUE, FK or trigger with a comment that
+// release, which raises ciclo.compatibility: docs/upgrading.md); an invariant is a CHECK, UNIQUE, FK or trigger with a comment that
 // says why.
 package migrations
 

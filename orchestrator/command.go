@@ -8,9 +8,12 @@ import (
 	"net"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/metrics"
 	"github.com/nuzantara/ciclo/internal/notice"
+	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/schedule"
 	"github.com/nuzantara/ciclo/internal/service"
 	"github.com/nuzantara/ciclo/internal/telemetry"
@@ -73,7 +76,11 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 		return err
 	}
 	defer pool.Close()
-	reaperPool, err := c.Connect(ctx, "ciclo reaper", 2)
+	name, err := postgres.OrchestratorName()
+	if err != nil {
+		return err
+	}
+	reaperPool, err := c.Connect(ctx, name, 2)
 	if err != nil {
 		return err
 	}
@@ -93,6 +100,9 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 		Lease: c.Lease, ReapEvery: c.ReapEvery, Notices: notices, Retention: older, Traces: traces, Version: service.Version(), Log: log,
 	})
 	if err != nil {
+		return err
+	}
+	if err := c.refuseCopy(ctx, pool); err != nil {
 		return err
 	}
 	var lc net.ListenConfig
@@ -125,6 +135,18 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 		return err
 	}
 	return served
+}
+
+// refuseCopy looks, before any loop runs, whether the database is a copy of the one
+// that was known. One that isn't there yet is looked at later.
+func (c *Command) refuseCopy(ctx context.Context, pool *pgxpool.Pool) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	var another *postgres.CopyError
+	if err := postgres.CheckIncarnation(ctx, pool, false); errors.As(err, &another) {
+		return another
+	}
+	return nil
 }
 
 // noticeChannels are the ways to the operator that the configuration names.

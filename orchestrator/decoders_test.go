@@ -152,7 +152,7 @@ func FuzzFilter(f *testing.F) {
 		if err != nil {
 			t.Skip() // refused before
 		}
-		filter, err := o.readFilter(query)
+		filter, err := o.readFilter(query, "")
 		if refused(t, err, http.StatusUnprocessableEntity); err != nil {
 			return
 		}

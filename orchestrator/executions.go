@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -160,7 +161,11 @@ const (
 )
 
 func (o *Orchestrator) listExecutions(c echo.Context) (page, error) {
-	filter, err := o.readFilter(c.QueryParams())
+	gone, err := o.goneAgent(c.Request().Context(), c.QueryParam("agent"))
+	if err != nil {
+		return page{}, err
+	}
+	filter, err := o.readFilter(c.QueryParams(), gone)
 	if err != nil {
 		return page{}, err
 	}
@@ -183,8 +188,24 @@ func (o *Orchestrator) listExecutions(c echo.Context) (page, error) {
 	return p, nil
 }
 
-// readFilter reads a list's query and collects all that is wrong with it.
-func (o *Orchestrator) readFilter(query url.Values) (postgres.Filter, error) {
+var agentName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// goneAgent is the name again where it is of an agent that this version doesn't have
+// and that has executions, which can be listed as ever; else it is empty.
+func (o *Orchestrator) goneAgent(ctx context.Context, name string) (string, error) {
+	if o.cfg.Catalogue.Find(name) != nil || len(name) > 64 || !agentName.MatchString(name) {
+		return "", nil
+	}
+	has, err := o.store.HasRun(ctx, name)
+	if !has {
+		name = ""
+	}
+	return name, err
+}
+
+// readFilter reads a list's query and collects all that is wrong with it. gone is an
+// agent's name that is good though the catalogue hasn't it.
+func (o *Orchestrator) readFilter(query url.Values, gone string) (postgres.Filter, error) {
 	f := postgres.Filter{Limit: defaultLimit}
 	var wrong []agents.FieldError
 	refuse := func(field, format string, args ...any) {
@@ -201,7 +222,7 @@ func (o *Orchestrator) readFilter(query url.Values) (postgres.Filter, error) {
 		}
 		return t
 	}
-	if f.Agent = query.Get("agent"); f.Agent != "" && o.cfg.Catalogue.Find(f.Agent) == nil {
+	if f.Agent = query.Get("agent"); f.Agent != "" && f.Agent != gone && o.cfg.Catalogue.Find(f.Agent) == nil {
 		refuse("agent", "%q is not an agent", f.Agent)
 	}
 	for _, text := range query["status"] {

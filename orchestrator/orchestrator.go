@@ -164,10 +164,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.summaries = newSummaries(o.watch.stopped, store.ValueSummary)
 	o.graphSummary = newGraphSummary(o.graph.Summary)
 	o.stalls = newStalls(store, cfg.Log)
-	names := make([]string, len(cfg.Catalogue))
-	for i, m := range cfg.Catalogue {
-		names[i] = m.Name
-	}
+	names := o.names()
 	o.meters = newMeters(cfg.Metrics, names)
 	o.scheduler = &scheduler{
 		meters: o.meters,
@@ -256,6 +253,9 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	loops.Go(func() { o.scheduler.run(loopCtx) })
 	loops.Go(func() { o.dispatcher.run(loopCtx) })
 	loops.Go(func() { (&counter{store: o.store, log: o.cfg.Log.With("component", "counter")}).run(loopCtx) })
+	loops.Go(func() {
+		(&rememberer{pool: o.cfg.Pool, every: memoryEvery, log: o.cfg.Log.With("component", "memory")}).run(loopCtx)
+	})
 	loops.Go(func() { (&eraser{o.erasures, o.cfg.Log.With("component", "eraser")}).run(loopCtx) })
 	loops.Go(func() {
 		(&pruner{o.cfg.Pool, o.cfg.Retention, o.cfg.PruneEvery, o.cfg.Log.With("component", "pruner")}).run(loopCtx)

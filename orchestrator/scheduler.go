@@ -133,7 +133,29 @@ func (s *scheduler) ensure(ctx context.Context) error {
 			return err
 		}
 	}
+	kept, err := s.store.Schedules(ctx)
+	if err != nil {
+		return err
+	}
+	s.differences(kept, all)
 	return nil
+}
+
+// differences says which schedules are not as this version's manifests would make
+// them: what was made once is the firm's, and a deploy changes none.
+func (s *scheduler) differences(kept, made []postgres.Schedule) {
+	for _, k := range kept {
+		for _, agent := range k.Agents {
+			if s.catalogue.Find(agent) == nil {
+				s.log.Warn("a schedule names an agent that this version doesn't have: its slots are skipped", "schedule", k.Name, "agent", agent)
+			}
+		}
+		for _, m := range made {
+			if k.Name == m.Name && (k.Cron == nil || *k.Cron != *m.Cron) {
+				s.log.Info("a schedule is not as its agent's manifest says, and stays so: `ciclo schedules change` changes it", "schedule", k.Name, "manifest", *m.Cron)
+			}
+		}
+	}
 }
 
 // tick goes on with cycles, so that those that are over are in no slot's way, and
@@ -293,6 +315,8 @@ func (s *scheduler) next(ctx context.Context, f *postgres.Firing, decided, due t
 func (s *scheduler) judge(n postgres.Schedule, rule schedule.Rule, due, now time.Time) (openedBy, reason string) {
 	late := now.Sub(fireAt(n, due))
 	switch {
+	case n.RestoredUntil != nil && !due.After(*n.RestoredUntil):
+		return "", plan.ReasonRestored
 	case n.PausedAt != nil:
 		return "", plan.ReasonPaused
 	case late <= slotGrace:
@@ -445,7 +469,7 @@ func (s *scheduler) situation(ctx context.Context, o *postgres.Opening, names []
 }
 
 // lost are the reasons of agents that were to be run in a cycle and were not.
-var lost = map[string]bool{plan.ReasonDependency: true, plan.ReasonLate: true, plan.ReasonEnded: true}
+var lost = map[string]bool{plan.ReasonRestored: true, plan.ReasonDependency: true, plan.ReasonLate: true, plan.ReasonEnded: true}
 
 // advance begins what may begin in a cycle, and ends it where nothing is left.
 func (s *scheduler) advance(ctx context.Context, o *postgres.Opening, c postgres.Cycle) error {

@@ -331,6 +331,24 @@ func TestSkipsSayWhy(t *testing.T) {
 	}
 }
 
+// What was due before a restore was lived through, whenever it fires by the rule;
+// what is due after it is fired.
+func TestSlotsOfBeforeARestore(t *testing.T) {
+	t.Parallel()
+	s := newScheduling(t)
+	for name, c := range map[string]struct{ restored, want string }{
+		"before": {"now()", "restored"}, "after": {"now() - interval '30 minutes'", "fired"}, "never": {"NULL", "fired"},
+	} {
+		s.add(name, time.Hour, 5*time.Second)
+		_, err := s.pool.Exec(t.Context(), `UPDATE ciclo.schedules SET restored_until = `+c.restored+` WHERE name = $1`, name)
+		s.must(err)
+		s.must(s.tick(t.Context()))
+		if got := s.slots(name); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
 // What is behind is run by a planned cycle: its last slot's execution failed.
 func TestAPlannedCycleRunsWhatIsBehind(t *testing.T) {
 	t.Parallel()

@@ -80,6 +80,7 @@ func newStanding(ask func(context.Context, []string) (postgres.Standing, error),
 			{postgres.ReviewsOpen, desc("ciclo_graph_reviews_open", "Pairs of the knowledge graph that wait for a person to say whether they are one.", nil, nil), ofAll, ""},
 			{postgres.DeliveriesDue, desc("ciclo_webhook_deliveries_waiting", "Deliveries to webhooks that wait, for now or a later try.", nil, nil), ofAll, ""},
 			{postgres.NoticesDue, desc("ciclo_notices_waiting", "Notices to the operator that wait, for now or a later try.", nil, nil), ofAll, ""},
+			{postgres.Unserved, desc("ciclo_executions_unserved", "Executions that are alive and of agents that this version doesn't have: nobody of its workers runs them.", nil, nil), ofAll, ""},
 			{postgres.ScheduleLag, desc("ciclo_schedule_lag_seconds", "For how long the first slot that is due has waited to be decided; 0 where none is due.", nil, nil), ofAll, ""},
 		},
 	}

@@ -19,6 +19,8 @@ type status struct {
 	Paused           []postgres.Pause  `json:"paused"`
 	Workers          []postgres.Worker `json:"workers"`
 	RecentExecutions []shownBriefly    `json:"recent_executions"`
+
+	UnservedAgents []postgres.UnservedAgent `json:"unserved_agents" jsonschema:"Agents that this version doesn't have, with executions that are alive: none of its workers runs them."`
 }
 
 // agentStatus is how one agent stands.
@@ -85,6 +87,9 @@ func (o *Orchestrator) getStatus(c echo.Context) (status, error) {
 	if s.Workers, err = o.store.Workers(ctx); err != nil {
 		return s, err
 	}
+	if s.UnservedAgents, err = o.store.UnservedAgents(ctx, o.names()); err != nil {
+		return s, err
+	}
 	recent, err := o.store.List(ctx, postgres.Filter{Limit: recentExecutions})
 	if err != nil {
 		return s, err
@@ -93,6 +98,15 @@ func (o *Orchestrator) getStatus(c echo.Context) (status, error) {
 		s.RecentExecutions = append(s.RecentExecutions, brief(e))
 	}
 	return s, nil
+}
+
+// names are the catalogue's agents.
+func (o *Orchestrator) names() []string {
+	names := make([]string, len(o.cfg.Catalogue))
+	for i, m := range o.cfg.Catalogue {
+		names[i] = m.Name
+	}
+	return names
 }
 
 // health is the answer of a probe.

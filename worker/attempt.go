@@ -127,6 +127,9 @@ func (w *Worker) complete(ctx context.Context, a *postgres.Attempt, result json.
 
 // run runs the agent within its timeout and returns its encoded result.
 func (w *Worker) run(ctx context.Context, cancel context.CancelCauseFunc, a *postgres.Attempt, log *slog.Logger) (json.RawMessage, error) {
+	if err := w.adopt(a); err != nil {
+		return nil, err
+	}
 	limit, cause := a.Timeout, errTimeout
 	if a.Left != nil && *a.Left < limit {
 		limit, cause = *a.Left, errDeadline
@@ -260,6 +263,10 @@ func (w *Worker) conclude(ctx, runCtx context.Context, a *postgres.Attempt, resu
 			log.InfoContext(ctx, "attempt interrupted: the execution goes to another worker")
 			return interrupted, a.Ended, ""
 		}
+	case foreign(err) && w.putOff(ctx, runCtx, a, err, log):
+		if a.Ended != "" {
+			return interrupted, a.Ended, ""
+		}
 	default:
 		f := failureOf(err, cause, a)
 		f.Breaker = w.breaker(a.Execution.Agent)
@@ -297,6 +304,8 @@ func failureOf(err, cause error, a *postgres.Attempt) postgres.Failure {
 		f.Class, f.Text = execution.ClassTimeout, fmt.Sprintf("the attempt took longer than %s: %s", a.Timeout, err)
 	case errors.As(err, &p):
 		f.Class = execution.ClassPanic
+	case foreign(err):
+		f.Class, f.Permanent = execution.ClassPermanent, true
 	case errors.Is(err, agents.ErrUnknownEffect):
 		f.Class, f.Permanent = execution.ClassUnknownEffect, true
 	case agents.IsPermanent(err):

@@ -47,6 +47,9 @@ type Config struct {
 	// Drain is how long a stopping worker lets attempts finish before it
 	// interrupts them.
 	Drain time.Duration
+	// ForeignFor is how long after its acceptance an execution whose parameters this
+	// version's manifest refuses is left to workers of others; then it fails.
+	ForeignFor time.Duration
 	// FetchCooldown is River's shortest time between two fetches of one queue.
 	FetchCooldown time.Duration
 
@@ -97,6 +100,7 @@ func New(cfg Config) (*Worker, error) {
 	cfg.Beat = cmpOr(cfg.Beat, DefaultBeat)
 	cfg.Drain = cmpOr(cfg.Drain, DefaultDrain)
 	cfg.FetchCooldown = cmpOr(cfg.FetchCooldown, DefaultFetchCooldown)
+	cfg.ForeignFor = cmpOr(cfg.ForeignFor, DefaultForeignFor)
 	if cfg.Beat > cfg.Lease/2 {
 		return nil, fmt.Errorf("the beat of %s must be at most half of the lease of %s", cfg.Beat, cfg.Lease)
 	}

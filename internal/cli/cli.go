@@ -56,6 +56,7 @@ type commands struct {
 	Schedules  schedulesCommand  `cmd:"" help:"Show and change when agents run."`
 	Cycles     cyclesCommand     `cmd:"" help:"Show what schedules opened, and why agents ran or did not."`
 	Clients    clientsCommand    `cmd:"" help:"Show what the Client Value Predictor found of clients."`
+	Restored   restoredCommand   `cmd:"" help:"Take over the database of DATABASE_URL after it was restored from a backup, before any service runs."`
 	Prune      pruneCommand      `cmd:"" help:"Remove history that is older than some age, in the database of DATABASE_URL; results stay."`
 	Erase      eraseCommand      `cmd:"" help:"Erase a person's data on request."`
 	Messages   messagesCommand   `cmd:"" help:"Read, approve and reject the messages that agents drafted for clients; the rules of writing to them."`

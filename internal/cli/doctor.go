@@ -356,11 +356,15 @@ func databaseFinding(ctx context.Context, url string) finding {
 	var schema *postgres.SchemaError
 	switch {
 	case err == nil:
-		version, err := postgres.SchemaVersion()
+		if err := postgres.CheckIncarnation(ctx, pool, false); err != nil {
+			f.Detail, f.Next = err.Error(), "ciclo restored --dry-run"
+			return f
+		}
+		have, err := postgres.ReadSchema(ctx, pool)
 		if err != nil {
 			return finding{checkDatabase, unknown, err.Error(), ""}
 		}
-		return finding{checkDatabase, ok, fmt.Sprintf("the database of DATABASE_URL answers and has schema version %d, nothing pending", version), ""}
+		return finding{checkDatabase, ok, fmt.Sprintf("the database of DATABASE_URL answers and has schema version %d, nothing pending", have.Version), ""}
 	case errors.As(err, &schema) && schema.Have > schema.Want:
 		f.Detail, f.Next = schema.Error(), "ciclo --version # install a newer one"
 	case errors.As(err, &schema):

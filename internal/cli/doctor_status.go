@@ -67,6 +67,11 @@ func statusChecks(s client.Status) []finding {
 			waits = append(waits, finding{checkWaiting, problem, fmt.Sprintf("of %s, the oldest of %d that wait does so for %s, more than %s", a.ID, a.Started, wait.Round(time.Second), limit.Round(time.Second)), next})
 		}
 	}
+	for _, u := range s.UnservedAgents {
+		orphans = append(orphans, finding{checkAgents, problem,
+			fmt.Sprintf("%d executions of %s are alive, and this version has no such agent", u.Started+u.Running, u.Agent),
+			"ciclo list --agent " + u.Agent + " --status started # then cancel each, or start workers of the version that has it"})
+	}
 	all = append(all, orOK(orphans, checkAgents, "each of %d agents has a live worker", len(s.Agents))...)
 	var pauses []finding
 	for _, p := range s.Paused {

@@ -158,6 +158,9 @@ func printStatus(w io.Writer, s client.Status) {
 	for _, p := range s.Paused {
 		fmt.Fprintf(w, "\n  paused (%s) since %s: %s: %s\n", p.Kind, clock(p.PausedAt), p.Agent, p.Reason)
 	}
+	for _, u := range s.UnservedAgents {
+		fmt.Fprintf(w, "\n  this version has no agent %s, and %d of its executions are alive, the oldest since %s: `ciclo list --agent %s`\n", u.Agent, u.Started+u.Running, clock(u.OldestAt), u.Agent)
+	}
 	fmt.Fprintln(w)
 	table(w, func(row func(...any)) {
 		row("WORKER", "HOST", "PID", "STATE", "RUNNING", "LAST BEAT")

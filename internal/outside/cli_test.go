@@ -209,6 +209,7 @@ func TestJSONAlone(t *testing.T) {
 		return object
 	}
 	do(0, "schema_version", "migrate")
+	do(0, "pending", "migrate", "--plan")
 	do(0, "rows", "import", "payments", payments)
 	do(1, "bad_rows", "import", "payments", bad)
 	do(0, "rows", "import", "clients", c.file("clients.csv", "id,name\na,Ayu\n"))
@@ -323,6 +324,8 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "ended_at", "erase", "client", "a", "--yes")
 	do(0, "rows", "prune", "--older-than", "90d", "--dry-run")
 	do(0, "rows", "prune", "--older-than", "90d")
+	do(0, "executions_live", "restored", "--dry-run", "--force")
+	do(0, "noted", "restored", "--nothing-lost")
 	do(0, "ready", "health")
 	do(0, "script", "completion", "bash")
 	for _, sql := range []string{

@@ -213,6 +213,16 @@ type system struct {
 	folder string // of its programs: test/ has those with the test agents
 	env    []string
 	api    *client.Client
+	served *process
+}
+
+// stop ends the orchestrator.
+func (s *system) stop(t *testing.T) {
+	t.Helper()
+	s.served.signal(syscall.SIGTERM)
+	if code := s.served.wait(30 * time.Second); code != 0 {
+		t.Errorf("a graceful stop ends with %d", code)
+	}
 }
 
 // newSystem starts an orchestrator with the test agents on a database; extra goes
@@ -231,7 +241,7 @@ func newSystemOf(t *testing.T, folder, url string, extra ...string) *system {
 		env: append([]string{"DATABASE_URL=" + url, "CICLO_TOKEN=" + token, "CICLO_LISTEN=" + address}, extra...),
 		api: &client.Client{URL: "http://" + address, Token: token},
 	}
-	start(t, "", folder+"orchestrator", s.env)
+	s.served = start(t, "", folder+"orchestrator", s.env)
 	s.ready()
 	document, err := conformance.Read(s.get("/openapi.json"))
 	if err != nil {

@@ -40,9 +40,10 @@ const (
 	ReasonBusinessHours = "business_hours" // it is heavy, and people work
 	ReasonDependency    = "dependency"     // what it needs did not complete
 	ReasonUnknownAgent  = "unknown_agent"
-	ReasonOverlap       = "overlap" // it runs one at a time, and one is in flight
-	ReasonLate          = "late"    // the cycle's deadline passed first
-	ReasonEnded         = "ended"   // the cycle was cancelled first
+	ReasonRestored      = "restored" // it lies before a restore of the database
+	ReasonOverlap       = "overlap"  // it runs one at a time, and one is in flight
+	ReasonLate          = "late"     // the cycle's deadline passed first
+	ReasonEnded         = "ended"    // the cycle was cancelled first
 )
 
 // Situation is what a planner sees; it is stored with the cycle.

@@ -206,6 +206,23 @@ func (s *Store) cancelled(ctx context.Context, db executor, a *Attempt) error {
 		`status = ANY ($9) AND cancel_requested_at IS NOT NULL`, sources(execution.Cancelled))
 }
 
+// PutOff leaves the execution to another worker, at no cost in tries, after a while;
+// cancelled where that was asked for. False where it was accepted longer ago than
+// within: then nothing was done.
+func (s *Store) PutOff(ctx context.Context, a *Attempt, why string, wait, within time.Duration) (bool, error) {
+	to := `CASE WHEN e.cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE 'started' END`
+	err := s.move(ctx, s.pool, a, ending{"given_back", "put off: for a worker of another version", execution.ClassPermanent, storable(why)}, `
+		SET status = `+to+`, worker_id = NULL, status_at = now(), error_class = $7, error_text = $8,
+		    ended_at        = CASE `+to+` WHEN 'started' THEN NULL ELSE now() END,
+		    next_attempt_at = CASE `+to+` WHEN 'started' THEN now() + $9::interval END,
+		    river_job_id    = CASE `+to+` WHEN 'started' THEN NULL ELSE river_job_id END`,
+		`(e.started_at > now() - $10::interval OR e.cancel_requested_at IS NOT NULL)`, wait, within)
+	if errors.Is(err, execution.ErrStale) && s.StillRuns(ctx, a) == nil {
+		return false, nil
+	}
+	return err == nil, a.finishing(err)
+}
+
 // Interrupt gives the execution to another worker because this one stops: back
 // to started at no cost in tries, with a fresh River row, whose insert notifies.
 // Cancelled if that was asked for.

@@ -34,37 +34,62 @@ func (s *Store) IntendEffect(ctx context.Context, a *Attempt, name, key, policy 
 		if err := s.hold(ctx, tx, a); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `
-			INSERT INTO ciclo.effects AS f (execution_id, name, attempt, worker_id, key, policy)
-			VALUES ($1, $4, $2, $3, $5, $6)
-			ON CONFLICT (execution_id, name) DO UPDATE
-			SET state = 'intended', attempt = $2, worker_id = $3, policy = $6, intended_at = now(), settled_at = NULL
-			WHERE f.state = 'not_done'
-			RETURNING `+effectColumns, a.fence(name, key, policy)...)
-		if err != nil {
+		if e, fresh, err = intend(ctx, tx, a, name, key, policy); err != nil {
 			return err
 		}
-		e, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Effect])
-		if err == nil {
-			fresh = true
-			return nil
-		}
-		if !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
-		// It was intended before. From here on it is this attempt's to settle.
-		rows, err = tx.Query(ctx, `
-			UPDATE ciclo.effects SET attempt = CASE state WHEN 'intended' THEN $2 ELSE attempt END,
-			       worker_id = CASE state WHEN 'intended' THEN $3::uuid ELSE worker_id END
-			WHERE execution_id = $1 AND name = $4
-			RETURNING `+effectColumns, a.fence(name)...)
-		if err != nil {
-			return err
-		}
-		e, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Effect])
+		e, fresh, err = doubt(ctx, tx, a, e, fresh)
 		return err
 	})
 	return e, fresh, err
+}
+
+func intend(ctx context.Context, tx pgx.Tx, a *Attempt, name, key, policy string) (e Effect, fresh bool, err error) {
+	rows, err := tx.Query(ctx, `
+		INSERT INTO ciclo.effects AS f (execution_id, name, attempt, worker_id, key, policy)
+		VALUES ($1, $4, $2, $3, $5, $6)
+		ON CONFLICT (execution_id, name) DO UPDATE
+		SET state = 'intended', attempt = $2, worker_id = $3, policy = $6, intended_at = now(), settled_at = NULL
+		WHERE f.state = 'not_done'
+		RETURNING `+effectColumns, a.fence(name, key, policy)...)
+	if err != nil {
+		return e, false, err
+	}
+	e, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Effect])
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return e, err == nil, err
+	}
+	// It was intended before. From here on it is this attempt's to settle.
+	rows, err = tx.Query(ctx, `
+		UPDATE ciclo.effects SET attempt = CASE state WHEN 'intended' THEN $2 ELSE attempt END,
+		       worker_id = CASE state WHEN 'intended' THEN $3::uuid ELSE worker_id END
+		WHERE execution_id = $1 AND name = $4
+		RETURNING `+effectColumns, a.fence(name)...)
+	if err != nil {
+		return e, false, err
+	}
+	e, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Effect])
+	return e, false, err
+}
+
+// doubt is about executions that were alive when the database was restored: it has
+// forgotten what they did since the backup, so none of their effects is fresh. The
+// provider is asked where it can be; otherwise a person must look, also where a
+// repetition would do at other times: for how long the provider tells one is not known.
+func doubt(ctx context.Context, tx pgx.Tx, a *Attempt, e Effect, fresh bool) (Effect, bool, error) {
+	if e.State != "intended" {
+		return e, fresh, nil
+	}
+	var restored bool
+	err := tx.QueryRow(ctx, `SELECT restored_at IS NOT NULL FROM ciclo.executions WHERE id = $1`, a.Execution.ID).Scan(&restored)
+	if err != nil || !restored || e.Policy == "reconcile" {
+		return e, fresh && !restored, err
+	}
+	rows, err := tx.Query(ctx, `UPDATE ciclo.effects SET state = 'unknown', settled_at = now() WHERE execution_id = $1 AND name = $2 RETURNING `+effectColumns, a.Execution.ID, e.Name)
+	if err != nil {
+		return e, false, err
+	}
+	e, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Effect])
+	return e, false, err
 }
 
 // SettleEffect notes how an intended effect ended. ErrStale where the attempt is

@@ -2,16 +2,15 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -25,17 +24,70 @@ import (
 // migrateLock is the advisory lock under which one process at a time migrates.
 const migrateLock = 0x6369636c6f // "ciclo"
 
-const versionTable = queue.Schema + ".goose_db_version"
+// migrateName is how its sessions show in pg_stat_activity.
+const migrateName = "ciclo migrate"
 
-// Migrate brings the database to this binary's schema: River's migrations
-// first, then ours, all under one advisory lock. Where there is nothing to do it
-// changes nothing. Several processes may call it at once.
+// Defaults of MigrateOptions.
+const (
+	// DefaultLockTimeout is well below a lease: while a migration waits for a table,
+	// everybody who comes after it waits behind it.
+	DefaultLockTimeout = 2 * time.Second
+	// DefaultLockWait is how long a migration is tried again.
+	DefaultLockWait = 5 * time.Minute
+)
+
+// MigrateOptions is how to migrate; zero durations take the defaults.
+type MigrateOptions struct {
+	// LockTimeout is how long one try of a migration waits for a lock; then it gives
+	// way, rolls back and comes again, until LockWait has passed.
+	LockTimeout, LockWait time.Duration
+	// ShutOut lets a migration take away what live services of an old version need.
+	ShutOut bool
+	// Told hears how it goes; nil is nobody.
+	Told func(MigrateEvent)
+}
+
+// MigrateEvent is something that happened while migrating.
+type MigrateEvent struct {
+	// Migration is a name such as 00030_compatibility.sql, or river 006 and its name.
+	Migration string
+	// Done says that it is applied, after Took.
+	Done bool
+	Took time.Duration
+	// Waits is what it waits for; the migration is tried again.
+	Waits string
+}
+
+// Migrate brings the database to this binary's schema: River's migrations first,
+// then ours, all under one advisory lock. Where there is nothing to do it changes
+// nothing; a newer schema that serves this binary stays as it is. Several processes
+// may call it at once.
 func Migrate(ctx context.Context, url string) error {
-	pool, err := Connect(ctx, PoolConfig{URL: url, Name: "ciclo migrate", MaxConns: 2})
+	return MigrateWith(ctx, url, MigrateOptions{})
+}
+
+// MigrateWith is Migrate with options. A *SchemaError where the schema is too new
+// for this binary, a *ShutOutError where live services would be shut out.
+func MigrateWith(ctx context.Context, url string, o MigrateOptions) error {
+	if o.LockTimeout <= 0 {
+		o.LockTimeout = DefaultLockTimeout
+	}
+	if o.LockWait <= 0 {
+		o.LockWait = DefaultLockWait
+	}
+	if o.Told == nil {
+		o.Told = func(MigrateEvent) {}
+	}
+	pool, err := migratePool(ctx, url, 0)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
+	hurried, err := migratePool(ctx, url, o.LockTimeout)
+	if err != nil {
+		return err
+	}
+	defer hurried.Close()
 
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
@@ -46,26 +98,172 @@ func Migrate(ctx context.Context, url string) error {
 		return fmt.Errorf("wait for the migration lock: %w", err)
 	}
 	defer unlock(ctx, conn)
+	m := &migration{MigrateOptions: o, patient: pool, hurried: hurried, conn: conn}
+	return m.run(ctx)
+}
 
-	if _, err := conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+queue.Schema); err != nil {
+// migratePool has sessions whose statements wait so long for a lock; 0 is without
+// end, as for the wait for others who migrate.
+func migratePool(ctx context.Context, url string, lockTimeout time.Duration) (*pgxpool.Pool, error) {
+	plain, err := Connect(ctx, PoolConfig{URL: url, Name: migrateName, MaxConns: 2})
+	if err != nil {
+		return nil, err
+	}
+	defer plain.Close()
+	config := plain.Config()
+	config.ConnConfig.RuntimeParams["lock_timeout"] = strconv.FormatInt(lockTimeout.Milliseconds(), 10)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("make connection pool: %w", err)
+	}
+	return pool, nil
+}
+
+// migration is one run of MigrateWith, under the lock that conn holds.
+type migration struct {
+	MigrateOptions
+	patient, hurried *pgxpool.Pool
+	conn             *pgxpool.Conn
+}
+
+func (m *migration) run(ctx context.Context) error {
+	want, err := SchemaVersion()
+	if err != nil {
+		return err
+	}
+	have, err := ReadSchema(ctx, m.conn)
+	if err != nil {
+		return err
+	}
+	if have.Version > want {
+		return have.serves(want)
+	}
+	if err := m.mayShutOut(ctx, have.Version); err != nil {
+		return err
+	}
+	if _, err := m.conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+queue.Schema); err != nil {
 		return fmt.Errorf("create schema %s: %w", queue.Schema, err)
 	}
-	river, err := riverMigrator(pool)
-	if err != nil {
-		return err
-	}
-	if _, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+	if err := m.river(ctx); err != nil {
 		return fmt.Errorf("apply River's migrations: %w", err)
 	}
-	ours, db, err := gooseProvider(pool)
+	return m.ours(ctx, have.Version)
+}
+
+// river applies River's migrations, one by one.
+func (m *migration) river(ctx context.Context) error {
+	river, err := riverMigrator(m.hurried)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
-	if _, err := ours.Up(ctx); err != nil {
-		return fmt.Errorf("apply migrations: %w", err)
+	pending, err := river.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{DryRun: true})
+	if err != nil {
+		return err
+	}
+	for _, next := range pending.Versions {
+		err := m.apply(ctx, riverName(next.Version, next.Name), func() error {
+			_, err := river.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: next.Version})
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+func riverName(version int, name string) string { return fmt.Sprintf("river %03d %s", version, name) }
+
+// ours applies this binary's migrations after a version, one by one. Those outside
+// of a transaction hold nobody up while they wait, and would leave half of their
+// work if they were cut off: they wait without end.
+func (m *migration) ours(ctx context.Context, after int64) error {
+	pending, err := readMigrations(after)
+	if err != nil {
+		return err
+	}
+	for _, next := range pending {
+		pool := m.hurried
+		if !next.Transactional {
+			pool = m.patient
+		}
+		provider, db, err := gooseProvider(pool)
+		if err != nil {
+			return err
+		}
+		err = m.apply(ctx, next.name, func() error {
+			_, err := provider.UpByOne(ctx)
+			if errors.Is(err, goose.ErrNoNextVersion) {
+				err = nil
+			}
+			return err
+		})
+		if err := errors.Join(err, db.Close()); err != nil {
+			return fmt.Errorf("apply migrations: %w", err)
+		}
+	}
+	return nil
+}
+
+// apply runs one migration until it got its locks.
+func (m *migration) apply(ctx context.Context, name string, do func() error) error {
+	m.Told(MigrateEvent{Migration: name})
+	began := time.Now()
+	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
+		watched := m.watch(ctx, name)
+		err := do()
+		blockers := watched()
+		var pgErr *pgconn.PgError
+		switch {
+		case err == nil:
+			m.Told(MigrateEvent{Migration: name, Done: true, Took: time.Since(began)})
+			return nil
+		case !errors.As(err, &pgErr) || pgErr.Code != "55P03": // lock_not_available
+			return err
+		case time.Since(began) > m.LockWait:
+			return fmt.Errorf("%s got no lock within %s, and nothing of it was done; in its way: %s: %w", name, m.LockWait, blockers, err)
+		}
+		m.Told(MigrateEvent{Migration: name, Waits: blockers + "; it gave way and comes again in " + pause.String()})
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// inTheWay are the sessions that a migration waits for.
+const inTheWay = `
+	SELECT coalesce(string_agg(DISTINCT format('session %s (%s, %s, its transaction is %s old)', b.pid, nullif(b.application_name, ''), b.state, date_trunc('second', clock_timestamp() - b.xact_start)), ', '), '')
+	FROM pg_stat_activity a CROSS JOIN LATERAL unnest(pg_blocking_pids(a.pid)) blocker JOIN pg_stat_activity b ON b.pid = blocker
+	WHERE a.application_name = $1 AND a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.wait_event_type = 'Lock'`
+
+// watch looks who is in a migration's way while it runs; the function that it
+// returns ends the watch and says who was. One that may wait for long says it at once.
+func (m *migration) watch(ctx context.Context, name string) func() string {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan string, 1)
+	go func() {
+		found, every := "somebody who was gone when looked for", time.NewTicker(min(m.LockTimeout/4, time.Second))
+		defer every.Stop()
+		for said := ""; ; {
+			select {
+			case <-ctx.Done():
+				done <- found
+				return
+			case <-every.C:
+			}
+			var now string
+			if err := m.conn.QueryRow(context.WithoutCancel(ctx), inTheWay, migrateName).Scan(&now); err != nil || now == "" {
+				continue // it is a courtesy
+			}
+			if found = now; said != now {
+				said = now
+				m.Told(MigrateEvent{Migration: name, Waits: now})
+			}
+		}
+	}()
+	return func() string { cancel(); return <-done }
 }
 
 // unlock gives the lock back even where ctx is done; a connection that can't is
@@ -96,107 +294,4 @@ func gooseProvider(pool *pgxpool.Pool) (*goose.Provider, *sql.DB, error) {
 		return nil, nil, errors.Join(fmt.Errorf("prepare migrations: %w", err), db.Close())
 	}
 	return p, db, nil
-}
-
-// SchemaError says that the database's schema is not this binary's, and which
-// command mends it.
-type SchemaError struct{ Have, Want int64 }
-
-func (e *SchemaError) Error() string {
-	if e.Have > e.Want {
-		return fmt.Sprintf("the database has schema version %d, newer than this binary's %d: update this binary", e.Have, e.Want)
-	}
-	return fmt.Sprintf("the database has schema version %d, this binary needs %d: run `ciclo migrate` with the same DATABASE_URL", e.Have, e.Want)
-}
-
-// ErrRiverBehind says that River's migrations are missing.
-var ErrRiverBehind = errors.New("the tables of River are not up to date")
-
-// CheckSchema compares the database's schema with this binary's. The error is a
-// *SchemaError where they differ.
-func CheckSchema(ctx context.Context, pool *pgxpool.Pool) error {
-	want, err := SchemaVersion()
-	if err != nil {
-		return err
-	}
-	var have int64
-	var table *string
-	if err := pool.QueryRow(ctx, `SELECT to_regclass($1)::text`, versionTable).Scan(&table); err != nil {
-		return fmt.Errorf("look up the schema version: %w", err)
-	}
-	if table != nil {
-		err := pool.QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM `+versionTable+` WHERE is_applied`).Scan(&have)
-		if err != nil {
-			return fmt.Errorf("read the schema version: %w", err)
-		}
-	}
-	if have != want {
-		return &SchemaError{Have: have, Want: want}
-	}
-	river, err := riverMigrator(pool)
-	if err != nil {
-		return err
-	}
-	validation, err := river.Validate(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("check River's migrations: %w", err)
-	}
-	if !validation.OK {
-		return fmt.Errorf("%w (%v): run `ciclo migrate` with the same DATABASE_URL", ErrRiverBehind, validation.Messages)
-	}
-	return nil
-}
-
-// SchemaVersion is the version of this binary's schema: the number of its newest
-// migration.
-func SchemaVersion() (int64, error) {
-	paths, err := fs.Glob(migrations.FS, "*.sql")
-	if err != nil || len(paths) == 0 {
-		return 0, fmt.Errorf("list embedded migrations: %w", err)
-	}
-	return goose.NumericComponent(paths[len(paths)-1])
-}
-
-// PendingMigrations are the files of this binary's migrations after a version.
-func PendingMigrations(after int64) ([]string, error) {
-	paths, err := fs.Glob(migrations.FS, "*.sql")
-	if err != nil {
-		return nil, fmt.Errorf("list embedded migrations: %w", err)
-	}
-	var pending []string
-	for _, path := range paths {
-		version, err := goose.NumericComponent(path)
-		if err != nil {
-			return nil, fmt.Errorf("number of migration %s: %w", path, err)
-		}
-		if version > after {
-			pending = append(pending, path)
-		}
-	}
-	return pending, nil
-}
-
-// SchemaFingerprint changes whenever Migrate would leave another schema: tests
-// share migrated templates by it.
-func SchemaFingerprint() (string, error) {
-	h := sha256.New()
-	paths, err := fs.Glob(migrations.FS, "*.sql")
-	if err != nil {
-		return "", fmt.Errorf("list embedded migrations: %w", err)
-	}
-	for _, path := range paths {
-		text, err := migrations.FS.ReadFile(path)
-		if err != nil {
-			return "", fmt.Errorf("read embedded migration: %w", err)
-		}
-		fmt.Fprintf(h, "%s %d\n%s", path, len(text), text)
-	}
-	river, err := riverMigrator(nil)
-	if err != nil {
-		return "", err
-	}
-	for _, v := range river.AllVersions() {
-		fmt.Fprintf(h, "river %d\n%s", v.Version, v.SQLUp)
-	}
-	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }

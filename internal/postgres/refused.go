@@ -14,6 +14,12 @@ func Refused(err error) bool {
 	return errors.As(err, &pgErr) && (strings.HasPrefix(pgErr.Code, "22") || strings.HasPrefix(pgErr.Code, "23"))
 }
 
+// Forbidden says that the role may not do it.
+func Forbidden(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "42501"
+}
+
 // violated names the unique constraint that the error is about, or is empty.
 func violated(err error) string {
 	var pgErr *pgconn.PgError

@@ -46,11 +46,12 @@ type Schedule struct {
 	Broken       *string    `json:"broken" jsonschema:"Why it fires no more: its rule can't be read."`
 
 	SlotsPrunedUntil *time.Time `json:"slots_pruned_until" jsonschema:"Up to there slots are no longer all kept, and can't be backfilled."`
+	RestoredUntil    *time.Time `json:"restored_until" jsonschema:"Slots up to there are skipped: they were lived through before the database was restored."`
 }
 
 const scheduleColumns = `name, description, agents, planned, parameters, cron, zone, interval_seconds, anchor_at, jitter_seconds, starts_at, ends_at,
 	overlap, catch_up, catch_up_limit, catch_up_window_seconds, cooldown_seconds, max_parallel, deadline_seconds,
-	paused_at, paused_reason, created_at, created_by, decided_until, next_due_at, next_fire_at, broken, slots_pruned_until`
+	paused_at, paused_reason, created_at, created_by, decided_until, next_due_at, next_fire_at, broken, slots_pruned_until, restored_until`
 
 // Slot is a time that a schedule named, and what became of it.
 type Slot struct {

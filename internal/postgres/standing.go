@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -36,6 +37,7 @@ const (
 	DeliveriesDue  Measure = "deliveries" // that wait, now or for a later try
 	NoticesDue     Measure = "notices"    // that wait, now or for a later try
 	ScheduleLag    Measure = "schedule_lag"
+	Unserved       Measure = "unserved" // alive, and of agents that weren't asked for
 )
 
 // Conditions of workers. A lost one's lease ran out within the last LostFor minutes,
@@ -58,15 +60,23 @@ func counted(from string) string {
 	return `(SELECT count(*)::float8 FROM (SELECT FROM ` + from + ` LIMIT ` + strconv.Itoa(CountLimit) + `) few)`
 }
 
+// knownAgents are the agents of all executions, found one by one in the index by
+// agent: as many steps as there are agents.
+const knownAgents = `known AS (
+		(SELECT agent FROM ciclo.executions ORDER BY agent LIMIT 1)
+		UNION ALL
+		SELECT (SELECT e.agent FROM ciclo.executions e WHERE e.agent > k.agent ORDER BY e.agent LIMIT 1) FROM known k WHERE k.agent IS NOT NULL
+	)`
+
 // standingSQL is one statement, one snapshot. Each part reads an index from its
 // beginning, as far as CountLimit: none reads history.
 var standingSQL = `
-	WITH asked AS (
+	WITH RECURSIVE asked AS (
 		SELECT agent FROM unnest($1::text[]) AS a (agent)
 	), session AS MATERIALIZED (
 		SELECT id, host, started_at, beat_at, stopping_at, lease_until > now() AS alive
 		FROM ciclo.workers WHERE ended_at IS NULL AND lease_until > now() - interval '` + strconv.Itoa(LostFor) + ` min'
-	)
+	), ` + knownAgents + `
 	SELECT 'queued', agent, ` + counted(queue.Schema+`.river_job WHERE state = 'available' AND queue = asked.agent`) + ` FROM asked
 	UNION ALL
 	SELECT 'queue_age', agent, coalesce((
@@ -92,6 +102,8 @@ var standingSQL = `
 		WHERE of.condition = CASE WHEN s.alive AND s.stopping_at IS NULL THEN 'alive' WHEN s.alive THEN 'stopping'
 			WHEN NOT EXISTS (SELECT FROM session later WHERE later.host = s.host AND later.alive AND later.started_at > s.beat_at) THEN 'lost' END)
 	FROM (VALUES ('alive'), ('stopping'), ('lost')) AS of (condition)
+	UNION ALL
+	SELECT 'unserved', '', ` + counted(`known k JOIN ciclo.executions e ON e.agent = k.agent AND e.status IN ('started', 'running') WHERE k.agent <> ALL ($1)`) + `
 	UNION ALL
 	SELECT 'effects_unknown', '', ` + counted(`ciclo.effects WHERE state = 'unknown'`) + `
 	UNION ALL
@@ -129,4 +141,40 @@ func (s *Store) Standing(ctx context.Context, agents []string) (Standing, error)
 		return nil, fmt.Errorf("look how the system stands: %w", err)
 	}
 	return found, nil
+}
+
+// UnservedAgent is an agent that this version doesn't have, with executions that are
+// alive: nobody but a worker of another version runs them.
+type UnservedAgent struct {
+	Agent    string    `json:"agent_name"`
+	Started  int       `json:"started"`
+	Running  int       `json:"running"`
+	OldestAt time.Time `json:"oldest_at" jsonschema:"When the oldest of them was accepted."`
+}
+
+// UnservedAgents are those besides the catalogue's that have executions alive. Counts
+// stop at CountLimit.
+func (s *Store) UnservedAgents(ctx context.Context, catalogue []string) ([]UnservedAgent, error) {
+	rows, err := s.pool.Query(ctx, `
+		WITH RECURSIVE `+knownAgents+`
+		SELECT k.agent, n.started, n.running, n.oldest FROM known k CROSS JOIN LATERAL (
+			SELECT count(*) FILTER (WHERE few.status = 'started') AS started, count(*) FILTER (WHERE few.status = 'running') AS running, min(few.started_at) AS oldest
+			FROM (SELECT e.status, e.started_at FROM ciclo.executions e WHERE e.agent = k.agent AND e.status IN ('started', 'running') LIMIT `+strconv.Itoa(CountLimit)+`) few
+		) n WHERE k.agent <> ALL ($1) AND n.oldest IS NOT NULL ORDER BY k.agent`, catalogue)
+	if err != nil {
+		return nil, fmt.Errorf("look for agents that nobody has: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[UnservedAgent])
+	if err != nil {
+		return nil, fmt.Errorf("look for agents that nobody has: %w", err)
+	}
+	return list, nil
+}
+
+// HasRun says whether there is any execution of an agent.
+func (s *Store) HasRun(ctx context.Context, agent string) (has bool, err error) {
+	if err = s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM ciclo.executions WHERE agent = $1)`, agent).Scan(&has); err != nil {
+		return false, fmt.Errorf("look for executions of %s: %w", agent, err)
+	}
+	return has, nil
 }

@@ -47,6 +47,7 @@ func TestHowTheSystemStands(t *testing.T) {
 		postgres.EffectsUnknown: {"": 0}, postgres.MessagesDraft: {"": 0}, postgres.MessagesFate: {"": 0}, postgres.ReviewsOpen: {"": 0},
 		postgres.DeliveriesDue: {"": 0}, postgres.NoticesDue: {"": 1}, // of the pause
 		postgres.ScheduleLag: {"": 0},
+		postgres.Unserved:    {"": 0},
 	}
 	if diff := cmp.Diff(want, s); diff != "" || age < 50 || age > 500 {
 		t.Errorf("the oldest waits %v s; want → got:\n%s", age, diff)

@@ -37,12 +37,16 @@ func (s *Store) Register(ctx context.Context, w Worker, lease time.Duration) err
 	if err != nil {
 		return fmt.Errorf("encode concurrency: %w", err)
 	}
+	built, err := SchemaVersion()
+	if err != nil {
+		return err
+	}
 	tag, err := s.pool.Exec(ctx, `
-		INSERT INTO ciclo.workers AS w (id, host, pid, version, concurrency, lease_until)
-		VALUES ($1, $2, $3, $4, $5, now() + $6::interval)
+		INSERT INTO ciclo.workers AS w (id, host, pid, version, concurrency, lease_until, schema_version)
+		VALUES ($1, $2, $3, $4, $5, now() + $6::interval, $7)
 		ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until
 		WHERE w.host = excluded.host AND w.pid = excluded.pid AND w.ended_at IS NULL`,
-		w.ID, w.Host, w.PID, w.Version, concurrency, lease)
+		w.ID, w.Host, w.PID, w.Version, concurrency, lease, built)
 	if err != nil {
 		return fmt.Errorf("register worker %s: %w", w.ID, err)
 	}

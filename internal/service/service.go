@@ -81,16 +81,17 @@ func Secret(value, file string) (string, error) {
 }
 
 // AwaitSchema waits until the database answers and returns nil where its schema
-// is this binary's. A schema that differs is an error at once, which says what
-// mends it.
+// serves this binary. A schema that doesn't is an error at once, which says what
+// mends it; so is a copy of the database that the services knew.
 func AwaitSchema(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 	for waiting := false; ; waiting = true {
 		once, cancel := context.WithTimeout(ctx, 10*time.Second)
-		err := postgres.CheckSchema(once, pool)
+		err := check(once, pool, log)
 		cancel()
 		var schema *postgres.SchemaError
+		var another *postgres.CopyError
 		switch {
-		case err == nil || errors.As(err, &schema):
+		case err == nil || errors.As(err, &schema) || errors.As(err, &another):
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -103,4 +104,19 @@ func AwaitSchema(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) erro
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// check looks at the database's schema, then whether it is the one that was known. A
+// timeline that changed is only said: a failover changes it too.
+func check(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
+	if err := postgres.CheckSchema(ctx, pool); err != nil {
+		return err
+	}
+	err := postgres.CheckIncarnation(ctx, pool, false)
+	var timeline *postgres.TimelineError
+	if errors.As(err, &timeline) || postgres.Forbidden(err) {
+		log.Warn(err.Error())
+		return nil
+	}
+	return err
 }
