@@ -10,7 +10,7 @@ import (
 type migrateCommand struct{}
 
 func (migrateCommand) Run(ctx context.Context, g *Globals) error {
-	url, err := g.database()
+	url, err := g.direct()
 	if err != nil {
 		return err
 	}

@@ -29,25 +29,29 @@ const versionTable = queue.Schema + ".goose_db_version"
 
 // Migrate brings the database to this binary's schema: River's migrations
 // first, then ours, all under one advisory lock. Where there is nothing to do it
-// changes nothing. Several processes may call it at once.
+// changes nothing. Several processes may call it at once, also through a pooler:
+// the lock is a transaction's, which keeps its session.
 func Migrate(ctx context.Context, url string) error {
-	pool, err := Connect(ctx, PoolConfig{URL: url, Name: "ciclo migrate", MaxConns: 2})
+	pool, err := Connect(ctx, PoolConfig{URL: url, Name: "ciclo migrate", MaxConns: 2, Pooled: true})
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
 
-	conn, err := pool.Acquire(ctx)
+	lock, err := pool.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("connect to the database: %w", err)
 	}
-	defer conn.Release()
-	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock($1)`, int64(migrateLock)); err != nil {
+	defer unlock(ctx, lock)
+	// It is silent for as long as the migrations take.
+	if _, err := lock.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
+		return fmt.Errorf("prepare the migration lock: %w", err)
+	}
+	if _, err := lock.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrateLock)); err != nil {
 		return fmt.Errorf("wait for the migration lock: %w", err)
 	}
-	defer unlock(ctx, conn)
 
-	if _, err := conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+queue.Schema); err != nil {
+	if _, err := pool.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+queue.Schema); err != nil {
 		return fmt.Errorf("create schema %s: %w", queue.Schema, err)
 	}
 	river, err := riverMigrator(pool)
@@ -70,12 +74,10 @@ func Migrate(ctx context.Context, url string) error {
 
 // unlock gives the lock back even where ctx is done; a connection that can't is
 // closed, which gives it back too.
-func unlock(ctx context.Context, conn *pgxpool.Conn) {
+func unlock(ctx context.Context, lock pgx.Tx) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if _, err := conn.Exec(ctx, `SELECT pg_advisory_unlock($1)`, int64(migrateLock)); err != nil {
-		_ = conn.Hijack().Close(ctx) // the lock goes with the session, whatever Close says
-	}
+	_ = lock.Rollback(ctx)
 }
 
 func riverMigrator(pool *pgxpool.Pool) (*rivermigrate.Migrator[pgx.Tx], error) {

@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -80,17 +78,14 @@ func Secret(value, file string) (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// AwaitSchema waits until the database answers and returns nil where its schema
-// is this binary's. A schema that differs is an error at once, which says what
-// mends it.
-func AwaitSchema(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
+// await tries until check says nil, or what waiting can't mend.
+func await(ctx context.Context, log *slog.Logger, check func(ctx context.Context) error) error {
 	for waiting := false; ; waiting = true {
 		once, cancel := context.WithTimeout(ctx, 10*time.Second)
-		err := postgres.CheckSchema(once, pool)
+		err := check(once)
 		cancel()
-		var schema *postgres.SchemaError
 		switch {
-		case err == nil || errors.As(err, &schema):
+		case err == nil || permanent(err):
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -103,4 +98,12 @@ func AwaitSchema(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) erro
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// permanent reports whether an error of the first look at the database stays until
+// somebody mends the configuration.
+func permanent(err error) bool {
+	var schema *postgres.SchemaError
+	var setting *postgres.SettingError
+	return errors.As(err, &schema) || errors.As(err, &setting) || errors.Is(err, postgres.ErrNoNotices) || postgres.Pooler(err)
 }
