@@ -84,6 +84,9 @@ func await(ctx context.Context, log *slog.Logger, check func(ctx context.Context
 		once, cancel := context.WithTimeout(ctx, 10*time.Second)
 		err := check(once)
 		cancel()
+		if postgres.Pooler(err) && !errors.Is(err, postgres.ErrPooler) {
+			err = fmt.Errorf("%w: %w", postgres.ErrPooler, err) // what mends it, and what the pooler said
+		}
 		switch {
 		case err == nil || permanent(err):
 			return err
