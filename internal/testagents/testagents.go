@@ -35,7 +35,7 @@ func Catalogue() (agents.Catalogue, error) {
 		properties                  string
 	}{
 		{"test-noop", "No-op", "noop_", 60, 3, 100, `{}`},
-		{"test-slow", "Slow", "slow_", 60, 3, 100, `{"millis": {"type": "integer", "minimum": 0, "default": 1000}, "stubborn": {"type": "boolean", "default": false}, "locked": {"type": "boolean", "default": false}}`},
+		{"test-slow", "Slow", "slow_", 60, 3, 100, `{"millis": {"type": "integer", "minimum": 0, "default": 1000}, "stubborn": {"type": "boolean", "default": false}, "locked": {"type": "boolean"}}`},
 		{"test-steps", "Steps", "steps_", 600, 10, 20, `{
 			"steps": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 5},
 			"millis": {"type": "integer", "minimum": 0, "default": 10},
