@@ -27,6 +27,8 @@ type Store struct {
 	sessions *pgxpool.Pool
 	// stall is what a session made past the pooler is told, which the pool's know.
 	stall time.Duration
+	// replica answers reads that may ask it; nil where there is none.
+	replica *pgxpool.Pool
 	river *river.Client[pgx.Tx] // inserts and cancels alone; it never works and never leads
 	// tracer begins the traces of executions.
 	tracer trace.Tracer

@@ -22,6 +22,21 @@ type Database struct {
 	Lease           time.Duration `env:"CICLO_LEASE" default:"10s" help:"How long a worker may be silent before its executions go to others. The same in every service."`
 }
 
+// Replica is the configuration of reads from a streaming replica, for kong.
+type Replica struct {
+	ReadURL     string        `name:"database-read-url" env:"DATABASE_READ_URL" help:"One streaming replica of the database, for reads. Nobody is shown less than the primary had when he asked: where the replica is behind or away, the primary answers."`
+	ReadURLFile string        `name:"database-read-url-file" env:"DATABASE_READ_URL_FILE" help:"File that holds that URL."`
+	ReadWait    time.Duration `name:"database-read-wait" env:"DATABASE_READ_WAIT" default:"100ms" help:"How long a read waits for the replica to have what the primary has."`
+}
+
+// Validate is called by kong.
+func (r *Replica) Validate() error {
+	if r.ReadWait <= 0 || r.ReadWait > time.Second {
+		return errors.New("reads may wait more than 0 and at most 1s for the replica")
+	}
+	return nil
+}
+
 // Validate is called by kong.
 func (d *Database) Validate() error {
 	if d.Lease < time.Second {
@@ -50,6 +65,15 @@ func (d *Database) Connect(ctx context.Context, name string, maxConns int32) (*p
 		return nil, errors.New("set DATABASE_URL, or run `ciclo dev` for a database of its own")
 	}
 	return postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: name, MaxConns: maxConns, Stall: d.stall(), Pooled: d.Pooled()})
+}
+
+// ConnectReplica makes a pool of the replica; nil where none is configured.
+func (d *Database) ConnectReplica(ctx context.Context, r Replica, name string) (*pgxpool.Pool, error) {
+	url, err := Secret(r.ReadURL, r.ReadURLFile)
+	if err != nil || url == "" {
+		return nil, err
+	}
+	return postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: name, MaxConns: d.MaxConns, Pooled: d.Pooled()})
 }
 
 // ConnectDirect makes a pool past the pooler; nil where none is configured, or no
