@@ -140,7 +140,7 @@ func TestThroughAPooler(t *testing.T) {
 	for _, direct := range []bool{false, true} {
 		env := append([]string{"DATABASE_POOLER=transaction"}, quick...)
 		if direct {
-			env = append(env, "DATABASE_DIRECT_URL="+database)
+			env = append(env, "DATABASE_DIRECT_URL="+database+"&target_session_attrs=read-write") // as with several hosts
 		}
 		if out, said, code := run(t, t.TempDir(), "ciclo", append(env, "DATABASE_URL="+through), "migrate"); code != 0 {
 			t.Fatalf("ciclo migrate through the pooler: %d, %s%s", code, out, said)
