@@ -174,7 +174,7 @@ func throughPooler(t *testing.T, through, database string, direct bool, env []st
 	}
 
 	// Killed in the middle.
-	killed := s.run("test-steps", map[string]any{"steps": 10, "millis": 50})
+	killed := s.run("test-steps", map[string]any{"steps": 20, "millis": 100})
 	s.await(killed, 20*time.Second, "some steps are done", func(e client.Execution) bool { return e.Progress != nil && e.Progress.Done >= 2 })
 	first.signal(syscall.SIGKILL)
 	second := s.worker()
