@@ -151,6 +151,7 @@ func TestThroughAPooler(t *testing.T) {
 
 // throughPooler is what executions go through, on a system behind a pooler.
 func throughPooler(t *testing.T, through, database string, direct bool, env []string) {
+	t.Helper()
 	s := newSystem(t, through, env...)
 	first := s.worker()
 	started := fmt.Sprintf(`"poll_only":%t`, !direct)
@@ -189,9 +190,9 @@ func throughPooler(t *testing.T, through, database string, direct bool, env []st
 	})
 	second.signal(syscall.SIGSTOP)
 	third := s.worker()
-	e := s.await(frozen, 30*time.Second, "another worker runs it", func(e client.Execution) bool { return e.Attempt == 2 })
+	s.await(frozen, 30*time.Second, "another worker runs it", func(e client.Execution) bool { return e.Attempt == 2 })
 	second.signal(syscall.SIGCONT)
-	if e = s.await(frozen, 30*time.Second, "it is completed", client.Execution.Final); e.Status != "completed" || e.Attempt != 2 {
+	if e := s.await(frozen, 30*time.Second, "it is completed", client.Execution.Final); e.Status != "completed" || e.Attempt != 2 {
 		t.Errorf("after the freeze it ended as %+v", e)
 	}
 	second.signal(syscall.SIGTERM)
@@ -219,7 +220,7 @@ func TestAPoolerThatNobodySpokeOf(t *testing.T) {
 		{"silence is not ended", "worker", unset, []string{"DATABASE_URL=" + strict, "DATABASE_POOLER=transaction"}},
 		{"silence is not ended", "orchestrator", unset, []string{"DATABASE_URL=" + strict, "DATABASE_POOLER=transaction"}},
 	} {
-		env := append(c.env, "CICLO_TOKEN="+token, "CICLO_LISTEN="+freePort(t))
+		env := append(slices.Clone(c.env), "CICLO_TOKEN="+token, "CICLO_LISTEN="+freePort(t))
 		if _, said, code := run(t, "", "test/"+c.program, env); code != 1 || !strings.Contains(said, c.says) {
 			t.Errorf("%s, %s: exit code %d, %s", c.name, c.program, code, said)
 		}

@@ -29,7 +29,7 @@ type Store struct {
 	stall time.Duration
 	// replica answers reads that may ask it; nil where there is none.
 	replica *pgxpool.Pool
-	river *river.Client[pgx.Tx] // inserts and cancels alone; it never works and never leads
+	river   *river.Client[pgx.Tx] // inserts and cancels alone; it never works and never leads
 	// tracer begins the traces of executions.
 	tracer trace.Tracer
 }
