@@ -70,8 +70,8 @@ chaos-unfenced: ## The same for 45 s without the fence, which the checker must f
 	go run ./internal/chaos -duration 45s -rest 500ms -faults 'worker (frozen|cut off)' -unfenced $(if $(SEED),-seed $(SEED))
 
 chaos-failover: ## Kill the primary and promote a synchronous replica, then one that lags, whose losses the checker must find (SEED=n).
-	go run ./internal/chaos -duration 20s -faults '$(FAILOVER_FAULTS)' -failover sync $(if $(SEED),-seed $(SEED))
-	go run ./internal/chaos -duration 10s -faults '$(FAILOVER_FAULTS)' -failover async $(if $(SEED),-seed $(SEED))
+	go run ./internal/chaos -duration 15s -faults '$(FAILOVER_FAULTS)' -failover sync $(if $(SEED),-seed $(SEED))
+	go run ./internal/chaos -duration 8s -faults '$(FAILOVER_FAULTS)' -failover async $(if $(SEED),-seed $(SEED))
 
 fuzz: ## Send the running services 100,000 requests, right, nearly right and hostile (N=requests SEED=n).
 	go run ./internal/hostile -requests $(or $(N),100000) $(if $(SEED),-seed $(SEED))
