@@ -1,9 +1,10 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: bench-pages screenshots help build demo dev test check lint format arch eval bench bench-quick bench-recovery bench-scale bench-import bench-panels chaos chaos-unfenced fuzz fuzz-decoders images clean
+.PHONY: bench-pages screenshots help build demo dev test check lint format arch eval bench bench-quick bench-recovery bench-scale bench-import bench-panels chaos chaos-unfenced chaos-failover fuzz fuzz-decoders images clean
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOBIN := $(shell go env GOPATH)/bin
+FAILOVER_FAULTS := worker killed|frozen|cut off|Postgres stopped|sessions terminated|NOTIFYs|network
 BINARIES := bin/ciclo bin/orchestrator bin/worker
 
 help: ## Show this list.
@@ -67,6 +68,10 @@ chaos: ## Break everything around the real services, then check what is left (DU
 
 chaos-unfenced: ## The same for 45 s without the fence, which the checker must find.
 	go run ./internal/chaos -duration 45s -rest 500ms -faults 'worker (frozen|cut off)' -unfenced $(if $(SEED),-seed $(SEED))
+
+chaos-failover: ## Kill the primary and promote a synchronous replica, then one that lags, whose losses the checker must find (SEED=n).
+	go run ./internal/chaos -duration 15s -faults '$(FAILOVER_FAULTS)' -failover sync $(if $(SEED),-seed $(SEED))
+	go run ./internal/chaos -duration 8s -faults '$(FAILOVER_FAULTS)' -failover async $(if $(SEED),-seed $(SEED))
 
 fuzz: ## Send the running services 100,000 requests, right, nearly right and hostile (N=requests SEED=n).
 	go run ./internal/hostile -requests $(or $(N),100000) $(if $(SEED),-seed $(SEED))

@@ -23,6 +23,8 @@ import (
 // it), and how the service is put together from it.
 type Command struct {
 	service.Database
+	Replica service.Replica `embed:""`
+
 	Listen    string        `env:"CICLO_LISTEN" default:"127.0.0.1:8080" help:"Address to serve the API on."`
 	Token     string        `env:"CICLO_TOKEN" help:"Bearer token that may do all, at least 16 characters. Others are made by ciclo token."`
 	TokenFile string        `env:"CICLO_TOKEN_FILE" help:"File that holds the token."`
@@ -85,6 +87,13 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 		return err
 	}
 	defer reaperPool.Close()
+	replica, err := c.ConnectReplica(ctx, c.Replica, "ciclo orchestrator reads")
+	if err != nil {
+		return err
+	}
+	if replica != nil {
+		defer replica.Close()
+	}
 	zone, err := schedule.Zone(c.Zone)
 	if err != nil {
 		return fmt.Errorf("CICLO_ZONE: %w", err)
@@ -96,7 +105,7 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	o, err := New(Config{
 		Metrics: registry,
 		Zone:    zone, NoScheduling: !c.EnableOrchestrator, TwilioToken: twilio, PublicURL: c.PublicURL,
-		Pool: pool, ReaperPool: reaperPool, Catalogue: catalogue, Token: token, RateLimit: c.RateLimit,
+		Pool: pool, ReaperPool: reaperPool, Replica: replica, ReplicaWait: c.Replica.ReadWait, Catalogue: catalogue, Token: token, RateLimit: c.RateLimit,
 		Lease: c.Lease, ReapEvery: c.ReapEvery, Notices: notices, Retention: older, Traces: traces, Version: service.Version(), Log: log,
 	})
 	if err != nil {
@@ -121,7 +130,7 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	defer stop()
 	known := make(chan error, 1)
 	go func() {
-		err := service.AwaitSchema(ctx, pool, log)
+		err := c.Await(ctx, pool, nil, log)
 		if err != nil && ctx.Err() == nil {
 			stop() // this database is not ours to serve
 		} else {

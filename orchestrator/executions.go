@@ -37,7 +37,11 @@ func (o *Orchestrator) findID(ctx context.Context, id string) (*postgres.Found, 
 	if !execution.ValidID(id) {
 		return nil, execution.ErrNotFound
 	}
-	found, err := o.reads.Do(ctx, id)
+	reads := o.reads
+	if postgres.IsOnReplica(ctx) {
+		reads = o.replicaReads
+	}
+	found, err := reads.Do(ctx, id)
 	if err == nil && found == nil {
 		err = execution.ErrNotFound
 	}

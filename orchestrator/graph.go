@@ -211,7 +211,7 @@ func (o *Orchestrator) listReviews(c echo.Context) (reviewPage, error) {
 	if err := q.err(); err != nil {
 		return reviewPage{}, err
 	}
-	list, err := o.graph.Reviews(c.Request().Context(), status, after, limit+1) // one more says whether there is a next page
+	list, err := o.graphFor(c.Request().Context()).Reviews(c.Request().Context(), status, after, limit+1) // one more says whether there is a next page
 	page := reviewPage{Reviews: list}
 	if len(list) > limit {
 		page.Reviews, page.NextCursor = list[:limit], graphCursor("reviews "+status, list[limit-1].Place())

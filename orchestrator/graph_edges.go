@@ -63,7 +63,7 @@ func (o *Orchestrator) getNeighbours(c echo.Context) (n neighbourhood, err error
 		return n, err
 	}
 	f.Entity, n.AsOf = n.Entity.ID, f.AsOf
-	found, err := o.graph.Neighbours(c.Request().Context(), f)
+	found, err := o.graphFor(c.Request().Context()).Neighbours(c.Request().Context(), f)
 	n.Nodes, n.Edges, n.Truncated = found.Nodes, found.Edges, found.Truncated
 	return n, err
 }
@@ -99,7 +99,7 @@ func (o *Orchestrator) getPath(c echo.Context) (p pathAnswer, err error) {
 		}
 		*end = e.ID
 	}
-	found, err := o.graph.Path(c.Request().Context(), f)
+	found, err := o.graphFor(c.Request().Context()).Path(c.Request().Context(), f)
 	p = pathAnswer{From: f.From, To: f.To, AsOf: f.AsOf, Found: found.Found, Nodes: found.Nodes, Edges: found.Edges}
 	if p.Found {
 		p.Length = new(len(p.Edges))
@@ -132,15 +132,15 @@ func (o *Orchestrator) listEvidence(c echo.Context) (evidencePage, error) {
 		return evidencePage{}, graph.ErrNoEdge
 	}
 	ctx := c.Request().Context()
-	edge, err := o.graph.Edge(ctx, id)
+	edge, err := o.graphFor(ctx).Edge(ctx, id)
 	if err != nil {
 		return evidencePage{}, err
 	}
-	ends, err := o.graph.Nodes(ctx, []string{edge.SubjectID, edge.ObjectID})
+	ends, err := o.graphFor(ctx).Nodes(ctx, []string{edge.SubjectID, edge.ObjectID})
 	if err != nil {
 		return evidencePage{}, err
 	}
-	list, err := o.graph.Evidence(ctx, edge, after, limit+1)
+	list, err := o.graphFor(ctx).Evidence(ctx, edge, after, limit+1)
 	page := evidencePage{Edge: edge, Subject: ends[edge.SubjectID], Object: ends[edge.ObjectID], Evidence: list}
 	if len(list) > limit {
 		page.Evidence, page.NextCursor = list[:limit], graphCursor("evidence "+id, list[limit-1].Place())
@@ -148,7 +148,7 @@ func (o *Orchestrator) listEvidence(c echo.Context) (evidencePage, error) {
 	if err != nil {
 		return page, err
 	}
-	if err := o.graph.Around(ctx, page.Evidence); err != nil {
+	if err := o.graphFor(ctx).Around(ctx, page.Evidence); err != nil {
 		o.cfg.Log.WarnContext(ctx, "evidence is shown without what lies around it", "edge", id, "error", err)
 	}
 	return page, nil

@@ -59,7 +59,7 @@ func (o *Orchestrator) listEntities(c echo.Context) (entityPage, error) {
 	if err := q.err(); err != nil {
 		return entityPage{}, err
 	}
-	found, err := o.graph.Entities(c.Request().Context(), f)
+	found, err := o.graphFor(c.Request().Context()).Entities(c.Request().Context(), f)
 	if err != nil {
 		return entityPage{}, err
 	}
@@ -94,7 +94,7 @@ func (o *Orchestrator) searchEntities(c echo.Context, q *graphQuery, types []str
 	if err := q.err(); err != nil {
 		return entityPage{}, err
 	}
-	found, err := o.graph.Search(c.Request().Context(), f)
+	found, err := o.graphFor(c.Request().Context()).Search(c.Request().Context(), f)
 	if err != nil {
 		return entityPage{}, err
 	}
@@ -128,7 +128,7 @@ func (o *Orchestrator) resolve(c echo.Context, id string) (e graph.Entity, merge
 	if !entityID(id) {
 		return e, nil, graph.ErrNoEntity
 	}
-	if e, err = o.graph.Resolve(c.Request().Context(), id); err == nil && e.ID != id {
+	if e, err = o.graphFor(c.Request().Context()).Resolve(c.Request().Context(), id); err == nil && e.ID != id {
 		mergedFrom = &id
 	}
 	return e, mergedFrom, err
@@ -142,13 +142,13 @@ func (o *Orchestrator) getEntity(c echo.Context) (d entityDetail, err error) {
 		return d, err
 	}
 	ctx := c.Request().Context()
-	if d.Aliases, err = o.graph.Aliases(ctx, d.ID); err != nil {
+	if d.Aliases, err = o.graphFor(ctx).Aliases(ctx, d.ID); err != nil {
 		return d, err
 	}
-	if d.Contacts, err = o.graph.Contacts(ctx, d.ID); err != nil {
+	if d.Contacts, err = o.graphFor(ctx).Contacts(ctx, d.ID); err != nil {
 		return d, err
 	}
-	d.Merges, err = o.graph.Merges(ctx, d.ID)
+	d.Merges, err = o.graphFor(ctx).Merges(ctx, d.ID)
 	return d, err
 }
 
@@ -174,7 +174,7 @@ func (o *Orchestrator) listMentions(c echo.Context) (mentionPage, error) {
 	if err := q.err(); err != nil {
 		return mentionPage{}, err
 	}
-	mentions, err := o.graph.Mentions(c.Request().Context(), e, after, limit+1)
+	mentions, err := o.graphFor(c.Request().Context()).Mentions(c.Request().Context(), e, after, limit+1)
 	page := mentionPage{EntityID: e.ID, MergedFrom: mergedFrom, Mentions: mentions}
 	if len(mentions) > limit {
 		page.Mentions, page.NextCursor = mentions[:limit], graphCursor(list, mentions[limit-1].Place())

@@ -35,6 +35,10 @@ type Config struct {
 	Pool *pgxpool.Pool
 	// ReaperPool is for the reaper alone, so that requests can't starve it.
 	ReaperPool *pgxpool.Pool
+	// Replica leads to a streaming replica for reads; nil where there is none. A read
+	// waits ReplicaWait at most for it to have what the primary has.
+	Replica     *pgxpool.Pool
+	ReplicaWait time.Duration
 	Catalogue  agents.Catalogue
 	// Token is a bearer token that may do all; empty where only those that
 	// `ciclo token` made open the API.
@@ -85,6 +89,10 @@ type Orchestrator struct {
 	erasures   *erasure.Erasures
 	// reads answers pollers together where they ask together.
 	reads    *batch.Batch[string, *postgres.Found]
+	// replica is nil where there is none, as are its reads and its graph.
+	replica      *replica
+	replicaReads *batch.Batch[string, *postgres.Found]
+	replicaGraph *graph.Store
 	versions *batch.Batch[string, string]
 	watch    *watch
 	typical  *typical
@@ -119,6 +127,9 @@ func New(cfg Config) (*Orchestrator, error) {
 	if cfg.PruneEvery <= 0 {
 		cfg.PruneEvery = pruneEvery
 	}
+	if cfg.ReplicaWait <= 0 {
+		cfg.ReplicaWait = DefaultReplicaWait
+	}
 	if cfg.Zone == nil {
 		cfg.Zone = time.UTC
 	}
@@ -151,6 +162,14 @@ func New(cfg Config) (*Orchestrator, error) {
 	}
 	o.sessions = &sessions{store: store, tokens: o.tokens}
 	o.reads = batch.New(store.GetAll)
+	if cfg.Replica != nil {
+		store.Replicated(cfg.Replica)
+		o.replica = newReplica(store, cfg.ReplicaWait, cfg.Metrics, cfg.Log.With("component", "replica"))
+		o.replicaGraph = &graph.Store{Pool: cfg.Replica}
+		o.replicaReads = batch.New(func(ctx context.Context, ids []string) ([]*postgres.Found, error) {
+			return store.GetAll(postgres.OnReplica(ctx), ids)
+		})
+	}
 	o.versions = batch.New(func(ctx context.Context, ids []string) ([]string, error) {
 		known, err := store.Versions(ctx, ids)
 		versions := make([]string, len(ids))
@@ -182,7 +201,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.reaper.traces = cfg.Traces
 	o.notifier = &notifier{store: store, meters: o.meters, channels: cfg.Notices, every: noticeEvery, log: cfg.Log.With("component", "notifier")}
 	for _, c := range append(o.reaper.collectors(),
-		metrics.Pools(map[string]*pgxpool.Pool{"main": cfg.Pool, "reaper": cfg.ReaperPool}),
+		metrics.Pools(cfg.pools()),
 		newStanding(store.Standing, names, cfg.Log.With("component", "metrics"))) {
 		if err := cfg.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
@@ -212,6 +231,15 @@ func New(cfg Config) (*Orchestrator, error) {
 	return o, nil
 }
 
+// pools are those of the configuration, by what they are for.
+func (c *Config) pools() map[string]*pgxpool.Pool {
+	all := map[string]*pgxpool.Pool{"main": c.Pool, "reaper": c.ReaperPool}
+	if c.Replica != nil {
+		all["replica"] = c.Replica
+	}
+	return all
+}
+
 // readStatements is how many statements answer pollers at a time: the fewer, the
 // more pollers share each, but a large result shouldn't hold up all the others.
 const readStatements = 2
@@ -220,6 +248,10 @@ const readStatements = 2
 func (o *Orchestrator) ServeReads(ctx context.Context) {
 	var serving sync.WaitGroup
 	serving.Go(func() { o.versions.Serve(ctx, 1) })
+	if o.replica != nil {
+		serving.Go(func() { o.replica.looks.Serve(ctx, 1) })
+		serving.Go(func() { o.replicaReads.Serve(ctx, readStatements) })
+	}
 	o.reads.Serve(ctx, readStatements)
 	serving.Wait()
 }

@@ -105,7 +105,7 @@ func (r *reaper) tick(ctx context.Context) error {
 		return err
 	}
 	r.cursor = sweep.Cursor
-	r.guard.answered(time.Now(), sweep.Now)
+	r.guard.answered(time.Now(), sweep.Now, sweep.Server)
 
 	if sweep.Delivering {
 		r.deliver()
@@ -181,16 +181,19 @@ type guard struct {
 	lease, maxGap time.Duration
 	since, last   time.Time // of this process's monotonic clock
 	lastDatabase  time.Time
+	server        time.Time // which one answered
 }
 
 // answered notes an answer that carried the database's clock. A gap, or a jump of
-// that clock against ours (a restored snapshot, a machine that slept), begins anew.
-func (g *guard) answered(now, database time.Time) {
+// that clock against ours (a restored snapshot, a machine that slept), begins anew, and
+// so does another server, however quickly it took over: what it has may be older than
+// what the one before it had, the leases too.
+func (g *guard) answered(now, database, server time.Time) {
 	jump := database.Sub(g.lastDatabase) - now.Sub(g.last)
-	if g.last.IsZero() || now.Sub(g.last) > g.maxGap || jump.Abs() > g.maxGap {
+	if g.last.IsZero() || now.Sub(g.last) > g.maxGap || jump.Abs() > g.maxGap || !server.Equal(g.server) {
 		g.since = now
 	}
-	g.last, g.lastDatabase = now, database
+	g.last, g.lastDatabase, g.server = now, database, server
 }
 
 // heard notes an answer without the clock.

@@ -30,7 +30,9 @@ type operation struct {
 	path  string
 	needs Scope // empty: anybody may
 	// logged writes the call into the audit log.
-	logged  bool
+	logged bool
+	// replica lets a streaming replica answer, where there is one.
+	replica bool
 	summary string
 	// query and headers are what it takes beside its path.
 	query, headers []parameter
@@ -112,12 +114,12 @@ func (o *Orchestrator) sections() []section {
 				does:    answers(http.StatusAccepted, o.cancelExecution),
 				refuses: map[int]string{http.StatusNotFound: "There is no such execution.", http.StatusConflict: "It has ended otherwise."},
 			},
-			{id: "getStatus", method: http.MethodGet, path: Prefix + "/status", needs: Read, summary: "How the whole system stands: agents, workers, what is paused, the latest executions.", does: answers(http.StatusOK, o.getStatus)},
+			{id: "getStatus", method: http.MethodGet, replica: true, path: Prefix + "/status", needs: Read, summary: "How the whole system stands: agents, workers, what is paused, the latest executions.", does: answers(http.StatusOK, o.getStatus)},
 		}},
 		{"executions", "Who calls: pollers.", []operation{
-			{id: "listExecutions", method: http.MethodGet, path: Prefix + "/executions", needs: Read, summary: "List executions, newest first, a page at a time.", query: o.filterParameters(), does: answers(http.StatusOK, o.listExecutions)},
+			{id: "listExecutions", method: http.MethodGet, replica: true, path: Prefix + "/executions", needs: Read, summary: "List executions, newest first, a page at a time.", query: o.filterParameters(), does: answers(http.StatusOK, o.listExecutions)},
 			{
-				id: "getExecution", method: http.MethodGet, path: Prefix + "/executions/:id", needs: Read,
+				id: "getExecution", method: http.MethodGet, replica: true, path: Prefix + "/executions/:id", needs: Read,
 				summary: "Poll an execution: its status, progress, result and history. Retry-After says when it is worth to ask again.",
 				query:   []parameter{waitQuery}, headers: []parameter{seenHeader}, refuses: noExecution,
 				says: map[string]string{"ETag": "The version of what is shown, for If-None-Match.", "Retry-After": "In how many seconds it is worth to ask again; not of what is final."},
@@ -136,10 +138,10 @@ func (o *Orchestrator) sections() []section {
 					also: map[int]string{http.StatusNoContent: "It is final, and all was told."},
 				},
 			},
-			{id: "listAttempts", method: http.MethodGet, path: Prefix + "/executions/:id/attempts", needs: Read, summary: "An execution's attempts: by which worker, and how they ended.", refuses: noExecution, does: answers(http.StatusOK, o.listAttempts)},
-			{id: "listTransitions", method: http.MethodGet, path: Prefix + "/executions/:id/transitions", needs: Read, summary: "An execution's moves, oldest first.", refuses: noExecution, does: answers(http.StatusOK, o.listTransitions)},
-			{id: "listSteps", method: http.MethodGet, path: Prefix + "/executions/:id/steps", needs: Read, summary: "The steps that an execution has finished.", refuses: noExecution, does: answers(http.StatusOK, o.listSteps)},
-			{id: "listEffects", method: http.MethodGet, path: Prefix + "/executions/:id/effects", needs: Read, summary: "What an execution did to the outside world.", refuses: noExecution, does: answers(http.StatusOK, o.listEffects)},
+			{id: "listAttempts", method: http.MethodGet, replica: true, path: Prefix + "/executions/:id/attempts", needs: Read, summary: "An execution's attempts: by which worker, and how they ended.", refuses: noExecution, does: answers(http.StatusOK, o.listAttempts)},
+			{id: "listTransitions", method: http.MethodGet, replica: true, path: Prefix + "/executions/:id/transitions", needs: Read, summary: "An execution's moves, oldest first.", refuses: noExecution, does: answers(http.StatusOK, o.listTransitions)},
+			{id: "listSteps", method: http.MethodGet, replica: true, path: Prefix + "/executions/:id/steps", needs: Read, summary: "The steps that an execution has finished.", refuses: noExecution, does: answers(http.StatusOK, o.listSteps)},
+			{id: "listEffects", method: http.MethodGet, replica: true, path: Prefix + "/executions/:id/effects", needs: Read, summary: "What an execution did to the outside world.", refuses: noExecution, does: answers(http.StatusOK, o.listEffects)},
 		}},
 		{"operations", "Who calls: operators.", []operation{
 			{
@@ -153,23 +155,23 @@ func (o *Orchestrator) sections() []section {
 				refuses: map[int]string{http.StatusNotFound: "There is no such agent.", http.StatusConflict: "It is not paused."},
 			},
 			{id: "getAudit", method: http.MethodGet, path: Prefix + "/audit", needs: Read, summary: "Check the invariants of what is stored; 0 violations on a healthy system.", does: answers(http.StatusOK, o.getAudit)},
-			{id: "listChanges", method: http.MethodGet, path: Prefix + "/changes", needs: Read, summary: "The audit log: every change that was asked for over the API or the dashboard but runs, by whom and how it was answered, newest first, a page at a time.", query: pageParameters, does: answers(http.StatusOK, o.listChanges)},
+			{id: "listChanges", method: http.MethodGet, replica: true, path: Prefix + "/changes", needs: Read, summary: "The audit log: every change that was asked for over the API or the dashboard but runs, by whom and how it was answered, newest first, a page at a time.", query: pageParameters, does: answers(http.StatusOK, o.listChanges)},
 			{
-				id: "getActivity", method: http.MethodGet, path: Prefix + "/activity", needs: Read,
+				id: "getActivity", method: http.MethodGet, replica: true, path: Prefix + "/activity", needs: Read,
 				summary: "What executions did by minute, hour or day, and how long they took, without dry runs. It costs the same at any history, and outlives what is pruned.",
 				query:   o.activityParameters(), does: answers(http.StatusOK, o.getActivity),
 			},
-			{id: "listWorkers", method: http.MethodGet, path: Prefix + "/workers", needs: Read, summary: "The worker processes.", does: answers(http.StatusOK, o.listWorkers)},
+			{id: "listWorkers", method: http.MethodGet, replica: true, path: Prefix + "/workers", needs: Read, summary: "The worker processes.", does: answers(http.StatusOK, o.listWorkers)},
 			{id: "getDrainPlan", method: http.MethodGet, path: Prefix + "/workers/:id/drain-plan", needs: Read, summary: "What stopping a worker now would lose.", refuses: noWorker, does: answers(http.StatusOK, o.getDrainPlan)},
 			{id: "drainWorker", method: http.MethodPost, path: Prefix + "/workers/:id/drain", needs: Admin, logged: true, summary: "Ask a worker to stop at its next beat.", refuses: noWorker, does: answers(http.StatusAccepted, o.drainWorker)},
 		}},
 		{"schedules", "Who calls: who decides when agents run.", []operation{
-			{id: "listSchedules", method: http.MethodGet, path: Prefix + "/schedules", needs: Read, summary: "The schedules, with their next slots.", does: answers(http.StatusOK, o.listSchedules)},
+			{id: "listSchedules", method: http.MethodGet, replica: true, path: Prefix + "/schedules", needs: Read, summary: "The schedules, with their next slots.", does: answers(http.StatusOK, o.listSchedules)},
 			{
 				id: "createSchedule", method: http.MethodPost, path: Prefix + "/schedules", needs: Admin, logged: true, summary: "Make a schedule.",
 				body: scheduleRequest{}, does: answers(http.StatusCreated, o.createSchedule), refuses: map[int]string{http.StatusConflict: "One of the name exists."},
 			},
-			{id: "getSchedule", method: http.MethodGet, path: Prefix + "/schedules/:name", needs: Read, summary: "One schedule.", refuses: noSchedule, does: answers(http.StatusOK, o.getSchedule)},
+			{id: "getSchedule", method: http.MethodGet, replica: true, path: Prefix + "/schedules/:name", needs: Read, summary: "One schedule.", refuses: noSchedule, does: answers(http.StatusOK, o.getSchedule)},
 			{
 				id: "changeSchedule", method: http.MethodPatch, path: Prefix + "/schedules/:name", needs: Admin, logged: true,
 				summary: "Change what is given of a schedule. Where that is its rule, what comes is decided by the new one from now on.",
@@ -187,16 +189,16 @@ func (o *Orchestrator) sections() []section {
 				body:    backfillRequest{}, does: answers(http.StatusAccepted, o.backfill),
 				refuses: map[int]string{http.StatusNotFound: "There is no such schedule.", http.StatusConflict: "The slots are no longer kept."},
 			},
-			{id: "listSlots", method: http.MethodGet, path: Prefix + "/schedules/:name/slots", needs: Read, summary: "What became of a schedule's slots, newest first, a page at a time.", query: pageParameters, refuses: noSchedule, does: answers(http.StatusOK, o.listSlots)},
+			{id: "listSlots", method: http.MethodGet, replica: true, path: Prefix + "/schedules/:name/slots", needs: Read, summary: "What became of a schedule's slots, newest first, a page at a time.", query: pageParameters, refuses: noSchedule, does: answers(http.StatusOK, o.listSlots)},
 		}},
 		{"cycles", "Who calls: who wants to know why an agent ran, or did not.", []operation{
 			{
-				id: "listCycles", method: http.MethodGet, path: Prefix + "/cycles", needs: Read, summary: "The cycles, newest first, a page at a time.",
+				id: "listCycles", method: http.MethodGet, replica: true, path: Prefix + "/cycles", needs: Read, summary: "The cycles, newest first, a page at a time.",
 				query: append([]parameter{{"schedule", "Those of one schedule.", text}, {"status", "Those with one of these statuses.", cycleStatusSchema}}, pageParameters...),
 				does:  answers(http.StatusOK, o.listCycles),
 			},
 			{id: "openCycle", method: http.MethodPost, path: Prefix + "/cycles", needs: Run, logged: true, summary: "Open a cycle now.", body: cycleRequest{}, says: map[string]string{"Location": "Where the cycle is polled."}, does: answers(http.StatusAccepted, o.postCycle)},
-			{id: "getCycle", method: http.MethodGet, path: Prefix + "/cycles/:id", needs: Read, summary: "One cycle, with each agent's decision and its reason.", refuses: noCycle, does: answers(http.StatusOK, o.getCycle)},
+			{id: "getCycle", method: http.MethodGet, replica: true, path: Prefix + "/cycles/:id", needs: Read, summary: "One cycle, with each agent's decision and its reason.", refuses: noCycle, does: answers(http.StatusOK, o.getCycle)},
 			{
 				id: "cancelCycle", method: http.MethodPost, path: Prefix + "/cycles/:id/cancel", needs: Run, logged: true, summary: "Cancel a cycle with what runs of it.",
 				refuses: map[int]string{http.StatusNotFound: "There is no such cycle.", http.StatusConflict: "It has ended otherwise."}, does: answers(http.StatusAccepted, o.cancelCycle),
@@ -206,7 +208,7 @@ func (o *Orchestrator) sections() []section {
 			"Lists show the last complete run, or the one that execution names; while the next one is computed, that stays so. " +
 			"Before the first complete run scores are 404, and there are no changes of segment.", []operation{
 			{
-				id: "listClientValues", method: http.MethodGet, path: Prefix + "/clients/values", needs: Read,
+				id: "listClientValues", method: http.MethodGet, replica: true, path: Prefix + "/clients/values", needs: Read,
 				summary: "A run's scores, a page at a time: segment, value, churn risk, with their intervals and the facts behind them. The cursor stays with its run, also when another one completes.",
 				query:   append(slices.Clone(valueParameters), pageParameters...), refuses: noScores, does: answers(http.StatusOK, o.listClientValues),
 			},
@@ -224,12 +226,12 @@ func (o *Orchestrator) sections() []section {
 				query:   []parameter{valueParameters[0]}, refuses: noScores, does: answers(http.StatusOK, o.getValueSummary),
 			},
 			{
-				id: "listSegmentChanges", method: http.MethodGet, path: Prefix + "/clients/segment-changes", needs: Read,
+				id: "listSegmentChanges", method: http.MethodGet, replica: true, path: Prefix + "/clients/segment-changes", needs: Read,
 				summary: "Clients that a complete run put into another segment than the run before it: the newest run first, or with after the oldest first, for whoever wants each change once.",
 				query:   changeParameters, does: answers(http.StatusOK, o.listSegmentChanges),
 			},
 			{
-				id: "listClientHistory", method: http.MethodGet, path: Prefix + "/clients/:id/values", needs: Read,
+				id: "listClientHistory", method: http.MethodGet, replica: true, path: Prefix + "/clients/:id/values", needs: Read,
 				summary: "What each complete run found of one client, the newest first, a page at a time. The id is the firm's own, percent-encoded.",
 				query:   pageParameters, refuses: map[int]string{http.StatusNotFound: "No complete run has scored such a client."}, does: answers(http.StatusOK, o.listClientHistory),
 			},
@@ -242,14 +244,14 @@ func (o *Orchestrator) sections() []section {
 		}},
 		{"messages", "Who calls: who reads what agents drafted for clients and lets it out. Who may be written to, and when, is kept by the database.", []operation{
 			{
-				id: "listMessages", method: http.MethodGet, path: Prefix + "/messages", needs: Read, summary: "The messages and their fate, newest first, a page at a time.",
+				id: "listMessages", method: http.MethodGet, replica: true, path: Prefix + "/messages", needs: Read, summary: "The messages and their fate, newest first, a page at a time.",
 				query: append([]parameter{
 					{"status", "Those with one of these statuses.", messageStatusSchema}, {"client_id", "Those to one client.", text},
 				}, pageParameters...),
 				does: answers(http.StatusOK, o.listMessages),
 			},
 			{
-				id: "getMessage", method: http.MethodGet, path: Prefix + "/messages/:id", needs: Read, summary: "One message.",
+				id: "getMessage", method: http.MethodGet, replica: true, path: Prefix + "/messages/:id", needs: Read, summary: "One message.",
 				refuses: map[int]string{http.StatusNotFound: "There is no such message."}, does: answers(http.StatusOK, o.getMessage),
 			},
 			{
@@ -266,17 +268,17 @@ func (o *Orchestrator) sections() []section {
 				summary: "Say of a message whose fate is unknown what a person found: nothing else sends it again.",
 				body:    resolveRequest{}, refuses: noMessage, does: answers(http.StatusOK, o.resolveMessage),
 			},
-			{id: "getContactPolicy", method: http.MethodGet, path: Prefix + "/messages/policy", needs: Read, summary: "The firm's rules of writing to clients.", does: answers(http.StatusOK, o.getPolicy)},
+			{id: "getContactPolicy", method: http.MethodGet, replica: true, path: Prefix + "/messages/policy", needs: Read, summary: "The firm's rules of writing to clients.", does: answers(http.StatusOK, o.getPolicy)},
 			{
 				id: "changeContactPolicy", method: http.MethodPatch, path: Prefix + "/messages/policy", needs: Admin, logged: true,
 				summary: "Change what is given of the rules. Channels are off until they are turned on here.", body: policyRequest{}, does: answers(http.StatusOK, o.changePolicy),
 			},
-			{id: "listMessageTemplates", method: http.MethodGet, path: Prefix + "/messages/templates", needs: Read, summary: "The texts that messages are drafted from.", does: answers(http.StatusOK, o.listTemplates)},
+			{id: "listMessageTemplates", method: http.MethodGet, replica: true, path: Prefix + "/messages/templates", needs: Read, summary: "The texts that messages are drafted from.", does: answers(http.StatusOK, o.listTemplates)},
 			{
 				id: "setMessageTemplate", method: http.MethodPut, path: Prefix + "/messages/templates/:name/:language", needs: Admin, logged: true,
 				summary: "Make a text in a language, or replace it.", body: templateRequest{}, does: answers(http.StatusOK, o.setTemplate),
 			},
-			{id: "listOptOuts", method: http.MethodGet, path: Prefix + "/messages/opt-outs", needs: Read, summary: "Who wants to hear no more, newest first, a page at a time.", query: pageParameters, does: answers(http.StatusOK, o.listOptOuts)},
+			{id: "listOptOuts", method: http.MethodGet, replica: true, path: Prefix + "/messages/opt-outs", needs: Read, summary: "Who wants to hear no more, newest first, a page at a time.", query: pageParameters, does: answers(http.StatusOK, o.listOptOuts)},
 			{
 				id: "addOptOut", method: http.MethodPost, path: Prefix + "/messages/opt-outs", needs: Approve, logged: true,
 				summary: "Write down that an address or a client wants to hear no more. What waits for them is rejected.", body: optOutRequest{}, does: answers(http.StatusCreated, o.addOptOut),
@@ -294,25 +296,25 @@ func (o *Orchestrator) sections() []section {
 		}},
 		{"conversations", "Who calls: analysts, and who collects ratings.", []operation{
 			{
-				id: "listPatterns", method: http.MethodGet, path: Prefix + "/patterns", needs: Read,
+				id: "listPatterns", method: http.MethodGet, replica: true, path: Prefix + "/patterns", needs: Read,
 				summary: "What won conversations had more often than lost ones, or less often, in one run of the trainer, the strongest first. Association, not cause.",
 				query:   patternParameters, refuses: map[int]string{http.StatusNotFound: "There is no such run of the trainer."}, does: answers(http.StatusOK, o.listPatterns),
 			},
 			{
-				id: "getPatternHistory", method: http.MethodGet, path: Prefix + "/patterns/history", needs: Read,
+				id: "getPatternHistory", method: http.MethodGet, replica: true, path: Prefix + "/patterns/history", needs: Read,
 				summary: "Whether a pattern persists: the trainer's complete runs, the last one first, and what each found of it.",
 				query:   append([]parameter{{"feature", "The feature as patterns show it.", text}}, pageParameters...), must: []string{"feature"}, does: answers(http.StatusOK, o.getPatternHistory),
 			},
 			{
-				id: "listPrompts", method: http.MethodGet, path: Prefix + "/prompts", needs: Read,
+				id: "listPrompts", method: http.MethodGet, replica: true, path: Prefix + "/prompts", needs: Read,
 				summary: "The changes of prompts that the trainer proposed, the newest first, a page at a time.", query: pageParameters, does: answers(http.StatusOK, o.listPrompts),
 			},
 			{
-				id: "getPrompt", method: http.MethodGet, path: Prefix + "/prompts/:id", needs: Read,
+				id: "getPrompt", method: http.MethodGet, replica: true, path: Prefix + "/prompts/:id", needs: Read,
 				summary: "One proposal, with the prompt as it would be, the report and the plot.", refuses: noProposal, does: answers(http.StatusOK, o.getPrompt),
 			},
 			{
-				id: "getPromptEffect", method: http.MethodGet, path: Prefix + "/prompts/:id/effect", needs: Read,
+				id: "getPromptEffect", method: http.MethodGet, replica: true, path: Prefix + "/prompts/:id/effect", needs: Read,
 				summary: "How conversations ended before and after, by version of the prompt, within channel and segment: an association in time, with its interval and the smallest difference that the numbers would show. Without an interval there is no claim.",
 				query: []parameter{
 					{"before", "The version before, as conversations name it in agent_version. Default: the one that the proposal changed.", text},
@@ -328,29 +330,29 @@ func (o *Orchestrator) sections() []section {
 		}},
 		{"graph", "Who calls: who wants to know who and what conversations are about, and what is said of them. An id of what was merged since is answered with what it is part of now.", []operation{
 			{
-				id: "listEntities", method: http.MethodGet, path: Prefix + "/graph/entities", needs: Read,
+				id: "listEntities", method: http.MethodGet, replica: true, path: Prefix + "/graph/entities", needs: Read,
 				summary: "Who and what conversations are about, a page at a time: by name (q), or the most talked of, the best connected or the last seen first.",
 				query:   entityParameters, does: answers(http.StatusOK, o.listEntities),
 			},
 			{
-				id: "getEntity", method: http.MethodGet, path: Prefix + "/graph/entities/:id", needs: Read,
+				id: "getEntity", method: http.MethodGet, replica: true, path: Prefix + "/graph/entities/:id", needs: Read,
 				summary: "One entity, with its names and what was merged into it or split from it.", refuses: noEntity, does: answers(http.StatusOK, o.getEntity),
 			},
 			{
-				id: "listMentions", method: http.MethodGet, path: Prefix + "/graph/entities/:id/mentions", needs: Read,
+				id: "listMentions", method: http.MethodGet, replica: true, path: Prefix + "/graph/entities/:id/mentions", needs: Read,
 				summary: "Where messages name an entity, the last sent first, a page at a time.", query: pageParameters, refuses: noEntity, does: answers(http.StatusOK, o.listMentions),
 			},
 			{
-				id: "getNeighbours", method: http.MethodGet, path: Prefix + "/graph/entities/:id/neighbours", needs: Read,
+				id: "getNeighbours", method: http.MethodGet, replica: true, path: Prefix + "/graph/entities/:id/neighbours", needs: Read,
 				summary: "What lies around an entity, found breadth first, of each node the strongest edges first, bounded.", query: neighbourParameters, refuses: noEntity, does: answers(http.StatusOK, o.getNeighbours),
 			},
 			{
-				id: "getPath", method: http.MethodGet, path: Prefix + "/graph/path", needs: Read,
+				id: "getPath", method: http.MethodGet, replica: true, path: Prefix + "/graph/path", needs: Read,
 				summary: "How two entities hang together: a shortest path, of several the one whose edges' confidences have the greatest product, then the first by ids. What would take too long is given up (422, path-gave-up).",
 				query:   pathParameters, must: []string{"from", "to"}, refuses: noEntity, does: answers(http.StatusOK, o.getPath),
 			},
 			{
-				id: "listEvidence", method: http.MethodGet, path: Prefix + "/graph/edges/:id/evidence", needs: Read,
+				id: "listEvidence", method: http.MethodGet, replica: true, path: Prefix + "/graph/edges/:id/evidence", needs: Read,
 				summary: "The very words behind an edge, the first sent first, a page at a time.", query: pageParameters,
 				refuses: map[int]string{http.StatusNotFound: "There is no such edge."}, does: answers(http.StatusOK, o.listEvidence),
 			},
@@ -365,7 +367,7 @@ func (o *Orchestrator) sections() []section {
 				},
 			},
 			{
-				id: "listReviews", method: http.MethodGet, path: Prefix + "/graph/reviews", needs: Read,
+				id: "listReviews", method: http.MethodGet, replica: true, path: Prefix + "/graph/reviews", needs: Read,
 				summary: "Pairs that may be one person or company, with what speaks for and against it in bits, the likeliest first, a page at a time.", query: reviewParameters, does: answers(http.StatusOK, o.listReviews),
 			},
 			{
@@ -435,6 +437,9 @@ func (o *Orchestrator) routes(sections []section) *echo.Echo {
 				continue
 			}
 			guards := []echo.MiddlewareFunc{needs(op.needs)}
+			if op.replica && o.replica != nil {
+				guards = append(guards, o.fromReplica)
+			}
 			if op.logged {
 				guards = append(guards, o.logged)
 			}

@@ -37,13 +37,20 @@ func (c *Command) Work(ctx context.Context, log *slog.Logger, catalogue agents.C
 		return err
 	}
 	defer beatPool.Close()
+	direct, err := c.ConnectDirect(ctx, "ciclo worker", 2)
+	if err != nil {
+		return err
+	}
+	if direct != nil {
+		defer direct.Close()
+	}
 	traces := telemetry.Start(ctx, "ciclo-worker", service.Version(), log)
 	defer traces.Stop(ctx) // after the last words of the attempts
 	log = traces.Logger(log)
 	counted := metrics.New("worker", service.Version())
 	w, err := New(Config{
 		Metrics: counted,
-		Pool:    pool, BeatPool: beatPool, Catalogue: catalogue, Agents: registry, Concurrency: c.Concurrency,
+		Pool:    pool, BeatPool: beatPool, Pooled: c.Pooled(), Direct: direct, Catalogue: catalogue, Agents: registry, Concurrency: c.Concurrency,
 		Lease: c.Lease, Beat: c.Beat, Drain: c.Drain, FetchCooldown: c.FetchCooldown,
 		Traces: traces, Version: service.Version(), Log: log,
 	})
@@ -57,7 +64,7 @@ func (c *Command) Work(ctx context.Context, log *slog.Logger, catalogue agents.C
 		}
 		defer func() { err = errors.Join(err, shown.Close()) }()
 	}
-	if err := service.AwaitSchema(ctx, pool, log); err != nil {
+	if err := c.Await(ctx, pool, direct, log); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop before the database was there
 		}

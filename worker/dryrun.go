@@ -60,6 +60,9 @@ func (w *Worker) performDryOnce(ctx context.Context, a *postgres.Attempt, j *jou
 	ctx, giveWay := context.WithCancelCause(ctx)
 	defer giveWay(nil)
 	run, err := w.store.BeginDryRun(ctx, a)
+	if errors.Is(err, postgres.ErrNoSessions) {
+		return nil, false, agents.Permanent(err)
+	}
 	if err != nil {
 		j.refusedBy(err, step)
 		return nil, postgres.Conflict(err), err

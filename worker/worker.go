@@ -16,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/batch"
@@ -32,6 +31,11 @@ type Config struct {
 	// starve them.
 	Pool     *pgxpool.Pool
 	BeatPool *pgxpool.Pool
+	// Pooled says that both lead to a pooler in transaction mode. Direct leads past
+	// it, for notices and dry runs; where it is nil, the queues are polled and dry
+	// runs are refused.
+	Pooled bool
+	Direct *pgxpool.Pool
 
 	Catalogue agents.Catalogue
 	// Agents is the code, by the names in the catalogue. This worker takes work of
@@ -115,6 +119,9 @@ func New(cfg Config) (*Worker, error) {
 	if w.store, err = postgres.NewTraced(cfg.Pool, cfg.Traces.Provider()); err != nil {
 		return nil, err
 	}
+	if cfg.Pooled {
+		w.store.Pooled(cfg.Direct, cfg.Lease/2)
+	}
 	if w.beats, err = postgres.New(cfg.BeatPool); err != nil {
 		return nil, err
 	}
@@ -139,7 +146,8 @@ func New(cfg Config) (*Worker, error) {
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &attempts{w: w})
-	w.river, err = river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{
+	w.river, err = river.NewClient(postgres.Driver(cfg.Pool, cfg.Direct), &river.Config{
+		PollOnly:             cfg.Pooled && cfg.Direct == nil,
 		ID:                   w.id,
 		Schema:               queue.Schema,
 		Queues:               queues,
@@ -257,7 +265,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := w.begin(ctx, func() error { return w.river.Start(detached) }); err != nil {
 		return errors.Join(fmt.Errorf("start River's client: %w", err), endBeat())
 	}
-	w.cfg.Log.Info("worker started", "concurrency", concurrency, "lease", w.cfg.Lease.String(), "beat", w.cfg.Beat.String())
+	w.cfg.Log.Info("worker started", "concurrency", concurrency, "lease", w.cfg.Lease.String(), "beat", w.cfg.Beat.String(), "poll_only", w.cfg.Pooled && w.cfg.Direct == nil)
 
 	var broken error
 	select {

@@ -29,6 +29,9 @@ type history struct {
 	told    map[string]int
 	deaths  []string
 	broken  []string // faults that could not be injected or healed
+
+	promoted time.Time // zero where no replica was
+	lease    time.Duration
 }
 
 type executed struct {
@@ -43,6 +46,7 @@ type moved struct {
 	Attempt             int
 	Worker              *string
 	At                  time.Time
+	Class               string
 }
 
 type wrote struct {
@@ -69,7 +73,7 @@ func (h *history) read(ctx context.Context, c *cluster, lease time.Duration) err
 		for _, e := range executions {
 			h.executions[e.ID] = &e
 		}
-		transitions, err := collect[moved](ctx, tx, `SELECT execution_id, coalesce(from_status, ''), to_status, attempt, worker_id::text, at FROM ciclo.transitions ORDER BY id`)
+		transitions, err := collect[moved](ctx, tx, `SELECT execution_id, coalesce(from_status, ''), to_status, attempt, worker_id::text, at, coalesce(error_class, '') FROM ciclo.transitions ORDER BY id`)
 		if err != nil {
 			return err
 		}
@@ -283,6 +287,15 @@ var rules = []rule{
 			}
 			if f.Count > 0 {
 				found("%s: %d, such as %v", f.Invariant, f.Count, f.Samples)
+			}
+		}
+	}},
+	{"nobody is judged before a promoted replica has answered for a whole lease", func(h *history, found func(string, ...any)) {
+		for id, all := range h.transitions {
+			for _, t := range all {
+				if t.Class == "lost" && t.At.After(h.promoted) && t.At.Before(h.promoted.Add(h.lease)) {
+					found("%s was taken from worker %s %s after the promotion", id, *t.Worker, t.At.Sub(h.promoted))
+				}
 			}
 		}
 	}},

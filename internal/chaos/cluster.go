@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,6 +36,9 @@ type cluster struct {
 	// down is held by whoever takes Postgres away.
 	down     sync.Mutex
 	postgres *localpostgres.Server
+	data     string                // where in dir its data are
+	replica  *localpostgres.Server // nil where there is none, and after it was promoted
+	promoted time.Time             // when it was
 
 	services []*service
 }
@@ -44,12 +46,13 @@ type cluster struct {
 // service is one orchestrator or worker. It is started again when it ends, as a
 // supervisor would.
 type service struct {
-	name  string
-	path  string
-	env   []string
-	api   *client.Client // an orchestrator's
-	proxy *toxiproxy.Proxy
-	dir   string
+	name string
+	path string
+	env  []string
+	api  *client.Client // an orchestrator's
+	// proxies lead to Postgres, and to its replica where there is one.
+	proxies []*toxiproxy.Proxy
+	dir     string
 
 	mu sync.Mutex
 	p  *process.Process
@@ -65,7 +68,7 @@ func startCluster(ctx context.Context, p plan) (_ *cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{dir: dir, plan: p}
+	c := &cluster{dir: dir, plan: p, data: "postgres"}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.close())
@@ -82,34 +85,45 @@ func startCluster(ctx context.Context, p plan) (_ *cluster, err error) {
 	if out, err := exec.CommandContext(ctx, "go", append(args, agents+"orchestrator", agents+"worker")...).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the services: %w\n%s", err, out)
 	}
-	if c.postgres, err = localpostgres.Start(ctx, localpostgres.Config{Dir: filepath.Join(dir, "postgres")}); err != nil {
+	if c.postgres, err = localpostgres.Start(ctx, localpostgres.Config{Dir: filepath.Join(dir, c.data)}); err != nil {
 		return nil, err
 	}
 	address := c.postgres.URL("postgres")
 	if err := postgres.Migrate(ctx, address); err != nil {
 		return nil, err
 	}
-	if c.admin, err = postgres.Connect(ctx, postgres.PoolConfig{URL: address, Name: "ciclo chaos", MaxConns: 8}); err != nil {
+	if err := c.connect(ctx, address); err != nil {
+		return nil, err
+	}
+	if p.failover != noFailover {
+		if err := c.startReplica(ctx); err != nil {
+			return nil, err
+		}
+	}
+	hosts, err := c.hosts()
+	if err != nil {
+		return nil, err
+	}
+	if address, err = c.at(hosts); err != nil {
+		return nil, err
+	}
+	c.admin.Close()
+	if err := c.connect(ctx, address); err != nil {
 		return nil, err
 	}
 	proxies := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.New(io.Discard))
 	for i, name := range []string{"orchestrator", "orchestrator", "worker", "worker", "worker"} {
 		s := &service{name: fmt.Sprintf("%s-%d", name, i+1), path: filepath.Join(dir, name), dir: dir, stopped: make(chan struct{})}
-		through, err := url.Parse(address)
+		through, err := c.proxied(s, proxies, hosts)
 		if err != nil {
 			return nil, err
 		}
-		s.proxy = toxiproxy.NewProxy(proxies, s.name, "127.0.0.1:0", through.Host)
-		if err := s.proxy.Start(); err != nil {
-			return nil, fmt.Errorf("start a proxy: %w", err)
-		}
-		through.Host = s.proxy.Listen
 		listen, err := process.FreeAddress()
 		if err != nil {
 			return nil, err
 		}
 		s.env = []string{
-			"DATABASE_URL=" + through.String(), "CICLO_TOKEN=" + token, "CICLO_LISTEN=" + listen,
+			"DATABASE_URL=" + through, "CICLO_TOKEN=" + token, "CICLO_LISTEN=" + listen,
 			"CICLO_LEASE=" + p.lease.String(), "CICLO_BEAT=" + (p.lease / 3).String(), "CICLO_REAP_EVERY=" + (p.lease / 10).String(),
 			"CICLO_DRAIN=1s",
 		}
@@ -124,6 +138,25 @@ func startCluster(ctx context.Context, p plan) (_ *cluster, err error) {
 		go s.supervise()
 	}
 	return c, c.ready(ctx)
+}
+
+func (c *cluster) connect(ctx context.Context, address string) (err error) {
+	c.admin, err = postgres.Connect(ctx, postgres.PoolConfig{URL: address, Name: "ciclo chaos", MaxConns: 8})
+	return err
+}
+
+// proxied starts the service's proxies and returns the URL that leads through them.
+func (c *cluster) proxied(s *service, proxies *toxiproxy.ApiServer, hosts []string) (string, error) {
+	var listening []string
+	for i, host := range hosts {
+		proxy := toxiproxy.NewProxy(proxies, fmt.Sprintf("%s-%d", s.name, i), "127.0.0.1:0", host)
+		if err := proxy.Start(); err != nil {
+			return "", fmt.Errorf("start a proxy: %w", err)
+		}
+		s.proxies = append(s.proxies, proxy)
+		listening = append(listening, proxy.Listen)
+	}
+	return c.at(listening)
 }
 
 // ready returns when every orchestrator answers.
@@ -222,7 +255,7 @@ func (c *cluster) databaseDown(ctx context.Context, mode syscall.Signal, pause t
 	var err error
 	for range 60 {
 		var server *localpostgres.Server
-		server, err = localpostgres.Start(context.WithoutCancel(ctx), localpostgres.Config{Dir: filepath.Join(c.dir, "postgres"), Port: old.Port})
+		server, err = localpostgres.Start(context.WithoutCancel(ctx), localpostgres.Config{Dir: filepath.Join(c.dir, c.data), Port: old.Port})
 		if err == nil {
 			c.postgres = server
 			return nil
@@ -261,20 +294,24 @@ func (c *cluster) close() error {
 		if p := s.current(); p != nil {
 			errs = append(errs, p.Kill())
 		}
-		s.proxy.Stop()
+		for _, proxy := range s.proxies {
+			proxy.Stop()
+		}
 	}
 	if c.admin != nil {
 		c.admin.Close()
 	}
-	if c.postgres != nil {
-		errs = append(errs, c.postgres.Stop())
+	for _, server := range []*localpostgres.Server{c.postgres, c.replica} {
+		if server != nil {
+			errs = append(errs, server.Stop())
+		}
 	}
 	if c.plan.keep {
 		fmt.Println("logs and data are kept in", c.dir)
 		return errors.Join(errs...)
 	}
 	if c.postgres != nil {
-		errs = append(errs, localpostgres.Remove(context.Background(), filepath.Join(c.dir, "postgres")))
+		errs = append(errs, localpostgres.Remove(context.Background(), filepath.Join(c.dir, "postgres")), localpostgres.Remove(context.Background(), filepath.Join(c.dir, "replica")))
 	}
 	return errors.Join(append(errs, os.RemoveAll(c.dir))...)
 }

@@ -6,7 +6,7 @@
 // cluster.go starts two orchestrators and three workers with the test agents,
 // each behind a TCP proxy of its own to one durable Postgres; load.go is the
 // clients; ledger.go is the outside world that effects happen in; faults.go is
-// what breaks, nemesis.go breaks it; checker.go reads the database, the ledger
+// what breaks, nemesis.go breaks it; failover.go has a replica take over; checker.go reads the database, the ledger
 // and what the clients saw, and finds. The seed decides which faults come in
 // which order; what they meet is the machine's.
 package main

@@ -150,10 +150,14 @@ func (n *nemesis) freeze(ctx context.Context, s *service, d time.Duration) error
 
 // cut closes the service's connections to Postgres and refuses new ones.
 func (n *nemesis) cut(ctx context.Context, s *service, d time.Duration) error {
-	s.proxy.Stop()
+	for _, proxy := range s.proxies {
+		proxy.Stop()
+	}
 	sleep(ctx, d)
-	if err := s.proxy.Start(); err != nil && !errors.Is(err, toxiproxy.ErrProxyAlreadyStarted) {
-		return fmt.Errorf("restore the proxy: %w", err)
+	for _, proxy := range s.proxies {
+		if err := proxy.Start(); err != nil && !errors.Is(err, toxiproxy.ErrProxyAlreadyStarted) {
+			return fmt.Errorf("restore the proxy: %w", err)
+		}
 	}
 	return nil
 }
@@ -161,11 +165,15 @@ func (n *nemesis) cut(ctx context.Context, s *service, d time.Duration) error {
 // toxic poisons one service's connections to Postgres for a while.
 func (n *nemesis) toxic(ctx context.Context, kind, stream string, attributes map[string]int64) error {
 	s := n.cluster.services[n.intN(len(n.cluster.services))]
+	proxy := s.proxies[0]
+	if len(s.proxies) > 1 {
+		proxy = s.proxies[n.intN(len(s.proxies))]
+	}
 	text, err := json.Marshal(map[string]any{"type": kind, "stream": stream, "attributes": attributes})
 	if err != nil {
 		return err
 	}
-	added, err := s.proxy.Toxics.AddToxicJson(strings.NewReader(string(text)))
+	added, err := proxy.Toxics.AddToxicJson(strings.NewReader(string(text)))
 	if errors.Is(err, toxiproxy.ErrToxicAlreadyExists) {
 		return nil // the other lane's
 	}
@@ -173,7 +181,7 @@ func (n *nemesis) toxic(ctx context.Context, kind, stream string, attributes map
 		return fmt.Errorf("add %s: %w", kind, err)
 	}
 	sleep(ctx, n.between(n.lease/2, 2*n.lease))
-	return s.proxy.Toxics.RemoveToxic(context.WithoutCancel(ctx), added.Name)
+	return proxy.Toxics.RemoveToxic(context.WithoutCancel(ctx), added.Name)
 }
 
 func (n *nemesis) exec(ctx context.Context, query string) error {

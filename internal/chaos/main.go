@@ -27,11 +27,16 @@ func main() {
 	flag.DurationVar(&p.rest, "rest", 3*time.Second, "longest rest between two faults of a lane")
 	flag.DurationVar(&p.settle, "settle", 6*time.Minute, "time in which all must end after the last fault; retries wait for up to five minutes")
 	flag.StringVar(&only, "faults", "", "inject only faults whose names match this `regexp`")
+	flag.StringVar((*string)(&p.failover), "failover", "", "kill the primary at a third of the time and promote its replica: sync, or async, whose losses the checker must find, and that it does is success")
 	flag.BoolVar(&p.unfenced, "unfenced", false, "build the workers without the fence: the checker must find, and that it does is success")
 	flag.BoolVar(&p.keep, "keep", false, "keep the logs and the database")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "chaos: takes no arguments, only flags")
+		os.Exit(2)
+	}
+	if !p.failover.known() {
+		fmt.Fprintln(os.Stderr, "chaos: -failover is sync or async")
 		os.Exit(2)
 	}
 	if only != "" {
@@ -54,6 +59,7 @@ func main() {
 var (
 	errFound    = errors.New("the history breaks a rule")
 	errNotFound = errors.New("without the fence nothing was found: the checker is blind, or the run too short")
+	errNotLost  = errors.New("the replica that was behind has lost nothing that was accepted: the checker is blind, or the run too short")
 )
 
 func run(ctx context.Context, p plan) (err error) {
@@ -104,7 +110,7 @@ func run(ctx context.Context, p plan) (err error) {
 		return err
 	}
 	took := time.Since(settled)
-	h := &history{clients: users, bodies: l.bodies(), told: l.effects(), deaths: c.deaths(), broken: faulted.failed}
+	h := &history{clients: users, bodies: l.bodies(), told: l.effects(), deaths: c.deaths(), broken: faulted.failed, promoted: c.promoted, lease: p.lease}
 	if err := h.read(ctx, c, p.lease); err != nil {
 		return err
 	}
@@ -154,6 +160,9 @@ func report(h *history, faulted *injected, p plan, took time.Duration) error {
 		}
 	}
 	cancelled, again := h.clients.counts()
+	if n := faulted.counts[failedOver]; n > 0 {
+		fmt.Fprintf(w, "%s\t%d\n", failedOver, n)
+	}
 	fmt.Fprintf(w, "(cancels by clients)\t%d\n", cancelled)
 	fmt.Fprintln(w, "\t\nrule\tfindings")
 	total := 0
@@ -184,7 +193,13 @@ func report(h *history, faulted *injected, p plan, took time.Duration) error {
 	}
 	fmt.Printf("\nseed %d, %s with a lease of %s: %d faults of %d kinds; %d executions (%d requests sent again): %s; %d attempts, %d steps, %d effects; %d slots, %d cycles; all ended %.0f s after the last fault\n",
 		p.seed, p.duration, p.lease, faulted.total(), len(faulted.counts), len(h.executions), again, strings.Join(ends, ", "), attempts, len(h.steps), len(h.effects), len(h.slots), len(h.cycles), took.Seconds())
+	lost := 0
+	rules[0].check(h, func(string, ...any) { lost++ })
 	switch {
+	case p.failover == asynchronous && lost == 0:
+		return errNotLost
+	case p.failover == asynchronous:
+		fmt.Printf("by a replica that was behind: %d findings, %d of them of what was accepted, as it should be\n", total, lost)
 	case p.unfenced && total == 0:
 		return errNotFound
 	case p.unfenced:

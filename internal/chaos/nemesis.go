@@ -54,6 +54,19 @@ func torment(ctx context.Context, c *cluster, l *ledger, p plan, say func(string
 			}
 		})
 	}
+	if p.failover != noFailover {
+		all.Go(func() {
+			sleep(ctx, p.duration/3)
+			err := c.failOver(ctx, say)
+			done.mu.Lock()
+			defer done.mu.Unlock()
+			done.counts[failedOver]++
+			if err != nil {
+				say("%s: %v", failedOver, err)
+				done.failed = append(done.failed, fmt.Sprintf("%s: %v", failedOver, err))
+			}
+		})
+	}
 	all.Wait()
 	return done
 }
@@ -70,6 +83,7 @@ type plan struct {
 	// settle bounds the time in which all executions end after the last fault.
 	settle   time.Duration
 	only     matcher
+	failover failing
 	unfenced bool
 	keep     bool
 }

@@ -178,6 +178,15 @@ func (g *Globals) client() (*client.Client, error) {
 	return &client.Client{URL: w.url, Token: w.token}, nil
 }
 
+// direct is the database's URL past a pooler, where there is one.
+func (g *Globals) direct() (string, error) {
+	url, err := service.Secret(os.Getenv("DATABASE_DIRECT_URL"), os.Getenv("DATABASE_DIRECT_URL_FILE"))
+	if url != "" || err != nil {
+		return url, err
+	}
+	return g.database()
+}
+
 // database is the database's URL by the environment or the folder of ciclo dev.
 func (g *Globals) database() (string, error) {
 	url, err := service.Secret(os.Getenv("DATABASE_URL"), os.Getenv("DATABASE_URL_FILE"))

@@ -88,7 +88,7 @@ func (c *devCommand) use(ctx context.Context, g *Globals, env dev.Environment) e
 var demoParameters = map[string]map[string]any{"conversation-trainer": {"days_back": 365}, "knowledge-graph-builder": {"days_back": 365}}
 
 func runDemo(ctx context.Context, g *Globals, env dev.Environment) ([]client.Execution, error) {
-	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: env.DatabaseURL, Name: "ciclo demo", MaxConns: 2})
+	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: env.DatabaseURL, Name: "ciclo demo", MaxConns: 2, Pooled: true})
 	if err != nil {
 		return nil, err
 	}

@@ -346,7 +346,7 @@ func awaitDatabase(ctx context.Context, found <-chan finding) finding {
 
 func databaseFinding(ctx context.Context, url string) finding {
 	f := finding{Check: checkDatabase, State: problem, Next: `psql "$DATABASE_URL" -c 'SELECT 1'`}
-	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: "ciclo doctor", MaxConns: 1})
+	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: "ciclo doctor", MaxConns: 1, Pooled: true})
 	if err != nil {
 		f.Detail, f.Next = err.Error(), "export DATABASE_URL=postgres://user:password@host/database"
 		return f

@@ -95,7 +95,7 @@ func (f importFlags) run(ctx context.Context, g *Globals, kind *imports.Kind, cu
 		defer func() { err = errors.Join(err, bad.Close()) }()
 		o.BadRows = bad
 	}
-	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: "ciclo import", MaxConns: 2})
+	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: "ciclo import", MaxConns: 2, Pooled: true})
 	if err != nil {
 		return err
 	}

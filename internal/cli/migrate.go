@@ -17,7 +17,7 @@ type migrateCommand struct {
 }
 
 func (c migrateCommand) Run(ctx context.Context, g *Globals) error {
-	url, err := g.database()
+	url, err := g.direct()
 	if err != nil {
 		return err
 	}

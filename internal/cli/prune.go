@@ -30,7 +30,7 @@ func (c pruneCommand) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: "ciclo prune", MaxConns: 1})
+	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: "ciclo prune", MaxConns: 1, Pooled: true})
 	if err != nil {
 		return err
 	}

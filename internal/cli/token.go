@@ -91,7 +91,7 @@ func (g *Globals) withStore(ctx context.Context, do func(*postgres.Store) error)
 	if err != nil {
 		return err
 	}
-	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: "ciclo", MaxConns: 1})
+	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: "ciclo", MaxConns: 1, Pooled: true})
 	if err != nil {
 		return err
 	}

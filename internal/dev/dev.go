@@ -83,7 +83,7 @@ func Run(ctx context.Context, cfg Config, use func(ctx context.Context, env Envi
 		if err := errors.Join(cfg.Dir.write(addressFile, base), cfg.Dir.write(databaseFile, database)); err != nil {
 			return fmt.Errorf("keep the address: %w", err)
 		}
-		env := append(cleanEnv(), "DATABASE_URL="+database, "CICLO_TOKEN="+token, "CICLO_LISTEN="+address)
+		env := append(cleanEnv(server != nil), "DATABASE_URL="+database, "CICLO_TOKEN="+token, "CICLO_LISTEN="+address)
 		used, finish := context.WithCancel(ctx)
 		defer finish()
 		if cfg.Zone != "" {
@@ -179,11 +179,12 @@ func createDatabase(ctx context.Context, server *localpostgres.Server) error {
 	return nil
 }
 
-// cleanEnv is this process's environment without what the children are given.
-func cleanEnv() []string {
+// cleanEnv is this process's environment without what the children are given, and
+// on a database of their own without what speaks of another one.
+func cleanEnv(own bool) []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return slices.Contains([]string{"DATABASE_URL", "DATABASE_URL_FILE", "CICLO_TOKEN", "CICLO_TOKEN_FILE", "CICLO_LISTEN", "CICLO_METRICS_LISTEN"}, name)
+		return own && strings.HasPrefix(name, "DATABASE_") || slices.Contains([]string{"DATABASE_URL", "DATABASE_URL_FILE", "CICLO_TOKEN", "CICLO_TOKEN_FILE", "CICLO_LISTEN", "CICLO_METRICS_LISTEN"}, name)
 	})
 }
 

@@ -20,6 +20,9 @@ import (
 // superuser is the only role of a fresh cluster.
 const superuser = "ciclo"
 
+// replicaName is what a replica calls itself at its primary.
+const replicaName = "replica"
+
 // fallbackRoot is where the data go when the user that the server runs as can't
 // reach the directory. It survives a reboot, and everybody can get into it.
 const fallbackRoot = "/var/tmp"
@@ -97,6 +100,7 @@ type cluster struct {
 	as        *user
 	password  string
 	ephemeral bool
+	of        *Server  // to be a streaming replica of; nil makes a cluster of its own
 	lock      *os.File // server.lock, for initdb to inherit
 }
 
@@ -160,7 +164,11 @@ func (c cluster) create(ctx context.Context) error {
 		return err
 	}
 	data := filepath.Join(temporary, "data")
-	if err := c.initdb(ctx, data, passwordFile); err != nil {
+	fill := c.initdb
+	if c.of != nil {
+		fill = c.basebackup
+	}
+	if err := fill(ctx, data, passwordFile); err != nil {
 		return err
 	}
 	// Rename also takes the place of an empty directory, but of no other.
@@ -180,38 +188,58 @@ func (c cluster) initdb(ctx context.Context, data, passwordFile string) error {
 		if c.ephemeral {
 			args = append(args, "--no-sync")
 		}
-		cmd := exec.CommandContext(ctx, filepath.Join(c.binDir, "initdb"), args...)
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		cmd.Dir = filepath.Dir(data)
-		cmd.Env = environment()
-		cmd.ExtraFiles = []*os.File{c.lock}
-		cmd.SysProcAttr = attributes(c.as)
-		dieWithParent(cmd.SysProcAttr)
-		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-		cmd.WaitDelay = 5 * time.Second
-		ended, err := start(cmd)
-		if err != nil {
-			return fmt.Errorf("run initdb: %w", err)
-		}
-		err = <-ended
+		out, err := c.run(ctx, filepath.Dir(data), nil, "initdb", args...)
 		if err == nil {
 			return nil
 		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("run initdb: %w", ctx.Err())
-		}
-		if strings.Contains(out.String(), "invalid locale") {
+		if ctx.Err() == nil && strings.Contains(out, "invalid locale") {
 			continue
 		}
-		return fmt.Errorf("run initdb: %w: %s", err, tail(out.String()))
+		return err
 	}
 	return errors.New("run initdb: the machine knows no locale that it takes, not even C")
 }
 
+// basebackup makes a streaming replica, which shows to its primary as replicaName.
+func (c cluster) basebackup(ctx context.Context, data, _ string) error {
+	primary := fmt.Sprintf("host=127.0.0.1 port=%d user=%s application_name=%s sslmode=disable", c.of.Port, superuser, replicaName)
+	args := []string{"--pgdata=" + data, "--dbname=" + primary, "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast"}
+	if c.ephemeral {
+		args = append(args, "--no-sync")
+	}
+	_, err := c.run(ctx, filepath.Dir(data), []string{"PGPASSWORD=" + c.of.password}, "pg_basebackup", args...)
+	return err
+}
+
+// run runs one of the binaries to its end.
+func (c cluster) run(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(c.binDir, name), args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Dir = dir
+	cmd.Env = append(environment(), env...)
+	cmd.ExtraFiles = []*os.File{c.lock}
+	cmd.SysProcAttr = attributes(c.as)
+	dieWithParent(cmd.SysProcAttr)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = 5 * time.Second
+	ended, err := start(cmd)
+	if err != nil {
+		return "", fmt.Errorf("run %s: %w", name, err)
+	}
+	err = <-ended
+	if ctx.Err() != nil {
+		return out.String(), fmt.Errorf("run %s: %w", name, ctx.Err())
+	}
+	if err != nil {
+		return out.String(), fmt.Errorf("run %s: %w: %s", name, err, tail(out.String()))
+	}
+	return out.String(), nil
+}
+
 // password reads the superuser's password from its file, or makes both. A
 // cluster that exists without its password is of no use to anyone.
-func password(dir, dataDir string) (string, error) {
+func password(dir, dataDir string, of *Server) (string, error) {
 	path := filepath.Join(dir, "password")
 	text, err := os.ReadFile(path)
 	if err == nil {
@@ -235,6 +263,9 @@ func password(dir, dataDir string) (string, error) {
 		return "", fmt.Errorf("%s is gone, and %s can't be entered without it: restore the one or remove the other", path, dataDir)
 	}
 	secret := rand.Text()
+	if of != nil {
+		secret = of.password
+	}
 	file, err := os.CreateTemp(dir, "password-") // 0600
 	if err != nil {
 		return "", err

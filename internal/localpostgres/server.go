@@ -48,6 +48,10 @@ type Config struct {
 	// the data. It also turns autovacuum off, which would come in between the
 	// steps of a test.
 	Ephemeral bool
+	// ReplicaOf makes the cluster, where there is none in Dir, a streaming replica of
+	// another server, whose synchronous_standby_names knows it as replica. It needs
+	// pg_basebackup among the binaries. SELECT pg_promote() makes it a primary.
+	ReplicaOf *Server
 }
 
 // Server is a running PostgreSQL server that belongs to this process.
@@ -117,7 +121,7 @@ func launch(ctx context.Context, config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := cluster{binDir: binDir, major: major, as: as, ephemeral: config.Ephemeral}
+	c := cluster{binDir: binDir, major: major, as: as, ephemeral: config.Ephemeral, of: config.ReplicaOf}
 	if c.home, err = home(ctx, dir, as); err != nil {
 		return nil, err
 	}
@@ -163,7 +167,7 @@ func binaries(ctx context.Context, binDir string, as *user) (string, int, error)
 // then another is tried.
 func (c cluster) serve(ctx context.Context, config Config, dir string) (*Server, error) {
 	var err error
-	if c.password, err = password(dir, c.dataDir()); err != nil {
+	if c.password, err = password(dir, c.dataDir(), c.of); err != nil {
 		return nil, err
 	}
 	if err := c.prepare(ctx); err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// tool is a program of Prometheus. A test that needs it fails in CI without it, and
+// tool is a program of Prometheus, or PgBouncer. A test that needs it fails in CI without it, and
 // says what it needs elsewhere.
 func tool(t *testing.T, name string) string {
 	t.Helper()
@@ -17,10 +17,17 @@ func tool(t *testing.T, name string) string {
 	if err == nil {
 		return path
 	}
+	from := "prometheus"
+	if name == "pgbouncer" {
+		from = name
+		if path, err := exec.LookPath("/usr/sbin/" + name); err == nil {
+			return path // not on everybody's path
+		}
+	}
 	if os.Getenv("CI") != "" {
 		t.Fatalf("%s: %v", name, err)
 	}
-	t.Skipf("%s isn't here; on Debian: apt-get install --no-install-recommends prometheus", name)
+	t.Skipf("%s isn't here; on Debian: apt-get install --no-install-recommends %s", name, from)
 	return ""
 }
 

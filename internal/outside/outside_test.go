@@ -149,7 +149,7 @@ func startWith(t *testing.T, stdin *os.File, dir, name string, env []string, arg
 func clean(env []string) []string {
 	var out []string
 	for _, v := range env {
-		if !strings.HasPrefix(v, "CICLO_") && !strings.HasPrefix(v, "OTEL_") && !strings.HasPrefix(v, "DATABASE_URL") {
+		if !strings.HasPrefix(v, "CICLO_") && !strings.HasPrefix(v, "OTEL_") && !strings.HasPrefix(v, "DATABASE_") {
 			out = append(out, v)
 		}
 	}

@@ -83,7 +83,7 @@ const activityQuery = `
 // ActivityBy returns what executions did by period and agent, the first period first;
 // periods in which nothing moved are left out. It reads counts, whatever the history.
 func (s *Store) ActivityBy(ctx context.Context, f ActivityFilter) ([]Activity, error) {
-	rows, err := s.pool.Query(ctx, activityQuery, f.By, f.Since, f.Until, f.Agent)
+	rows, err := s.reading(ctx).Query(ctx, activityQuery, f.By, f.Since, f.Until, f.Agent)
 	if err != nil {
 		return nil, fmt.Errorf("activity by %s: %w", f.By, err)
 	}

@@ -39,7 +39,7 @@ func (s *Store) EndChange(ctx context.Context, id int64, status int) error {
 
 // Changes lists at most so many changes, newest first, before an id; 0 is from the newest.
 func (s *Store) Changes(ctx context.Context, before int64, limit int) ([]Change, error) {
-	rows, err := s.pool.Query(ctx, `
+	rows, err := s.reading(ctx).Query(ctx, `
 		SELECT id, at, token, method, path, status FROM ciclo.audit_log WHERE $1 = 0 OR id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list changes: %w", err)

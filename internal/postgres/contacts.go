@@ -29,7 +29,7 @@ const policyColumns = `channels, auto_templates, (extract(epoch FROM cooldown) /
 
 // ContactPolicy returns the rules.
 func (s *Store) ContactPolicy(ctx context.Context) (ContactPolicy, error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+policyColumns+` FROM ciclo.contact_policy`)
+	rows, err := s.reading(ctx).Query(ctx, `SELECT `+policyColumns+` FROM ciclo.contact_policy`)
 	if err != nil {
 		return ContactPolicy{}, fmt.Errorf("get the contact policy: %w", err)
 	}
@@ -88,7 +88,7 @@ const templateColumns = `name, language, subject, body, changed_at, changed_by`
 
 // MessageTemplates lists the texts.
 func (s *Store) MessageTemplates(ctx context.Context) ([]MessageTemplate, error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+templateColumns+` FROM ciclo.message_templates ORDER BY name, language`)
+	rows, err := s.reading(ctx).Query(ctx, `SELECT `+templateColumns+` FROM ciclo.message_templates ORDER BY name, language`)
 	if err != nil {
 		return nil, fmt.Errorf("list message templates: %w", err)
 	}
@@ -135,7 +135,7 @@ var ErrNoOptOut = errors.New("no such opt-out")
 
 // OptOuts lists opt-outs, newest first, those before an id where it isn't 0.
 func (s *Store) OptOuts(ctx context.Context, before int64, limit int) ([]OptOut, error) {
-	rows, err := s.pool.Query(ctx, `
+	rows, err := s.reading(ctx).Query(ctx, `
 		SELECT `+optOutColumns+` FROM ciclo.opt_outs WHERE $1 = 0 OR id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list opt-outs: %w", err)

@@ -317,7 +317,7 @@ type CycleFilter struct {
 
 // Cycles lists cycles, newest first.
 func (s *Store) Cycles(ctx context.Context, f CycleFilter) ([]Cycle, error) {
-	rows, err := s.pool.Query(ctx, `
+	rows, err := s.reading(ctx).Query(ctx, `
 		SELECT `+cycleColumns+` FROM ciclo.cycles c
 		WHERE ($1 = '' OR c.schedule = $1) AND (coalesce(cardinality($2::text[]), 0) = 0 OR c.status = ANY ($2))
 		  AND ($3 = '' OR (c.opened_at, c.id) < ($4, $3))
@@ -338,7 +338,7 @@ func (s *Store) Cycle(ctx context.Context, id string) (c Cycle, agents []CycleAg
 	if !execution.ValidID(id) {
 		return c, nil, nil, ErrNoCycle
 	}
-	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, s.reading(ctx), pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT `+cycleColumns+` FROM ciclo.cycles c WHERE c.id = $1`, id)
 		if err != nil {
 			return err

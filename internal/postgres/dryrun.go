@@ -18,6 +18,10 @@ import (
 // tried to.
 var ErrDryRunEnded = errors.New("the agent ended the transaction of its dry run, of which nothing may be kept")
 
+// ErrNoSessions says that a dry run would need a session of its own, and the pooler
+// gives none.
+var ErrNoSessions = errors.New("a dry run needs a session of its own: behind a pooler set DATABASE_DIRECT_URL for the workers")
+
 // DryRun is the transaction in which one attempt of a dry run reads and writes. It
 // is on one snapshot, has a connection of its own, and is always rolled back; a
 // commit is refused by the database. It waits for nobody's locks for longer than
@@ -52,10 +56,10 @@ func (s *Store) BeginDryRun(ctx context.Context, a *Attempt) (*DryRun, error) {
 }
 
 func (s *Store) beginDryRun(ctx context.Context, a *Attempt) (*DryRun, error) {
-	cfg := s.pool.Config()
-	// Outside of its transaction, where an agent may come by ending that, the session
-	// writes nothing.
-	cfg.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
+	if s.sessions == nil {
+		return nil, ErrNoSessions
+	}
+	cfg := s.sessions.Config()
 	if cfg.BeforeConnect != nil {
 		if err := cfg.BeforeConnect(ctx, cfg.ConnConfig); err != nil {
 			return nil, err
@@ -68,6 +72,9 @@ func (s *Store) beginDryRun(ctx context.Context, a *Attempt) (*DryRun, error) {
 	d := &DryRun{store: s, conn: conn, turn: make(chan struct{}, 1)}
 	if cfg.AfterConnect != nil {
 		err = cfg.AfterConnect(ctx, conn)
+	}
+	if err == nil {
+		err = d.prepare(ctx)
 	}
 	if err == nil {
 		d.tx, err = conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadWrite})
@@ -93,6 +100,19 @@ func (s *Store) beginDryRun(ctx context.Context, a *Attempt) (*DryRun, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// prepare makes the session one that writes nothing outside of its transaction, where
+// an agent may come by ending that, and that is ended like others for its silence.
+// They are no parameters of the connection: those would keep a URL with several hosts
+// from knowing which of them takes writes.
+func (d *DryRun) prepare(ctx context.Context) error {
+	settings := `SET default_transaction_read_only = on`
+	if d.store.stall > 0 {
+		settings += fmt.Sprintf(`; SET jit = off; SET idle_in_transaction_session_timeout = %d`, d.store.stall.Milliseconds())
+	}
+	_, err := d.conn.Exec(ctx, settings)
+	return err
 }
 
 // insideDryRun is the key of the savepoint that a context is within.

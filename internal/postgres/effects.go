@@ -140,7 +140,7 @@ func (s *Store) StillRuns(ctx context.Context, a *Attempt) error {
 
 // Effects lists an execution's effects in the order of their intents.
 func (s *Store) Effects(ctx context.Context, id string) ([]Effect, error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+effectColumns+` FROM ciclo.effects WHERE execution_id = $1 ORDER BY intended_at, name`, id)
+	rows, err := s.reading(ctx).Query(ctx, `SELECT `+effectColumns+` FROM ciclo.effects WHERE execution_id = $1 ORDER BY intended_at, name`, id)
 	if err != nil {
 		return nil, fmt.Errorf("list effects of %s: %w", id, err)
 	}

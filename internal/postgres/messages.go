@@ -79,7 +79,7 @@ func (s *Store) Messages(ctx context.Context, f MessageFilter) ([]Message, error
 		from = `unnest(` + arg(statuses) + `::text[]) AS asked (status) CROSS JOIN LATERAL (
 			SELECT * FROM ciclo.messages m WHERE m.status = asked.status AND ` + where + ` ORDER BY m.id DESC LIMIT $1)`
 	}
-	rows, err := s.pool.Query(ctx, `SELECT `+messageColumns+` FROM `+from+` m ORDER BY m.id DESC LIMIT $1`, args...)
+	rows, err := s.reading(ctx).Query(ctx, `SELECT `+messageColumns+` FROM `+from+` m ORDER BY m.id DESC LIMIT $1`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list messages: %w", err)
 	}

@@ -61,7 +61,8 @@ type MigrateEvent struct {
 // Migrate brings the database to this binary's schema: River's migrations first,
 // then ours, all under one advisory lock. Where there is nothing to do it changes
 // nothing; a newer schema that serves this binary stays as it is. Several processes
-// may call it at once.
+// may call it at once, also through a pooler: the lock is a transaction's, which keeps
+// its session.
 func Migrate(ctx context.Context, url string) error {
 	return MigrateWith(ctx, url, MigrateOptions{})
 }
@@ -89,29 +90,45 @@ func MigrateWith(ctx context.Context, url string, o MigrateOptions) error {
 	}
 	defer hurried.Close()
 
-	conn, err := pool.Acquire(ctx)
+	lock, err := pool.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("connect to the database: %w", err)
 	}
-	defer conn.Release()
-	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock($1)`, int64(migrateLock)); err != nil {
+	defer unlock(ctx, lock)
+	// It is silent for as long as the migrations take.
+	if _, err := lock.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
+		return fmt.Errorf("prepare the migration lock: %w", err)
+	}
+	if _, err := lock.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrateLock)); err != nil {
 		return fmt.Errorf("wait for the migration lock: %w", err)
 	}
-	defer unlock(ctx, conn)
-	m := &migration{MigrateOptions: o, patient: pool, hurried: hurried, conn: conn}
+	m := &migration{MigrateOptions: o, patient: pool, hurried: hurried}
 	return m.run(ctx)
 }
 
 // migratePool has sessions whose statements wait so long for a lock; 0 is without
-// end, as for the wait for others who migrate.
+// end, as for the wait for others who migrate. A pooler's sessions can't be told: there
+// everything waits without end.
 func migratePool(ctx context.Context, url string, lockTimeout time.Duration) (*pgxpool.Pool, error) {
-	plain, err := Connect(ctx, PoolConfig{URL: url, Name: migrateName, MaxConns: 2})
+	plain, err := Connect(ctx, PoolConfig{URL: url, Name: migrateName, MaxConns: 4, Pooled: true})
 	if err != nil {
 		return nil, err
 	}
 	defer plain.Close()
 	config := plain.Config()
-	config.ConnConfig.RuntimeParams["lock_timeout"] = strconv.FormatInt(lockTimeout.Milliseconds(), 10)
+	prepare := config.AfterConnect
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		if err := prepare(ctx, conn); err != nil {
+			return err
+		}
+		if err := ownSession(ctx, conn); errors.Is(err, ErrPooler) || lockTimeout == 0 {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		_, err := conn.Exec(ctx, `SELECT set_config('lock_timeout', $1, false)`, strconv.FormatInt(lockTimeout.Milliseconds(), 10))
+		return err
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("make connection pool: %w", err)
@@ -119,11 +136,10 @@ func migratePool(ctx context.Context, url string, lockTimeout time.Duration) (*p
 	return pool, nil
 }
 
-// migration is one run of MigrateWith, under the lock that conn holds.
+// migration is one run of MigrateWith, under the lock.
 type migration struct {
 	MigrateOptions
 	patient, hurried *pgxpool.Pool
-	conn             *pgxpool.Conn
 }
 
 func (m *migration) run(ctx context.Context) error {
@@ -131,7 +147,7 @@ func (m *migration) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	have, err := ReadSchema(ctx, m.conn)
+	have, err := ReadSchema(ctx, m.patient)
 	if err != nil {
 		return err
 	}
@@ -141,7 +157,7 @@ func (m *migration) run(ctx context.Context) error {
 	if err := m.mayShutOut(ctx, have.Version); err != nil {
 		return err
 	}
-	if _, err := m.conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+queue.Schema); err != nil {
+	if _, err := m.patient.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+queue.Schema); err != nil {
 		return fmt.Errorf("create schema %s: %w", queue.Schema, err)
 	}
 	if err := m.river(ctx); err != nil {
@@ -254,7 +270,7 @@ func (m *migration) watch(ctx context.Context, name string) func() string {
 			case <-every.C:
 			}
 			var now string
-			if err := m.conn.QueryRow(context.WithoutCancel(ctx), inTheWay, migrateName).Scan(&now); err != nil || now == "" {
+			if err := m.patient.QueryRow(context.WithoutCancel(ctx), inTheWay, migrateName).Scan(&now); err != nil || now == "" {
 				continue // it is a courtesy
 			}
 			if found = now; said != now {
@@ -268,12 +284,10 @@ func (m *migration) watch(ctx context.Context, name string) func() string {
 
 // unlock gives the lock back even where ctx is done; a connection that can't is
 // closed, which gives it back too.
-func unlock(ctx context.Context, conn *pgxpool.Conn) {
+func unlock(ctx context.Context, lock pgx.Tx) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if _, err := conn.Exec(ctx, `SELECT pg_advisory_unlock($1)`, int64(migrateLock)); err != nil {
-		_ = conn.Hijack().Close(ctx) // the lock goes with the session, whatever Close says
-	}
+	_ = lock.Rollback(ctx)
 }
 
 func riverMigrator(pool *pgxpool.Pool) (*rivermigrate.Migrator[pgx.Tx], error) {

@@ -97,7 +97,7 @@ const completeTraining = `e.agent = '` + trainer + `' AND e.status = 'completed'
 // LastTraining is the last complete run of the trainer; empty where there is none.
 func (s *Store) LastTraining(ctx context.Context) (string, error) {
 	var id string
-	err := s.pool.QueryRow(ctx, `SELECT e.id FROM ciclo.executions e WHERE `+completeTraining+` ORDER BY e.ended_at DESC, e.id DESC LIMIT 1`).Scan(&id)
+	err := s.reading(ctx).QueryRow(ctx, `SELECT e.id FROM ciclo.executions e WHERE `+completeTraining+` ORDER BY e.ended_at DESC, e.id DESC LIMIT 1`).Scan(&id)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return "", fmt.Errorf("find the trainer's last run: %w", err)
 	}
@@ -109,7 +109,7 @@ func (s *Store) TrainingKnown(ctx context.Context, id string) (known bool, err e
 	if !execution.ValidID(id) {
 		return false, nil
 	}
-	if err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM ciclo.executions WHERE id = $1 AND agent = $2)`, id, trainer).Scan(&known); err != nil {
+	if err := s.reading(ctx).QueryRow(ctx, `SELECT EXISTS (SELECT FROM ciclo.executions WHERE id = $1 AND agent = $2)`, id, trainer).Scan(&known); err != nil {
 		return false, fmt.Errorf("look for training %s: %w", id, err)
 	}
 	return known, nil
@@ -126,7 +126,7 @@ type PatternFilter struct {
 
 // Patterns returns a page of an execution's patterns, the strongest first.
 func (s *Store) Patterns(ctx context.Context, f PatternFilter) ([]Pattern, error) {
-	rows, err := s.pool.Query(ctx, `
+	rows, err := s.reading(ctx).Query(ctx, `
 		SELECT `+patternColumns+`, seen.first_at, seen.runs
 		FROM ciclo.patterns p CROSS JOIN LATERAL (
 			SELECT min(e.ended_at) AS first_at, count(*)::int AS runs
@@ -155,7 +155,7 @@ func (s *Store) PatternHistory(ctx context.Context, feature string, before Posit
 	if before.ID != "" {
 		beforeAt = &before.StartedAt
 	}
-	rows, err := s.pool.Query(ctx, `
+	rows, err := s.reading(ctx).Query(ctx, `
 		SELECT e.id, e.ended_at, p.execution_id IS NOT NULL, `+patternNullable+`, seen.first_at, seen.runs
 		FROM (
 			SELECT e.id, e.ended_at FROM ciclo.executions e

@@ -52,7 +52,7 @@ func (s *Store) ResumeAgent(ctx context.Context, agent string) (bool, error) {
 
 // Pauses lists what is paused.
 func (s *Store) Pauses(ctx context.Context) ([]Pause, error) {
-	rows, err := s.pool.Query(ctx, `SELECT agent, kind, reason, paused_at, probe_after, probe_id FROM ciclo.pauses ORDER BY agent`)
+	rows, err := s.reading(ctx).Query(ctx, `SELECT agent, kind, reason, paused_at, probe_after, probe_id FROM ciclo.pauses ORDER BY agent`)
 	if err != nil {
 		return nil, fmt.Errorf("list pauses: %w", err)
 	}

@@ -290,7 +290,7 @@ func (m *migration) mayShutOut(ctx context.Context, version int64) error {
 		if next.Oldest == 0 {
 			continue
 		}
-		live, err := liveSessions(ctx, m.conn, version)
+		live, err := liveSessions(ctx, m.patient, version)
 		if err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ var ErrNoProposal = errors.New("no such proposal of a prompt")
 // PromptProposals returns a page of proposals, the newest first; before is the number
 // of the one that the page begins after, 0 is from the newest.
 func (s *Store) PromptProposals(ctx context.Context, before int64, limit int) ([]PromptProposal, error) {
-	rows, err := s.pool.Query(ctx, `
+	rows, err := s.reading(ctx).Query(ctx, `
 		SELECT `+proposalColumns+` FROM ciclo.prompt_proposals p
 		WHERE $1 = 0 OR p.number < $1 ORDER BY p.number DESC LIMIT `+strconv.Itoa(limit), before)
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *Store) PromptProposals(ctx context.Context, before int64, limit int) ([
 
 // PromptChange returns one proposal; ErrNoProposal where there is none.
 func (s *Store) PromptChange(ctx context.Context, id string) (c PromptChange, err error) {
-	err = s.pool.QueryRow(ctx, `SELECT `+proposalColumns+`, p.body, p.lines, p.left_out, p.report, p.plot FROM ciclo.prompt_proposals p WHERE p.id = $1`, id).
+	err = s.reading(ctx).QueryRow(ctx, `SELECT `+proposalColumns+`, p.body, p.lines, p.left_out, p.report, p.plot FROM ciclo.prompt_proposals p WHERE p.id = $1`, id).
 		Scan(append(c.columns(), &c.Body, &c.Block, &c.LeftOut, &c.Report, &c.Plot)...)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
@@ -110,7 +110,7 @@ func (s *Store) PromptBase(ctx context.Context, p ProposalHead) (*string, error)
 		args[1] = p.Number
 	}
 	var text string
-	err := s.pool.QueryRow(ctx, `SELECT text FROM (`+texts+`) texts WHERE encode(sha256(convert_to(text, 'UTF8')), 'hex') = $3 LIMIT 1`, args...).Scan(&text)
+	err := s.reading(ctx).QueryRow(ctx, `SELECT text FROM (`+texts+`) texts WHERE encode(sha256(convert_to(text, 'UTF8')), 'hex') = $3 LIMIT 1`, args...).Scan(&text)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, nil //nolint:nilnil // none is an answer
@@ -123,7 +123,7 @@ func (s *Store) PromptBase(ctx context.Context, p ProposalHead) (*string, error)
 // VersionOf is the version of a prompt in source.prompts that has this text; empty
 // where none has.
 func (s *Store) VersionOf(ctx context.Context, prompt, body string) (version string, err error) {
-	err = s.pool.QueryRow(ctx, `SELECT version::text FROM source.prompts WHERE name = $1 AND body = $2 ORDER BY version DESC LIMIT 1`, prompt, body).Scan(&version)
+	err = s.reading(ctx).QueryRow(ctx, `SELECT version::text FROM source.prompts WHERE name = $1 AND body = $2 ORDER BY version DESC LIMIT 1`, prompt, body).Scan(&version)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return "", fmt.Errorf("look for the version of a prompt: %w", err)
 	}
@@ -143,7 +143,7 @@ type VersionStratum struct {
 // VersionStrata counts the conversations that were led by each of two versions, by
 // channel and segment. A conversation that a view gives twice counts once.
 func (s *Store) VersionStrata(ctx context.Context, before, after string) ([]VersionStratum, error) {
-	rows, err := s.pool.Query(ctx, `
+	rows, err := s.reading(ctx).Query(ctx, `
 		SELECT c.agent_version::text, coalesce(c.channel::text, ''), coalesce(c.segment::text, ''),
 		       count(DISTINCT c.id)::int, (count(DISTINCT c.id) FILTER (WHERE c.outcome = 'won'))::int, min(c.started_at), max(c.started_at)
 		FROM source.conversations c

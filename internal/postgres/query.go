@@ -79,7 +79,7 @@ func (s *Store) GetAll(ctx context.Context, ids []string) ([]*Found, error) {
 			asked = append(asked, id)
 		}
 	}
-	rows, err := s.pool.Query(ctx, findSQL, strings.Join(asked, " "))
+	rows, err := s.reading(ctx).Query(ctx, findSQL, strings.Join(asked, " "))
 	if err != nil {
 		return nil, fmt.Errorf("get executions: %w", err)
 	}
@@ -241,7 +241,7 @@ func (s *Store) List(ctx context.Context, f Filter) ([]execution.Execution, erro
 			CROSS JOIN LATERAL (SELECT * FROM ciclo.executions WHERE id = newest.id OFFSET 0) e`
 		page = ` ORDER BY newest.started_at DESC, newest.id DESC`
 	}
-	rows, err := s.pool.Query(ctx, `SELECT `+strings.Replace(executionColumns, "e.result", "NULL::jsonb", 1)+` FROM `+from+page, args...)
+	rows, err := s.reading(ctx).Query(ctx, `SELECT `+strings.Replace(executionColumns, "e.result", "NULL::jsonb", 1)+` FROM `+from+page, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list executions: %w", err)
 	}
@@ -350,7 +350,7 @@ type Typical struct {
 
 // Typical looks at the agent's last executions and at its workers.
 func (s *Store) Typical(ctx context.Context, agent string) (t Typical, err error) {
-	err = s.pool.QueryRow(ctx, `
+	err = s.reading(ctx).QueryRow(ctx, `
 		WITH recent AS (
 			SELECT extract(epoch FROM ended_at - running_at)::float8 AS seconds FROM ciclo.executions
 			WHERE agent = $1 AND status = 'completed' AND NOT dry_run ORDER BY ended_at DESC, id DESC LIMIT 100
@@ -384,7 +384,7 @@ type AgentActivity struct {
 func (s *Store) Activity(ctx context.Context, agent string) (AgentActivity, error) {
 	var a AgentActivity
 	var waiting *time.Duration
-	err := s.pool.QueryRow(ctx, `
+	err := s.reading(ctx).QueryRow(ctx, `
 		WITH recent AS (
 			SELECT e.status, extract(epoch FROM e.ended_at - e.started_at)::float8 AS seconds
 			FROM (

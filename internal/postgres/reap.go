@@ -22,6 +22,9 @@ const sweepBatch = 500
 type Sweep struct {
 	// Now is the database's clock at the look.
 	Now time.Time
+	// Server is when the server that answered was started: another one after it was
+	// restarted, or a replica took over.
+	Server time.Time
 	// Lost are running executions whose worker's lease has expired.
 	Lost []Suspect
 	// Strays are started executions that the queue lost: their River row is gone,
@@ -94,7 +97,7 @@ func (s *Store) Sweep(ctx context.Context, lease time.Duration, cursor string) (
 			FROM queued q LEFT JOIN ciclo.river_job j ON j.id = q.river_job_id
 			WHERE j.id IS NULL OR `+fmt.Sprintf(strayCondition, "q", 2)+`
 		)
-		SELECT now(), (SELECT CASE WHEN count(*) = $3 THEN max(id) ELSE '' END FROM queued), found.*
+		SELECT now(), pg_postmaster_start_time(), (SELECT CASE WHEN count(*) = $3 THEN max(id) ELSE '' END FROM queued), found.*
 		FROM (SELECT 1) one LEFT JOIN found ON true`, cursor, lease, sweepBatch)
 	if err != nil {
 		return sweep, fmt.Errorf("sweep: %w", err)
@@ -106,7 +109,7 @@ func (s *Store) Sweep(ctx context.Context, lease time.Duration, cursor string) (
 		var job *int64
 		var worker, agent *string
 		var started *time.Time
-		if err := rows.Scan(&sweep.Now, &sweep.Cursor, &what, &id, &attempt, &job, &worker, &agent, &started); err != nil {
+		if err := rows.Scan(&sweep.Now, &sweep.Server, &sweep.Cursor, &what, &id, &attempt, &job, &worker, &agent, &started); err != nil {
 			return sweep, fmt.Errorf("sweep: %w", err)
 		}
 		if what == nil {

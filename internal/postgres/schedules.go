@@ -115,7 +115,7 @@ func (s *Store) insertSchedule(ctx context.Context, n Schedule, conflict string)
 
 // Schedule returns one schedule. ErrNoSchedule where there is none.
 func (s *Store) Schedule(ctx context.Context, name string) (Schedule, error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+scheduleColumns+` FROM ciclo.schedules WHERE name = $1`, name)
+	rows, err := s.reading(ctx).Query(ctx, `SELECT `+scheduleColumns+` FROM ciclo.schedules WHERE name = $1`, name)
 	if err != nil {
 		return Schedule{}, fmt.Errorf("get schedule %s: %w", name, err)
 	}
@@ -131,7 +131,7 @@ func (s *Store) Schedule(ctx context.Context, name string) (Schedule, error) {
 
 // Schedules lists the schedules by name.
 func (s *Store) Schedules(ctx context.Context) ([]Schedule, error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+scheduleColumns+` FROM ciclo.schedules ORDER BY name`)
+	rows, err := s.reading(ctx).Query(ctx, `SELECT `+scheduleColumns+` FROM ciclo.schedules ORDER BY name`)
 	if err != nil {
 		return nil, fmt.Errorf("list schedules: %w", err)
 	}
@@ -185,7 +185,7 @@ func (s *Store) ChangeSchedule(ctx context.Context, name string, change func(n *
 // LastSlots are the latest slots that were decided, by schedule: of one, or of all
 // where no name is given.
 func (s *Store) LastSlots(ctx context.Context, name string) (map[string]Slot, error) {
-	rows, err := s.pool.Query(ctx, `
+	rows, err := s.reading(ctx).Query(ctx, `
 		SELECT n.name, last.due_at, last.outcome, last.reason, last.cycle_id, last.opened_by, last.decided_at
 		FROM ciclo.schedules n CROSS JOIN LATERAL (
 			SELECT * FROM ciclo.slots WHERE schedule = n.name ORDER BY due_at DESC LIMIT 1
@@ -216,7 +216,7 @@ func (s *Store) Slots(ctx context.Context, name string, before time.Time, limit 
 	if before.IsZero() {
 		before = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
-	rows, err := s.pool.Query(ctx, `
+	rows, err := s.reading(ctx).Query(ctx, `
 		SELECT due_at, outcome, reason, cycle_id, opened_by, decided_at FROM ciclo.slots
 		WHERE schedule = $1 AND due_at < $2 ORDER BY due_at DESC LIMIT $3`, name, before, limit)
 	if err != nil {

@@ -61,7 +61,7 @@ func (s *Store) SegmentChanges(ctx context.Context, f ChangeFilter) ([]SegmentCh
 	if f.After != 0 {
 		var run, client string
 		var ended time.Time
-		err := s.pool.QueryRow(ctx, `
+		err := s.reading(ctx).QueryRow(ctx, `
 			SELECT s.execution_id, s.client_id, e.ended_at FROM ciclo.segment_changes s JOIN ciclo.executions e ON e.id = s.execution_id
 			WHERE s.id = $1 AND `+complete, f.After).Scan(&run, &client, &ended)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -82,7 +82,7 @@ func (s *Store) SegmentChanges(ctx context.Context, f ChangeFilter) ([]SegmentCh
 	}
 	limit := strconv.Itoa(f.Limit)
 	order := ` ORDER BY e.ended_at` + direction + `, e.id` + direction
-	rows, err := s.pool.Query(ctx, `
+	rows, err := s.reading(ctx).Query(ctx, `
 		SELECT s.id, s.client_id, s.from_segment, s.to_segment, e.ended_at, e.id, s.previous_execution_id
 		FROM (SELECT e.id, e.ended_at FROM ciclo.executions e WHERE `+runs+order+` OFFSET 0) e
 		CROSS JOIN LATERAL (SELECT * FROM ciclo.segment_changes s WHERE `+changes+` ORDER BY s.client_id LIMIT `+limit+`) s

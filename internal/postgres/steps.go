@@ -139,7 +139,7 @@ func (s *Store) StepsAfter(ctx context.Context, skip map[string]int) (map[string
 			asked = append(asked, id+":"+strconv.Itoa(n))
 		}
 	}
-	rows, err := s.pool.Query(ctx, `
+	rows, err := s.reading(ctx).Query(ctx, `
 		SELECT s.execution_id, s.name, s.attempt, s.worker_id::text, s.started_at, s.ended_at,
 		       extract(epoch FROM s.ended_at - s.started_at)::float8, octet_length(s.output::text), s.copied_from
 		FROM (SELECT split_part(text, ':', 1) AS id, split_part(text, ':', 2)::int AS skip FROM string_to_table($1, ' ') AS texts (text)) asked

@@ -21,8 +21,15 @@ import (
 
 // Store reads and writes executions, transitions, steps and workers.
 type Store struct {
-	pool  *pgxpool.Pool
-	river *river.Client[pgx.Tx] // inserts and cancels alone; it never works and never leads
+	pool *pgxpool.Pool
+	// sessions makes connections that are sessions of their own; nil behind a pooler
+	// that nothing leads past.
+	sessions *pgxpool.Pool
+	// stall is what a session made past the pooler is told, which the pool's know.
+	stall time.Duration
+	// replica answers reads that may ask it; nil where there is none.
+	replica *pgxpool.Pool
+	river   *river.Client[pgx.Tx] // inserts and cancels alone; it never works and never leads
 	// tracer begins the traces of executions.
 	tracer trace.Tracer
 }
@@ -46,7 +53,15 @@ func NewTraced(pool *pgxpool.Pool, provider trace.TracerProvider) (*Store, error
 	if err != nil {
 		return nil, fmt.Errorf("make River's inserting client: %w", err)
 	}
-	return &Store{pool: pool, river: client, tracer: provider.Tracer("github.com/nuzantara/ciclo/internal/postgres")}, nil
+	return &Store{pool: pool, sessions: pool, river: client, tracer: provider.Tracer("github.com/nuzantara/ciclo/internal/postgres")}, nil
+}
+
+// Pooled says that the pool leads to a pooler in transaction mode, and what leads
+// past it; nil where nothing does. Sessions past it are told to end when they are
+// silent in a transaction for longer than stall. It is called before the store is
+// used.
+func (s *Store) Pooled(direct *pgxpool.Pool, stall time.Duration) {
+	s.sessions, s.stall = direct, stall
 }
 
 // Ping asks the database for a sign of life.

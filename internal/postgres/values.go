@@ -43,7 +43,7 @@ func (s *Store) ValueRun(ctx context.Context, id string) (ValueRun, error) {
 	if id != "" {
 		sql, args = `SELECT `+valueRunColumns+` FROM ciclo.executions e WHERE `+complete+` AND e.id = $1`, []any{id}
 	}
-	rows, err := s.pool.Query(ctx, sql, args...)
+	rows, err := s.reading(ctx).Query(ctx, sql, args...)
 	if err != nil {
 		return ValueRun{}, fmt.Errorf("find the run of scores: %w", err)
 	}
@@ -138,7 +138,7 @@ type PlacedScore struct {
 // then are its rows looked up.
 func (s *Store) Scores(ctx context.Context, f ValueFilter) ([]PlacedScore, error) {
 	sql, args := scoresSQL(f)
-	rows, err := s.pool.Query(ctx, sql, args...)
+	rows, err := s.reading(ctx).Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list scores: %w", err)
 	}
@@ -219,7 +219,7 @@ func (s *Store) History(ctx context.Context, client string, before Position, lim
 	if before.ID != "" {
 		sql, args = sql+` AND (e.ended_at, e.id) < ($3, $4)`, append(args, before.StartedAt, before.ID)
 	}
-	rows, err := s.pool.Query(ctx, sql+` ORDER BY e.ended_at DESC, e.id DESC LIMIT $2`, args...)
+	rows, err := s.reading(ctx).Query(ctx, sql+` ORDER BY e.ended_at DESC, e.id DESC LIMIT $2`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list a client's scores: %w", err)
 	}
@@ -239,7 +239,7 @@ func (s *Store) ClientNames(ctx context.Context, ids []string) (map[string]strin
 	ctx, cancel := context.WithTimeout(ctx, 2*namesTimeout) // where the database itself is slow
 	defer cancel()
 	names := make(map[string]string, len(ids))
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, s.reading(ctx), pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL statement_timeout = %d`, namesTimeout.Milliseconds())); err != nil {
 			return err
 		}

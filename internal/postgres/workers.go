@@ -163,7 +163,7 @@ func (s *Store) GiveBack(ctx context.Context, workerID string, h Held) (executio
 
 // Workers lists the sessions that have not ended, the youngest first.
 func (s *Store) Workers(ctx context.Context) ([]Worker, error) {
-	rows, err := s.pool.Query(ctx, `
+	rows, err := s.reading(ctx).Query(ctx, `
 		SELECT w.id::text, w.host, w.pid, w.version, w.concurrency, w.started_at, w.beat_at, w.lease_until, w.stopping_at,
 		       w.lease_until > now(),
 		       (SELECT count(*) FROM ciclo.executions e WHERE e.worker_id = w.id AND e.status = 'running')

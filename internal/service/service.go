@@ -80,18 +80,17 @@ func Secret(value, file string) (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// AwaitSchema waits until the database answers and returns nil where its schema
-// serves this binary. A schema that doesn't is an error at once, which says what
-// mends it; so is a copy of the database that the services knew.
-func AwaitSchema(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
+// await tries until check says nil, or what waiting can't mend.
+func await(ctx context.Context, log *slog.Logger, check func(ctx context.Context) error) error {
 	for waiting := false; ; waiting = true {
 		once, cancel := context.WithTimeout(ctx, 10*time.Second)
-		err := check(once, pool, log)
+		err := check(once)
 		cancel()
-		var schema *postgres.SchemaError
-		var another *postgres.CopyError
+		if postgres.Pooler(err) && !errors.Is(err, postgres.ErrPooler) {
+			err = fmt.Errorf("%w: %w", postgres.ErrPooler, err) // what mends it, and what the pooler said
+		}
 		switch {
-		case err == nil || errors.As(err, &schema) || errors.As(err, &another):
+		case err == nil || permanent(err):
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -106,9 +105,9 @@ func AwaitSchema(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) erro
 	}
 }
 
-// check looks at the database's schema, then whether it is the one that was known. A
+// known looks at the database's schema, then whether it is the one that was known. A
 // timeline that changed is only said: a failover changes it too.
-func check(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
+func known(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 	if err := postgres.CheckSchema(ctx, pool); err != nil {
 		return err
 	}
@@ -119,4 +118,13 @@ func check(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 		return nil
 	}
 	return err
+}
+
+// permanent reports whether an error of the first look at the database stays until
+// somebody mends the configuration.
+func permanent(err error) bool {
+	var schema *postgres.SchemaError
+	var another *postgres.CopyError
+	var setting *postgres.SettingError
+	return errors.As(err, &schema) || errors.As(err, &another) || errors.As(err, &setting) || errors.Is(err, postgres.ErrNoNotices) || postgres.Pooler(err)
 }

@@ -35,7 +35,7 @@ func Catalogue() (agents.Catalogue, error) {
 		properties                  string
 	}{
 		{"test-noop", "No-op", "noop_", 60, 3, 100, `{}`},
-		{"test-slow", "Slow", "slow_", 60, 3, 100, `{"millis": {"type": "integer", "minimum": 0, "default": 1000}, "stubborn": {"type": "boolean", "default": false}}`},
+		{"test-slow", "Slow", "slow_", 60, 3, 100, `{"millis": {"type": "integer", "minimum": 0, "default": 1000}, "stubborn": {"type": "boolean", "default": false}, "locked": {"type": "boolean"}}`},
 		{"test-steps", "Steps", "steps_", 600, 10, 20, `{
 			"steps": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 5},
 			"millis": {"type": "integer", "minimum": 0, "default": 10},
@@ -70,14 +70,27 @@ func (Noop) Run(context.Context, *agents.Task) (agents.Result, error) { return e
 // Slow waits.
 type Slow struct{}
 
-// Run waits for the parameter millis, or, unless it is stubborn, for ctx.
+// Run waits for the parameter millis, or, unless it is stubborn, for ctx. Where it is
+// locked it waits in a transaction, and says a word to the database now and then.
 func (Slow) Run(ctx context.Context, task *agents.Task) (agents.Result, error) {
 	var p struct {
 		Millis   int  `json:"millis"`
 		Stubborn bool `json:"stubborn"`
+		Locked   bool `json:"locked"`
 	}
 	if err := task.Decode(&p); err != nil {
 		return nil, err
+	}
+	if p.Locked {
+		_, err := agents.StepTx(ctx, task, "locked", func(ctx context.Context, tx pgx.Tx) (empty, error) {
+			for until := time.Now().Add(time.Duration(p.Millis) * time.Millisecond); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+				if _, err := tx.Exec(ctx, `SELECT 'test-slow waits in its transaction'`); err != nil {
+					return empty{}, err
+				}
+			}
+			return empty{}, nil
+		})
+		return empty{}, err
 	}
 	task.Progress(1, 2, "waiting")
 	done := ctx.Done()

@@ -1,0 +1,135 @@
+package outside
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nuzantara/ciclo/client"
+	"github.com/nuzantara/ciclo/internal/localpostgres"
+	"github.com/nuzantara/ciclo/internal/postgres"
+)
+
+// withReplica starts a Postgres and a streaming replica of it.
+func withReplica(t *testing.T) (primary, replica *localpostgres.Server) {
+	t.Helper()
+	var servers [2]*localpostgres.Server
+	for i := range servers {
+		dir, err := os.MkdirTemp("/var/tmp", "ciclo-replica-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		removeDatabase(t, dir)
+		servers[i], err = localpostgres.Start(t.Context(), localpostgres.Config{
+			Dir: dir, ReplicaOf: servers[0], Ephemeral: true,
+			Settings: map[string]string{"wal_level": "replica", "max_wal_senders": "4", "synchronous_commit": "on"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = servers[i].Stop() }) // one was killed
+		if i == 0 {
+			if err := postgres.Migrate(t.Context(), servers[0].URL("postgres")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return servers[0], servers[1]
+}
+
+// answeredBy is how many reads were answered by whom.
+func (s *system) answeredBy(who string) int {
+	s.t.Helper()
+	found := regexp.MustCompile(`(?m)^ciclo_replica_reads_total\{by="` + who + `"\} (\d+)`).FindSubmatch(s.get("/metrics"))
+	if found == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(string(found[1]))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
+
+// tells lets an agent pause at the one orchestrator and looks at the other whether it
+// is there.
+func (s *system) tells(other *system, reason string) {
+	s.t.Helper()
+	if err := s.api.Pause(s.t.Context(), "test-single", reason); err != nil {
+		s.t.Fatal(err)
+	}
+	status, err := other.api.Status(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if len(status.Paused) != 1 || status.Paused[0].Reason != reason {
+		s.t.Fatalf("after a pause for %q the status shows %+v", reason, status.Paused)
+	}
+}
+
+func TestReadsFromAReplica(t *testing.T) {
+	t.Parallel()
+	primary, replica := withReplica(t)
+	env := append([]string{"DATABASE_READ_URL=" + replica.URL("postgres")}, quick...)
+	a, b := newSystem(t, primary.URL("postgres"), env...), newSystem(t, primary.URL("postgres"), env...)
+	a.worker()
+	id := a.run("test-steps", map[string]any{"steps": 3, "millis": 5})
+	a.await(id, 30*time.Second, "it is completed", client.Execution.Final)
+	eventually(t, 30*time.Second, "the replica answers", func() bool {
+		b.get("/api/autonomous-agents/executions/" + id + "/steps")
+		return b.answeredBy("replica") > 0
+	})
+	if n := asked[int](t, replica.URL("postgres"), `SELECT count(*)::int FROM pg_stat_activity WHERE application_name = 'ciclo orchestrator reads' AND query LIKE '%ciclo.%'`); n == 0 {
+		t.Error("the replica was asked for nothing")
+	}
+
+	// What somebody was told is there, whom he asks next.
+	before := b.answeredBy("replica")
+	for i := range 100 {
+		a.tells(b, fmt.Sprintf("round %d", i))
+	}
+	if b.answeredBy("replica") == before {
+		t.Error("the replica answered none of a hundred reads")
+	}
+
+	// A replica that is behind shows nothing old, and lacks no id.
+	asked[any](t, replica.URL("postgres"), `SELECT pg_wal_replay_pause()`)
+	fresh := a.run("test-noop", nil)
+	for _, s := range []*system{b, a} {
+		if _, err := s.api.Get(t.Context(), fresh); err != nil {
+			t.Errorf("what was just accepted: %v", err)
+		}
+	}
+	a.await(fresh, 30*time.Second, "it is completed", client.Execution.Final)
+	for i := range 5 {
+		a.tells(b, fmt.Sprintf("paused %d", i))
+	}
+	page, err := b.api.List(t.Context(), url.Values{"limit": {"1"}})
+	if err != nil || len(page.Executions) != 1 || page.Executions[0].ID != fresh || !page.Executions[0].Final() {
+		t.Errorf("the list begins with %+v, %v", page.Executions, err)
+	}
+	asked[any](t, replica.URL("postgres"), `SELECT pg_wal_replay_resume()`)
+	before = b.answeredBy("replica")
+	eventually(t, 30*time.Second, "the replica answers again", func() bool {
+		b.get("/api/autonomous-agents/executions/" + fresh + "/steps")
+		return b.answeredBy("replica") > before
+	})
+
+	// Without it reads go on.
+	if err := syscall.Kill(replica.PID(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-replica.Done()
+	for i := range 5 {
+		a.tells(b, fmt.Sprintf("alone %d", i))
+	}
+	eventually(t, 10*time.Second, "the metric says so", func() bool {
+		return strings.Contains(string(b.get("/metrics")), "ciclo_replica_usable 0")
+	})
+}
