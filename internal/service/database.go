@@ -3,6 +3,11 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -14,17 +19,61 @@ import (
 type Database struct {
 	DatabaseURL     string        `env:"DATABASE_URL" help:"Postgres to use, such as postgres://user:password@host/database."`
 	DatabaseURLFile string        `env:"DATABASE_URL_FILE" help:"File that holds the database URL."`
-	MaxConns        int32         `env:"CICLO_MAX_CONNS" default:"16" help:"Most connections of the main pool."`
+	MaxConns        int32         `env:"CICLO_MAX_CONNS" default:"16" unit:"connections" help:"Most connections of the main pool."`
 	Lease           time.Duration `env:"CICLO_LEASE" default:"10s" help:"How long a worker may be silent before its executions go to others. The same in every service."`
 }
 
-// Validate is called by kong.
-func (d *Database) Validate() error {
+// Check says all that is wrong.
+func (d *Database) Check() error {
+	var all []error
 	if d.Lease < time.Second {
-		return errors.New("the lease must be at least 1s")
+		all = append(all, fmt.Errorf("CICLO_LEASE is %s: it must be at least 1s", d.Lease))
 	}
 	if d.MaxConns < 2 {
-		return errors.New("the main pool needs at least 2 connections")
+		all = append(all, fmt.Errorf("CICLO_MAX_CONNS is %d: the main pool needs at least 2 connections", d.MaxConns))
+	}
+	if d.DatabaseURL == "" && d.DatabaseURLFile == "" {
+		all = append(all, errNoDatabase)
+	}
+	fields := reflect.ValueOf(d).Elem()
+	for i := range fields.NumField() {
+		database, file, is := DatabaseVariable(fields.Type().Field(i).Tag.Get("env"))
+		if value, text := fields.Field(i).Interface().(string); is && text && value != "" {
+			all = append(all, checkURL(database, file, value))
+		}
+	}
+	return errors.Join(all...)
+}
+
+var errNoDatabase = errors.New("DATABASE_URL is not set, and DATABASE_URL_FILE isn't either: set one of them, or run `ciclo dev` for a database of its own")
+
+var databaseVariable = regexp.MustCompile(`^(DATABASE_(?:[A-Z]+_)?URL)(_FILE)?$`)
+
+// DatabaseVariable tells the variables of databases: DATABASE_URL, DATABASE_READ_URL
+// and their like, and which name a file that holds one.
+func DatabaseVariable(name string) (database string, file, is bool) {
+	found := databaseVariable.FindStringSubmatch(name)
+	if found == nil {
+		return "", false, false
+	}
+	return found[1], found[2] != "", true
+}
+
+// checkURL looks at a database's URL, which may stand in a file. The error shows none
+// of it, nor what pgx says of it, which may be a part of the password.
+func checkURL(variable string, file bool, value string) error {
+	if file {
+		text, err := os.ReadFile(value)
+		if err != nil {
+			return fmt.Errorf("%s_FILE names a file that can't be read: %w", variable, err)
+		}
+		variable, value = variable+"_FILE", strings.TrimSpace(string(text))
+		if value == "" {
+			return fmt.Errorf("%s names an empty file", variable)
+		}
+	}
+	if _, err := pgxpool.ParseConfig(value); err != nil { //nolint:nilerr // see above
+		return fmt.Errorf("%s is no URL such as postgres://user:password@host/database (in user and password, characters such as / @ : # are written %%2F %%40 %%3A %%23; the files that it names must be there)", variable)
 	}
 	return nil
 }
@@ -37,7 +86,7 @@ func (d *Database) Connect(ctx context.Context, name string, maxConns int32) (*p
 		return nil, err
 	}
 	if url == "" {
-		return nil, errors.New("set DATABASE_URL, or run `ciclo dev` for a database of its own")
+		return nil, errNoDatabase
 	}
 	return postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: name, MaxConns: maxConns, Stall: d.Lease / 2})
 }
