@@ -199,3 +199,12 @@ func All(app *kong.Application) (of map[string][]Variable) {
 	walk(app.Node, app.Name)
 	return of
 }
+
+// Describe is what a struct of kong's says of its variables; nil where it is none.
+func Describe(target any) []Variable {
+	parser, err := kong.New(target, kong.NoDefaultHelp())
+	if err != nil {
+		return nil
+	}
+	return describe(flagsOf(parser.Model.Node), false)
+}
