@@ -29,14 +29,14 @@ func page(all []listed) string {
 Every variable of every program. Each has a flag of the same meaning too, where one is named; a flag has the last word. ` + "`ciclo config variables`" + ` prints this list for the programs that are installed.
 
 - A variable that is set to nothing is not set.
-- A secret can stand in a file instead, whose name goes into the variable with ` + "`_FILE`" + `: then it is in no environment and no ` + "`docker inspect`" + `. Space around it is cut off. Both at once is an error. A flag for a secret shows in the process list: don't use it outside of a laptop.
+- A secret can stand in a file instead, whose name goes into the variable with ` + "`_FILE`" + `: then it is in no environment and no ` + "`docker inspect`" + `. The line's end is cut off. Both at once is an error. A flag for a secret shows in the process list: don't use it outside of a laptop.
 - A duration has a unit: ` + "`500ms`, `10s`, `2m`, `1h30m`" + `.
 - A service that is configured wrongly prints every mistake, a line in its log each, and ends with exit code 78 (EX_CONFIG), which no crash has: a supervisor need not start it again. 2 is a mistake on the command line, 1 any other error. Warnings don't stop it.
 - A variable ` + "`CICLO_…`" + ` that nothing reads is a warning, which names the nearest one that there is.
 
 `)
 	b.WriteString("`ciclo config check` shows what would hold here: it reads the environment as the services would, prints each value (secrets as `set`, `set by file` or `-`), all errors and warnings, and asks the database for its version, schema, rights, TLS, clock and connections, unless `--offline` is given. `--of orchestrator` or `--of worker` looks at one of them; `--orchestrators 2 --workers 3` counts connections for so many. It exits with 1 where something is wrong, and never shows a secret. In a container: `docker-compose exec orchestrator ciclo config check --of orchestrator`.\n\n")
-	b.WriteString("```sh\nciclo config check --offline\nciclo config variables\n```\n")
+	b.WriteString("<!-- run by internal/outside/config_test.go -->\n```sh\nciclo config check --offline\nciclo config variables\n```\n")
 	groups := []struct {
 		title string
 		in    func(listed) bool
@@ -76,7 +76,7 @@ func writeRow(b *strings.Builder, v listed) {
 	}
 	what := v.Help
 	if v.Secret {
-		what = "**Secret.** " + what
+		what = "Secret. " + what
 	}
 	if len(v.Others) > 0 {
 		what += " (" + strings.Join(v.Others, " ") + ")"

@@ -50,6 +50,9 @@ func unit(f *flag) string {
 	case f.Target.CanInt(), f.Target.CanUint(), f.Target.CanFloat():
 		return "number"
 	}
+	if strings.HasSuffix(f.variable, "_URL") {
+		return "URL"
+	}
 	return "text"
 }
 
@@ -67,12 +70,12 @@ func value(f *flag, v Variable) (text, from string) {
 	case basis == "" && f.Target.IsZero():
 		return "-", ""
 	case !holds(f, basis):
-		from = "flag"
+		basis, from = shown(f.Target), "flag"
 	}
 	if v.Secret {
 		return "set", from
 	}
-	return shown(f.Target), from
+	return withoutPassword(basis), from
 }
 
 // holds says whether the field is what a text gives.
@@ -84,12 +87,9 @@ func holds(f *flag, text string) bool {
 	return f.parse(text, target) == nil && reflect.DeepEqual(target.Interface(), f.Target.Interface())
 }
 
-// shown is a value for people; a URL has no password.
+// shown is a value for people.
 func shown(target reflect.Value) string {
-	switch target.Kind() {
-	case reflect.String:
-		return withoutPassword(target.String())
-	case reflect.Map:
+	if target.Kind() == reflect.Map {
 		var all []string
 		for _, key := range target.MapKeys() {
 			all = append(all, fmt.Sprintf("%v=%v", key, target.MapIndex(key)))
