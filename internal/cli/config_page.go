@@ -41,7 +41,9 @@ Every variable of every program. Each has a flag of the same meaning too, where 
 		title string
 		in    func(listed) bool
 	}{
-		{"Both services", func(v listed) bool { return slices.Contains(v.Of, orchestratorProgram) && slices.Contains(v.Of, workerProgram) }},
+		{"Both services", func(v listed) bool {
+			return slices.Contains(v.Of, orchestratorProgram) && slices.Contains(v.Of, workerProgram)
+		}},
 		{"The orchestrator", func(v listed) bool { return slices.Contains(v.Of, orchestratorProgram) }},
 		{"The worker", func(v listed) bool { return slices.Contains(v.Of, workerProgram) }},
 		{"The command line", func(listed) bool { return true }},

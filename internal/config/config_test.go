@@ -43,11 +43,12 @@ type command struct {
 	Every       time.Duration `env:"T_EVERY" default:"1m" help:"A duration."`
 	On          bool          `env:"T_ON" default:"true" negatable:"" help:"A switch."`
 	Where       string        `env:"T_WHERE" help:"A URL."`
+	Which       string        `env:"T_WHICH" enum:"none,some" default:"none" help:"One of them."`
 }
 
 func read(t *testing.T, env map[string]string, args ...string) (*command, *config.Report, error) {
 	t.Helper()
-	for _, name := range []string{"T_SECRET", "T_SECRET_FILE", "T_EXTRA", "T_COUNT", "T_NUMBER", "T_EVERY", "T_ON", "T_WHERE"} {
+	for _, name := range []string{"T_SECRET", "T_SECRET_FILE", "T_EXTRA", "T_COUNT", "T_NUMBER", "T_EVERY", "T_ON", "T_WHERE", "T_WHICH"} {
 		t.Setenv(name, env[name])
 	}
 	var c command
@@ -83,10 +84,10 @@ func TestRead(t *testing.T) {
 			errors: []string{"T_SECRET_FILE names a file that can't be read: open " + file + "x: no such file or directory"},
 		},
 		"all at once": {
-			env: map[string]string{"T_NUMBER": "many", "T_EVERY": "3", "T_ON": "perhaps", "T_COUNT": "a=b", "T_SECRET": "bad"},
+			env: map[string]string{"T_NUMBER": "many", "T_EVERY": "3", "T_ON": "perhaps", "T_COUNT": "a=b", "T_SECRET": "bad", "T_WHICH": "all"},
 			errors: []string{
 				`T_COUNT: "a=b" is not of the form name=value;…`, `T_NUMBER: "many" is no whole number, or too large`, `T_EVERY: "3" is no duration such as 500ms, 10s or 2m`,
-				`T_ON: "perhaps" is neither true nor false`, "T_SECRET is bad",
+				`T_ON: "perhaps" is neither true nor false`, `T_WHICH: "all" is none of none, some`, "T_SECRET is bad",
 			},
 			values: map[string]string{"T_NUMBER": "(wrong) environment"},
 		},

@@ -13,16 +13,11 @@ import (
 
 // describe is what flags say of their variables; with values, how they stand.
 func describe(flags []*flag, values bool) []Variable {
-	names := map[string]bool{}
-	for _, f := range flags {
-		names[f.variable] = true
-	}
 	all := make([]Variable, 0, len(flags))
 	for _, f := range flags {
 		v := Variable{Name: f.variable, Flag: "--" + f.Name, Default: f.Default, Unit: unit(f), Help: f.Help}
 		_, named := strings.CutSuffix(f.variable, fileSuffix)
-		v.Secret = f.Tag.Has("secret")
-		if names[f.variable+fileSuffix] {
+		if f.secret {
 			v.Secret, v.File = true, f.variable+fileSuffix
 		} else if named {
 			v.Unit = "file"
@@ -41,6 +36,8 @@ func unit(f *flag) string {
 		return f.Tag.Get("unit")
 	}
 	switch {
+	case f.Enum != "":
+		return strings.Join(f.EnumSlice(), ", ")
 	case f.Target.Type() == reflect.TypeFor[time.Duration]():
 		return "duration"
 	case f.Target.Kind() == reflect.Bool:
@@ -116,9 +113,14 @@ func withoutPassword(text string) string {
 
 // mistake says what was given and what the type takes.
 func mistake(f *flag) string {
-	given := fmt.Sprintf("%q", f.given)
+	given := fmt.Sprintf("%q", withoutPassword(f.given))
+	if f.secret {
+		given = "what is given"
+	}
 	kind := f.Target.Type()
 	switch {
+	case f.Enum != "":
+		return given + " is none of " + unit(f)
 	case kind == reflect.TypeFor[time.Duration]():
 		return given + " is no duration such as 500ms, 10s or 2m"
 	case reflect.PointerTo(kind).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):

@@ -19,6 +19,8 @@ type Program struct {
 	Name, Description, Version string
 	// Command is a pointer to the struct that kong fills in.
 	Command any
+	// Check looks at all variables by their names; nil is none.
+	Check func([]Variable) error
 	// Out is where --help goes.
 	Out io.Writer
 }
@@ -44,8 +46,12 @@ func Read(p Program, args []string) (*Report, error) {
 	if shown {
 		return nil, ErrHelp
 	}
-	if err != nil {
+	var late []Problem
+	switch {
+	case err != nil && len(args) > 0:
 		return nil, err
+	case err != nil: // by a Validate of kong's: it is the environment's
+		late = append(late, Problem{Text: err.Error()})
 	}
 	r.Variables = append(r.Variables, describe(flags, true)...)
 	parts := parts(reflect.ValueOf(p.Command))
@@ -64,6 +70,9 @@ func Read(p Program, args []string) (*Report, error) {
 		known[v.Name] = true
 	}
 	r.add(pairs(r.Variables)...)
+	if p.Check != nil {
+		r.add(problems(p.Check(r.Variables), known)...)
+	}
 	for _, part := range parts {
 		if c, ok := part.value.Addr().Interface().(interface{ Check() error }); ok {
 			r.add(problems(c.Check(), known)...)
@@ -76,6 +85,7 @@ func Read(p Program, args []string) (*Report, error) {
 			}
 		}
 	}
+	r.add(late...)
 	r.Warnings = append(r.Warnings, Unknown(os.Environ(), known)...)
 	if c, ok := p.Command.(interface{ Connections() int }); ok {
 		r.Connections = c.Connections()
@@ -108,6 +118,8 @@ type flag struct {
 	*kong.Flag
 	variable, given string
 	set, wrong      bool
+	// secret is one that may stand in a file: it is never shown.
+	secret bool
 }
 
 func flagsOf(node *kong.Node) (all []*flag) {
@@ -119,6 +131,9 @@ func flagsOf(node *kong.Node) (all []*flag) {
 		g.set = g.given != ""
 		all = append(all, g)
 	}
+	for _, g := range all {
+		g.secret = slices.ContainsFunc(all, func(other *flag) bool { return other.variable == g.variable+fileSuffix })
+	}
 	return all
 }
 
@@ -129,7 +144,7 @@ func trial(f *flag) []Problem {
 		f.Tag.Envs = nil
 		return nil
 	}
-	if f.parse(f.given, reflect.New(f.Target.Type()).Elem()) == nil {
+	if f.parse(f.given, reflect.New(f.Target.Type()).Elem()) == nil && (f.Enum == "" || slices.Contains(f.EnumSlice(), f.given)) {
 		return nil
 	}
 	f.Tag.Envs, f.wrong = nil, true

@@ -324,6 +324,8 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "rows", "prune", "--older-than", "90d", "--dry-run")
 	do(0, "rows", "prune", "--older-than", "90d")
 	do(0, "ready", "health")
+	do(0, "programs", "config", "check")
+	do(0, "variables", "config", "variables")
 	do(0, "script", "completion", "bash")
 	for _, sql := range []string{
 		`INSERT INTO ciclo.entities (id, type, name) VALUES ('entity_000000000000000a', 'person', 'Anna'), ('entity_000000000000000b', 'company', 'Nordvik')`,

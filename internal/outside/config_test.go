@@ -223,7 +223,9 @@ func TestConfigCheckOfADatabase(t *testing.T) {
 	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := func(url string, more ...string) []string { return append([]string{"DATABASE_URL=" + url, "CICLO_TOKEN_FILE=" + file}, more...) }
+	env := func(url string, more ...string) []string {
+		return append([]string{"DATABASE_URL=" + url, "CICLO_TOKEN_FILE=" + file}, more...)
+	}
 	check := func(what string, wantCode int, wantError string, env []string, args ...string) configuration {
 		t.Helper()
 		found, text, code := checkConfig(t, env, args...)

@@ -122,7 +122,7 @@ func startWith(t *testing.T, stdin *os.File, dir, name string, env []string, arg
 	if stdin != nil {
 		p.cmd.Stdin = stdin
 	}
-	p.cmd.Env = append(clean(os.Environ()), byRole(name, args, env)...)
+	p.cmd.Env = append(clean(os.Environ()), byRole(t, name, args, env)...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.WaitDelay = 10 * time.Second
 	endWithUs(p.cmd.SysProcAttr)

@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/testdatabase"
 )
 
 // All tests of this package run the services by the roles of least privilege that
@@ -85,8 +87,14 @@ func as(role, at string) string {
 	return u.String()
 }
 
-// byRole gives a program its own role where the environment has the owner's URL.
-func byRole(program string, args, env []string) []string {
+// byRole gives a program its own role where the environment has the owner's URL of
+// the tests' server: a server of a test's own has no roles.
+func byRole(t *testing.T, program string, args, env []string) []string {
+	t.Helper()
+	shared, err := url.Parse(testdatabase.Superuser(t))
+	if err != nil {
+		t.Fatal(err)
+	}
 	role := map[string]string{"orchestrator": postgres.RoleOrchestrator, "worker": postgres.RoleWorker}[filepath.Base(program)]
 	if filepath.Base(program) == "ciclo" && len(args) > 0 && (args[0] == "token" || args[0] == "prune") {
 		role = postgres.RoleOrchestrator
@@ -94,7 +102,7 @@ func byRole(program string, args, env []string) []string {
 	env = slices.Clone(env)
 	for i, v := range env {
 		at, is := strings.CutPrefix(v, "DATABASE_URL=")
-		if u, err := url.Parse(at); is && role != "" && err == nil && !strings.HasPrefix(u.User.Username(), "ciclo_") && u.Port() != "1" {
+		if u, err := url.Parse(at); is && role != "" && err == nil && u.Host == shared.Host && u.RawQuery == shared.RawQuery && u.User.Username() == shared.User.Username() {
 			env[i] = "DATABASE_URL=" + as(role, at)
 		}
 	}

@@ -36,6 +36,8 @@ func allRights() []rights {
 		{"ciclo.all_activity", "s", "", ""},
 		{"ciclo.all_durations", "s", "", ""},
 		{"ciclo.goose_db_version", "s", "s", "s"},
+		{"ciclo.compatibility", "s", "s", "s"},
+		{"ciclo.incarnation", "s u(system_identifier,database_oid,timeline,noted_at)", "s", ""},
 
 		// Who may do what, and who did.
 		{"ciclo.tokens", "s i u", "", ""},
@@ -61,7 +63,8 @@ func allRights() []rights {
 
 		// Messages to clients: the worker drafts and sends, people decide.
 		{"ciclo.messages", "s u", "s i u", "s u d"},
-		{"ciclo.contacts", "s", "s i u", "s u"},
+		// A reservation that came to nothing is withdrawn; the database keeps the others.
+		{"ciclo.contacts", "s d", "s i u d", "s u"},
 		{"ciclo.contact_policy", "s u", "s u(singleton)", "s u(singleton)"},
 		{"ciclo.message_templates", "s i u", "s", "s"},
 		{"ciclo.opt_outs", "s i u", "s", "s i u d"},
@@ -103,7 +106,7 @@ func allRights() []rights {
 		{"crm.interactions", "", "", "s d"},
 		{"crm.conversations", "s", "", "s u(segment)"},
 		{"crm.messages", "", "", "s d"},
-		{"crm.ratings", "s i u", "", "s d"},
+		{"crm.ratings", "s i u d", "", "s d"}, // a trigger deletes those of the erased
 		{"crm.prompts", "", "", "s"},
 		{"crm.rates", "", "", "s"},
 		{"crm.names", "", "", "s d"},

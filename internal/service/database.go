@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"reflect"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/nuzantara/ciclo/internal/config"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -35,13 +35,6 @@ func (d *Database) Check() error {
 	if d.DatabaseURL == "" && d.DatabaseURLFile == "" {
 		all = append(all, errNoDatabase)
 	}
-	fields := reflect.ValueOf(d).Elem()
-	for i := range fields.NumField() {
-		database, file, is := DatabaseVariable(fields.Type().Field(i).Tag.Get("env"))
-		if value, text := fields.Field(i).Interface().(string); is && text && value != "" {
-			all = append(all, checkURL(database, file, value))
-		}
-	}
 	return errors.Join(all...)
 }
 
@@ -57,6 +50,17 @@ func DatabaseVariable(name string) (database string, file, is bool) {
 		return "", false, false
 	}
 	return found[1], found[2] != "", true
+}
+
+// checkDatabases looks at the URLs of all databases that a program reads.
+func checkDatabases(variables []config.Variable) error {
+	var all []error
+	for _, v := range variables {
+		if database, file, is := DatabaseVariable(v.Name); is && os.Getenv(v.Name) != "" {
+			all = append(all, checkURL(database, file, os.Getenv(v.Name)))
+		}
+	}
+	return errors.Join(all...)
 }
 
 // checkURL looks at a database's URL, which may stand in a file. The error shows none

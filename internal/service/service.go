@@ -46,7 +46,7 @@ type Command interface{ process() *Process }
 // with 1 on an error, with ExitConfig and a line in the log for each mistake where the
 // configuration is wrong. A second signal ends the process at once.
 func Main(name, description string, command Command, run func(ctx context.Context, log *slog.Logger) error) {
-	report, err := config.Read(config.Program{Name: name, Description: description, Version: Version(), Command: command, Out: os.Stdout}, os.Args[1:])
+	report, err := config.Read(config.Program{Name: name, Description: description, Version: Version(), Command: command, Check: checkDatabases, Out: os.Stdout}, os.Args[1:])
 	switch {
 	case errors.Is(err, config.ErrHelp):
 		return
@@ -58,15 +58,15 @@ func Main(name, description string, command Command, run func(ctx context.Contex
 		os.Exit(printConfig(os.Stdout, report))
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: command.process().LogLevel})).With("service", name)
+	for _, p := range report.Warnings {
+		log.Warn("the configuration is odd", "variable", p.Variable, "problem", p.Text)
+	}
 	if len(report.Errors) > 0 {
 		for _, p := range report.Errors {
 			log.Error("the configuration is wrong", "variable", p.Variable, "problem", p.Text)
 		}
 		log.Error("service ended", "error", fmt.Sprintf("%d errors in the configuration: `ciclo config check` shows them all", len(report.Errors)))
 		os.Exit(ExitConfig)
-	}
-	for _, p := range report.Warnings {
-		log.Warn("the configuration is odd", "variable", p.Variable, "problem", p.Text)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
