@@ -81,7 +81,7 @@ func allRights() []rights {
 		{"ciclo.graph_models", "s", "s i u d", "s d"},
 		{"ciclo.graph_records", "s u d", "s i u d", "s u d"},
 		{"ciclo.entities", "s i u d", "s i u d", "s u d"},
-		{"ciclo.entity_aliases", "s i u d", "s i u d", "s i d"},
+		{"ciclo.entity_aliases", "s i u d", "s i u d", "s i u d"},
 		{"ciclo.edges", "s i u d", "s i u d", "s i u d"},
 		{"ciclo.entity_reviews", "s i u", "s i u", "s u d"},
 		{"ciclo.entity_merges", "s i", "s i", "s u d"},
