@@ -104,7 +104,7 @@ func ask(ctx context.Context, program string) (*config.Report, error) {
 	cmd.Stdout, cmd.Stderr = &out, &said
 	err = cmd.Run()
 	var ended *exec.ExitError
-	if err != nil && !(errors.As(err, &ended) && ended.ExitCode() == service.ExitConfig) {
+	if err != nil && (!errors.As(err, &ended) || ended.ExitCode() != service.ExitConfig) {
 		return nil, fmt.Errorf("ask %s for its configuration: %w: %s", path, err, oneLine(said.String()))
 	}
 	var report config.Report

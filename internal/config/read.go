@@ -154,7 +154,7 @@ func trial(f *flag) []Problem {
 // parse reads a text as kong would, into target.
 func (f *flag) parse(text string, target reflect.Value) error {
 	defer func(was bool) { f.Set = was }(f.Set)
-	return f.Flag.Parse(kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: text}), target)
+	return f.Parse(kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: text}), target)
 }
 
 // pairs are the secrets that are given twice or by a file that can't be read.
@@ -188,7 +188,7 @@ func parts(command reflect.Value) []part {
 		field := value.Type().Field(i)
 		_, embedded := field.Tag.Lookup("embed")
 		environment := field.Tag.Get("config") == "environment"
-		if field.Type.Kind() != reflect.Struct || !field.IsExported() || !(field.Anonymous || embedded || environment) {
+		if field.Type.Kind() != reflect.Struct || !field.IsExported() || !field.Anonymous && !embedded && !environment {
 			continue
 		}
 		inner := parts(value.Field(i).Addr())

@@ -47,7 +47,6 @@ func problems(err error, known map[string]bool) (all []Problem) {
 	if err == nil {
 		return nil
 	}
-	//nolint:errorlint // it is this very error that was joined, not one that it wraps
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, one := range joined.Unwrap() {
 			all = append(all, problems(one, known)...)

@@ -97,11 +97,11 @@ func TestWhatRolesAreRefused(t *testing.T) {
 			`SELECT FROM ciclo.executions`, `SELECT FROM ciclo.tokens`, `SELECT FROM crm.clients`, `SELECT FROM source.clients`, `SELECT FROM ciclo.prune_executions(now() - interval '9 days', '', '-infinity', '', 10, true)`,
 		},
 	} {
-		all := append(refused, // nobody
+		all := slices.Concat(refused, []string{ // nobody
 			`CREATE TABLE ciclo.more (a int)`, `CREATE TABLE dashboard.more (a int)`, `CREATE SCHEMA more`, `ALTER TABLE ciclo.executions ADD COLUMN more int`, `DROP TABLE ciclo.transitions`,
 			`ALTER TABLE ciclo.transitions DISABLE TRIGGER ALL`, `SET session_replication_role = replica`, `TRUNCATE ciclo.transitions CASCADE`, `TRUNCATE ciclo.river_job`,
 			`DELETE FROM ciclo.transitions`, `DELETE FROM ciclo.executions`, `DELETE FROM ciclo.effects`, `UPDATE ciclo.tokens SET hash = ''`, `CREATE OR REPLACE FUNCTION ciclo.refuse_deletion() RETURNS trigger LANGUAGE sql AS 'SELECT 1'`,
-			`CREATE ROLE more`, `COPY ciclo.workers TO PROGRAM 'true'`)
+			`CREATE ROLE more`, `COPY ciclo.workers TO PROGRAM 'true'`})
 		if role == postgres.RoleOrchestrator {
 			all = slices.DeleteFunc(all, func(sql string) bool { return sql == `UPDATE ciclo.tokens SET hash = ''` }) // it revokes them
 		}

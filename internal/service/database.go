@@ -76,7 +76,7 @@ func checkURL(variable string, file bool, value string) error {
 			return fmt.Errorf("%s names an empty file", variable)
 		}
 	}
-	if _, err := pgxpool.ParseConfig(value); err != nil { //nolint:nilerr // see above
+	if _, err := pgxpool.ParseConfig(value); err != nil {
 		return fmt.Errorf("%s is no URL such as postgres://user:password@host/database (in user and password, characters such as / @ : # are written %%2F %%40 %%3A %%23; the files that it names must be there)", variable)
 	}
 	return nil
