@@ -3,7 +3,10 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/nuzantara/ciclo/agents"
@@ -15,13 +18,46 @@ import (
 // Command is the service's configuration as flags and environment (kong reads
 // it), and how the service is put together from it.
 type Command struct {
+	service.Process
 	service.Database
-	Concurrency   map[string]int `env:"CICLO_CONCURRENCY" help:"Executions at once, by agent (agent=n;agent=n). Default: the manifests'."`
+	Telemetry telemetry.Settings `kong:"-" config:"environment"`
+
+	Concurrency   map[string]int `env:"CICLO_CONCURRENCY" unit:"agent=executions;…" help:"Executions at once, by agent (agent=n;agent=n). Default: the manifests'."`
 	Beat          time.Duration  `env:"CICLO_BEAT" default:"3s" help:"Time between two heartbeats; at most half of the lease."`
 	Drain         time.Duration  `env:"CICLO_DRAIN" default:"25s" help:"How long a stopping worker lets attempts finish before it interrupts them."`
-	MetricsListen string         `env:"CICLO_METRICS_LISTEN" help:"Address to serve metrics on, such as 10.0.0.5:9464. Keep it private. Default: they aren't served."`
+	MetricsListen string         `env:"CICLO_METRICS_LISTEN" unit:"host:port" help:"Address to serve metrics on, such as 10.0.0.5:9464. Keep it private. Default: they aren't served."`
 	FetchCooldown time.Duration  `env:"CICLO_FETCH_COOLDOWN" default:"5ms" help:"Shortest time between two fetches of one queue."`
 }
+
+// Check says all that is wrong, across the fields too.
+func (c *Command) Check() error {
+	var all []error
+	if c.Beat < 10*time.Millisecond || c.Beat > c.Lease/2 {
+		all = append(all, fmt.Errorf("CICLO_BEAT is %s: it must be at least 10ms and at most half of CICLO_LEASE, which is %s", c.Beat, c.Lease))
+	}
+	if c.Drain < 0 {
+		all = append(all, fmt.Errorf("CICLO_DRAIN is %s: it must be 0 or more", c.Drain))
+	}
+	if c.FetchCooldown < time.Millisecond {
+		all = append(all, fmt.Errorf("CICLO_FETCH_COOLDOWN is %s: it must be at least 1ms", c.FetchCooldown))
+	}
+	for _, agent := range slices.Sorted(maps.Keys(c.Concurrency)) {
+		if n := c.Concurrency[agent]; n < 1 || n > maxConcurrency {
+			all = append(all, fmt.Errorf("CICLO_CONCURRENCY of %s is %d: it must be in 1..%d", agent, n, maxConcurrency))
+		}
+	}
+	all = append(all, service.CheckListen("CICLO_METRICS_LISTEN", c.MetricsListen))
+	return errors.Join(all...)
+}
+
+// Connections is how many a process takes at most: the main pool, the heartbeat's,
+// and one for each dry run.
+func (c *Command) Connections() int { return int(c.MaxConns) + beatConns + maxDryRuns }
+
+const (
+	beatConns      = 2
+	maxConcurrency = 10_000
+)
 
 // Work runs the service with a catalogue and the agents' code until ctx is done.
 // A database that isn't there yet is waited for; one with another schema is an
@@ -32,7 +68,7 @@ func (c *Command) Work(ctx context.Context, log *slog.Logger, catalogue agents.C
 		return err
 	}
 	defer pool.Close()
-	beatPool, err := c.Connect(ctx, "ciclo heartbeat", 2)
+	beatPool, err := c.Connect(ctx, "ciclo heartbeat", beatConns)
 	if err != nil {
 		return err
 	}

@@ -197,10 +197,10 @@ func (w *Worker) concurrency() (map[string]int, error) {
 	}
 	for name, n := range w.cfg.Concurrency {
 		if _, runs := all[name]; !runs {
-			return nil, fmt.Errorf("concurrency of %s: this worker runs %v", name, slices.Sorted(maps.Keys(all)))
+			return nil, fmt.Errorf("CICLO_CONCURRENCY of %s: this worker runs %v", name, slices.Sorted(maps.Keys(all)))
 		}
-		if n < 1 || n > 10_000 {
-			return nil, fmt.Errorf("concurrency of %s: %d is not in 1..10000", name, n)
+		if n < 1 || n > maxConcurrency {
+			return nil, fmt.Errorf("CICLO_CONCURRENCY of %s: %d is not in 1..%d", name, n, maxConcurrency)
 		}
 		all[name] = n
 	}

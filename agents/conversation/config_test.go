@@ -19,7 +19,7 @@ func TestConfig(t *testing.T) {
 		{"base.md", "reports/..", "CICLO_TRAINER_REPORTS"},
 		{"base.md", "reports/", "CICLO_TRAINER_REPORTS"},
 	} {
-		err := (&Config{TrainerPrompt: c.prompt, TrainerReports: c.reports}).Validate()
+		err := (&Config{TrainerPrompt: c.prompt, TrainerReports: c.reports}).Check()
 		if (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
 			t.Errorf("%q, %q: %v", c.prompt, c.reports, err)
 		}

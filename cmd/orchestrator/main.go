@@ -5,8 +5,6 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/internal/service"
 	"github.com/nuzantara/ciclo/orchestrator"
@@ -14,8 +12,7 @@ import (
 
 func main() {
 	var command orchestrator.Command
-	kong.Parse(&command, kong.Name("orchestrator"), kong.Description("Accepts executions, answers their status, takes them back from lost workers."))
-	service.Main("orchestrator", func(ctx context.Context, log *slog.Logger) error {
+	service.Main("orchestrator", "Accepts executions, answers their status, takes them back from lost workers.", &command, func(ctx context.Context, log *slog.Logger) error {
 		catalogue, err := agents.Embedded()
 		if err != nil {
 			return err

@@ -5,8 +5,6 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/agents/clientvalue"
 	"github.com/nuzantara/ciclo/agents/conversation"
@@ -28,33 +26,35 @@ func registry(trainer conversation.Trainer, sender messagesender.Agent) map[stri
 	}
 }
 
+// command is the configuration of the worker and of what its agents need.
+type command struct {
+	worker.Command
+	Channel    channel.Config       `embed:""`
+	Sender     messagesender.Config `embed:""`
+	Repository pullrequest.Settings `embed:""`
+	Trainer    conversation.Config  `embed:""`
+}
+
 func main() {
-	var command struct {
-		worker.Command
-		Channel    channel.Config       `embed:""`
-		Sender     messagesender.Config `embed:""`
-		Repository pullrequest.Settings `embed:""`
-		Trainer    conversation.Config  `embed:""`
-	}
-	kong.Parse(&command, kong.Name("worker"), kong.Description("Takes executions from the queue and runs their agents."))
-	service.Main("worker", func(ctx context.Context, log *slog.Logger) error {
+	var c command
+	service.Main("worker", "Takes executions from the queue and runs their agents.", &c, func(ctx context.Context, log *slog.Logger) error {
 		catalogue, err := agents.Embedded()
 		if err != nil {
 			return err
 		}
-		channels, err := command.Channel.Channels()
+		channels, err := c.Channel.Channels()
 		if err != nil {
 			return err
 		}
-		sender, err := command.Sender.New(channels)
+		sender, err := c.Sender.New(channels)
 		if err != nil {
 			return err
 		}
-		repository, err := command.Repository.Open()
+		repository, err := c.Repository.Open()
 		if err != nil {
 			return err
 		}
-		trainer := conversation.Trainer{Repository: repository, Config: command.Trainer}
-		return command.Work(ctx, log, catalogue, registry(trainer, sender))
+		trainer := conversation.Trainer{Repository: repository, Config: c.Trainer}
+		return c.Work(ctx, log, catalogue, registry(trainer, sender))
 	})
 }

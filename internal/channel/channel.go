@@ -86,7 +86,7 @@ func secret(variable, value, file string) (string, error) {
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("read %s_FILE: %w", variable, err)
+		return "", fmt.Errorf("%s_FILE: %w", variable, err)
 	}
 	return strings.TrimSpace(string(text)), nil
 }

@@ -1,10 +1,19 @@
 package channel
 
+import "errors"
+
 // Config is every channel's configuration, as flags and environment. All are off
 // by default.
 type Config struct {
 	WhatsApp WhatsAppConfig `embed:""`
 	Mail     MailConfig     `embed:""`
+}
+
+// Check says all that is wrong: half a configuration is.
+func (c Config) Check() error {
+	_, whatsapp := NewWhatsApp(c.WhatsApp)
+	_, mail := NewMail(c.Mail)
+	return errors.Join(whatsapp, mail)
 }
 
 // Channels are those that are set up. Half a configuration is an error.

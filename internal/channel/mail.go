@@ -20,10 +20,10 @@ import (
 // MailConfig is the mail server for clients; without a server the channel is off.
 // It is not the one of notices (CICLO_NOTICE_SMTP). kong reads it.
 type MailConfig struct {
-	Server      string `name:"mail-server" env:"CICLO_MAIL_SERVER" help:"Mail server for messages, such as smtp://user:password@host:587. Default: mail is off."`
+	Server      string `name:"mail-server" env:"CICLO_MAIL_SERVER" unit:"URL" help:"Mail server for messages, such as smtp://user:password@host:587. Default: mail is off."`
 	ServerFile  string `name:"mail-server-file" env:"CICLO_MAIL_SERVER_FILE" help:"File that holds the mail server's URL."`
-	From        string `name:"mail-from" env:"CICLO_MAIL_FROM" help:"Sender of messages by mail."`
-	Unsubscribe string `name:"mail-unsubscribe" env:"CICLO_MAIL_UNSUBSCRIBE" help:"Where receivers unsubscribe: a mailto: or https: URL."`
+	From        string `name:"mail-from" env:"CICLO_MAIL_FROM" unit:"mail address" help:"Sender of messages by mail."`
+	Unsubscribe string `name:"mail-unsubscribe" env:"CICLO_MAIL_UNSUBSCRIBE" unit:"URL" help:"Where receivers unsubscribe: a mailto: or https: URL."`
 }
 
 // laterByMail is how long a mail waits that a server doesn't take yet: those that
@@ -52,22 +52,27 @@ func NewMail(cfg MailConfig) (*Mail, error) {
 		return nil, nil //nolint:nilnil // documented: off
 	}
 	m := &Mail{unsubscribe: cfg.Unsubscribe}
-	if m.server, err = mailserver.Parse("CICLO_MAIL_SERVER", server); err != nil {
+	var parsed, sending, leaving error
+	m.server, parsed = mailserver.Parse("CICLO_MAIL_SERVER", server)
+	if sender, err := netmail.ParseAddress(cfg.From); err != nil {
+		sending = fmt.Errorf("CICLO_MAIL_FROM must be a mail address (with CICLO_MAIL_SERVER): %w", err)
+	} else {
+		m.from = sender.String()
+		_, m.domain, _ = strings.Cut(sender.Address, "@")
+	}
+	if m.unsubscribe != "" && !unsubscribes(m.unsubscribe) {
+		leaving = errors.New("CICLO_MAIL_UNSUBSCRIBE must be a URL such as mailto:stop@firm.example or https://firm.example/stop")
+	}
+	if err := errors.Join(parsed, sending, leaving); err != nil {
 		return nil, err
 	}
-	sender, err := netmail.ParseAddress(cfg.From)
-	if err != nil {
-		return nil, fmt.Errorf("CICLO_MAIL_FROM must be a mail address (with CICLO_MAIL_SERVER): %w", err)
-	}
-	m.from = sender.String()
-	_, m.domain, _ = strings.Cut(sender.Address, "@")
-	if m.unsubscribe != "" {
-		u, err := url.Parse(m.unsubscribe)
-		if err != nil || (u.Scheme != "mailto" || u.Opaque == "") && (u.Scheme != "https" || u.Host == "") || strings.ContainsAny(m.unsubscribe, "<>, \t") {
-			return nil, errors.New("CICLO_MAIL_UNSUBSCRIBE must be a URL such as mailto:stop@firm.example or https://firm.example/stop")
-		}
-	}
 	return m, nil
+}
+
+// unsubscribes says whether a URL can stand in List-Unsubscribe.
+func unsubscribes(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "mailto" && u.Opaque != "" || u.Scheme == "https" && u.Host != "") && !strings.ContainsAny(text, "<>, \t")
 }
 
 // Name is email.

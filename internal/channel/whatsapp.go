@@ -34,8 +34,8 @@ type WhatsAppConfig struct {
 	AuthToken     string            `name:"twilio-auth-token" env:"CICLO_TWILIO_AUTH_TOKEN" help:"The account's auth token."`
 	AuthTokenFile string            `name:"twilio-auth-token-file" env:"CICLO_TWILIO_AUTH_TOKEN_FILE" help:"File that holds the auth token."`
 	From          string            `name:"twilio-from" env:"CICLO_TWILIO_FROM" help:"Sender: a WhatsApp number such as +393331234567, or a messaging service (MG…)."`
-	Templates     map[string]string `name:"twilio-templates" env:"CICLO_TWILIO_TEMPLATES" help:"Approved content templates by name (name=HX…;name=HX…)."`
-	URL           string            `name:"twilio-url" env:"CICLO_TWILIO_URL" default:"https://api.twilio.com" help:"Twilio's API; https, or http on this machine."`
+	Templates     map[string]string `name:"twilio-templates" env:"CICLO_TWILIO_TEMPLATES" unit:"name=id;…" help:"Approved content templates by name (name=HX…;name=HX…)."`
+	URL           string            `name:"twilio-url" env:"CICLO_TWILIO_URL" unit:"URL" default:"https://api.twilio.com" help:"Twilio's API; https, or http on this machine."`
 }
 
 // WhatsApp sends by Twilio's REST API.
@@ -62,25 +62,24 @@ func NewWhatsApp(cfg WhatsAppConfig) (*WhatsApp, error) {
 		}
 		return nil, nil //nolint:nilnil // documented: off
 	}
+	var all []error
 	if !accountSID.MatchString(cfg.AccountSID) {
-		return nil, errors.New("CICLO_TWILIO_ACCOUNT_SID must be AC and 32 hexadecimal digits")
+		all = append(all, errors.New("CICLO_TWILIO_ACCOUNT_SID must be AC and 32 hexadecimal digits"))
 	}
 	token, err := secret("CICLO_TWILIO_AUTH_TOKEN", cfg.AuthToken, cfg.AuthTokenFile)
-	if err != nil {
-		return nil, err
+	if err == nil && token == "" {
+		err = errors.New("CICLO_TWILIO_AUTH_TOKEN is missing")
 	}
-	if token == "" {
-		return nil, errors.New("CICLO_TWILIO_AUTH_TOKEN is missing")
-	}
+	all = append(all, err)
 	w := &WhatsApp{account: cfg.AccountSID, token: token, templates: cfg.Templates}
 	if serviceSID.MatchString(cfg.From) {
 		w.service = cfg.From
 	} else if w.from, err = phone.E164(strings.TrimPrefix(cfg.From, "whatsapp:"), ""); err != nil {
-		return nil, fmt.Errorf("CICLO_TWILIO_FROM must be an international number or a messaging service (MG…): %w", err)
+		all = append(all, fmt.Errorf("CICLO_TWILIO_FROM must be an international number or a messaging service (MG…): %w", err))
 	}
 	for name, sid := range cfg.Templates {
 		if !contentSID.MatchString(sid) {
-			return nil, fmt.Errorf("CICLO_TWILIO_TEMPLATES: %s must be HX and 32 hexadecimal digits", name)
+			all = append(all, fmt.Errorf("CICLO_TWILIO_TEMPLATES: %s must be HX and 32 hexadecimal digits", name))
 		}
 	}
 	if cfg.URL == "" {
@@ -88,7 +87,10 @@ func NewWhatsApp(cfg WhatsAppConfig) (*WhatsApp, error) {
 	}
 	u, err := url.Parse(cfg.URL)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))) {
-		return nil, errors.New("CICLO_TWILIO_URL must be an https URL without a query or a password (http on this machine alone)")
+		all = append(all, errors.New("CICLO_TWILIO_URL must be an https URL without a query or a password (http on this machine alone)"))
+	}
+	if err := errors.Join(all...); err != nil {
+		return nil, err
 	}
 	w.messages = u.JoinPath("2010-04-01", "Accounts", w.account, "Messages.json")
 	transport := http.DefaultTransport.(*http.Transport).Clone()

@@ -52,6 +52,7 @@ type commands struct {
 	Drain      drainCommand      `cmd:"" help:"Stop a worker, saying first what that loses."`
 	Audit      auditCommand      `cmd:"" help:"Check the invariants; the exit code is 1 where one is broken."`
 	Doctor     doctorCommand     `cmd:"" help:"Say what is wrong here, and what to do next; exit 0 where nothing is."`
+	Config     configCommand     `cmd:"" help:"Show and check how the services are configured."`
 	Token      tokenCommand      `cmd:"" help:"Make, list and end API tokens, in the database of DATABASE_URL."`
 	Schedules  schedulesCommand  `cmd:"" help:"Show and change when agents run."`
 	Cycles     cyclesCommand     `cmd:"" help:"Show what schedules opened, and why agents ran or did not."`
@@ -71,10 +72,11 @@ type commands struct {
 
 // Globals are every command's flags.
 type Globals struct {
-	Data  string `name:"data" env:"CICLO_DATA" default:"./.ciclo" type:"path" help:"Folder of ciclo dev: its database, logs, address and token."`
-	URL   string `name:"url" env:"CICLO_URL" help:"The orchestrator's address. Default: where ciclo dev serves."`
-	Token string `name:"token" env:"CICLO_TOKEN" help:"The API token. Default: ciclo dev's."`
-	JSON  bool   `name:"json" help:"Print JSON alone."`
+	Data      string `name:"data" env:"CICLO_DATA" default:"./.ciclo" type:"path" help:"Folder of ciclo dev: its database, logs, address and token."`
+	URL       string `name:"url" env:"CICLO_URL" help:"The orchestrator's address. Default: where ciclo dev serves."`
+	Token     string `name:"token" env:"CICLO_TOKEN" help:"The API token. Default: ciclo dev's."`
+	TokenFile string `name:"token-file" env:"CICLO_TOKEN_FILE" help:"File that holds the API token."`
+	JSON      bool   `name:"json" help:"Print JSON alone."`
 
 	in  io.Reader
 	out io.Writer
@@ -140,7 +142,11 @@ func Main(args []string, out, errOut io.Writer) int {
 }
 
 // where is which orchestrator to talk to, and who says so.
-type where struct{ url, urlFrom, token, tokenFrom string }
+type where struct {
+	url, urlFrom, token, tokenFrom string
+	// err says why the token can't be known.
+	err error
+}
 
 const fromDev = "the folder of ciclo dev"
 
@@ -154,12 +160,23 @@ func (g *Globals) where() where {
 	if g.Token == os.Getenv("CICLO_TOKEN") {
 		w.tokenFrom = "CICLO_TOKEN"
 	}
+	if g.TokenFile != "" && (g.Token == "" || w.tokenFrom == "CICLO_TOKEN") { // --token has the last word
+		w.tokenFrom = "CICLO_TOKEN_FILE"
+		if w.token, w.err = service.Secret(g.Token, g.TokenFile); w.err != nil {
+			w.err = fmt.Errorf("CICLO_TOKEN: %w", w.err)
+		}
+	}
+	return w.here(g)
+}
+
+// here fills in what the folder of ciclo dev gives.
+func (w where) here(g *Globals) where {
 	// A file of the folder that can't be read gives nothing.
 	if w.url == "" {
 		w.url, _ = dev.Dir(g.Data).Address()
 		w.urlFrom = fromDev
 	}
-	if w.token == "" {
+	if w.token == "" && w.err == nil {
 		w.token, _ = dev.Dir(g.Data).Token()
 		w.tokenFrom = fromDev
 	}
@@ -172,8 +189,11 @@ func (g *Globals) client() (*client.Client, error) {
 	if w.url == "" {
 		return nil, errors.New("no orchestrator is known: start one with `ciclo dev`, or set CICLO_URL and CICLO_TOKEN; `ciclo doctor` says more")
 	}
+	if w.err != nil {
+		return nil, w.err
+	}
 	if w.token == "" {
-		return nil, errors.New("no API token is known: set CICLO_TOKEN")
+		return nil, errors.New("no API token is known: set CICLO_TOKEN or CICLO_TOKEN_FILE")
 	}
 	return &client.Client{URL: w.url, Token: w.token}, nil
 }

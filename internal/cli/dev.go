@@ -14,6 +14,7 @@ import (
 	"github.com/nuzantara/ciclo/internal/demo"
 	"github.com/nuzantara/ciclo/internal/dev"
 	"github.com/nuzantara/ciclo/internal/postgres"
+	"github.com/nuzantara/ciclo/internal/service"
 )
 
 type devCommand struct {
@@ -34,14 +35,22 @@ func (c *devCommand) Validate() error {
 }
 
 func (c *devCommand) Run(ctx context.Context, g *Globals) error {
+	database, err := service.Secret(os.Getenv("DATABASE_URL"), os.Getenv("DATABASE_URL_FILE"))
+	if err != nil {
+		return fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	token, err := service.Secret(g.Token, g.TokenFile)
+	if err != nil {
+		return fmt.Errorf("CICLO_TOKEN: %w", err)
+	}
 	cfg := dev.Config{
-		Dir: dev.Dir(g.Data), Listen: c.Listen, DatabaseURL: os.Getenv("DATABASE_URL"), Token: g.Token, Workers: c.Workers,
+		Dir: dev.Dir(g.Data), Listen: c.Listen, DatabaseURL: database, Token: token, Workers: c.Workers,
 		Log: slog.New(slog.NewTextHandler(g.err, nil)), Say: g.say,
 	}
 	if c.Demo && os.Getenv("CICLO_ZONE") == "" {
 		cfg.Zone = demo.Zone
 	}
-	err := dev.Run(ctx, cfg, func(ctx context.Context, env dev.Environment) error { return c.use(ctx, g, env) })
+	err = dev.Run(ctx, cfg, func(ctx context.Context, env dev.Environment) error { return c.use(ctx, g, env) })
 	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		g.say("Stopped.")
 		return nil

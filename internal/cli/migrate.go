@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nuzantara/ciclo/internal/dev"
@@ -38,14 +39,21 @@ func (c migrateCommand) Run(ctx context.Context, g *Globals) error {
 	if err := postgres.MigrateWith(ctx, url, options); err != nil {
 		return err
 	}
+	granted, err := postgres.GrantRoles(ctx, url)
+	if err != nil {
+		return err
+	}
 	if g.JSON {
 		version, err := postgres.SchemaVersion()
 		if err != nil {
 			return err
 		}
-		return g.printJSON(map[string]any{"database": dev.RedactURL(url), "schema_version": version})
+		return g.printJSON(map[string]any{"database": dev.RedactURL(url), "schema_version": version, "granted": append([]string{}, granted...)})
 	}
 	g.say("The schema of %s is up to date.", dev.RedactURL(url))
+	if len(granted) > 0 {
+		g.say("The roles %s have what they need of it, and no more.", strings.Join(granted, ", "))
+	}
 	return nil
 }
 

@@ -132,11 +132,11 @@ func freeAddress(ctx context.Context, address string) (string, error) {
 }
 
 func services(workers int, logs string) ([]*service, error) {
-	orchestrator, err := find("orchestrator")
+	orchestrator, err := Find("orchestrator")
 	if err != nil {
 		return nil, err
 	}
-	worker, err := find("worker")
+	worker, err := Find("worker")
 	if err != nil {
 		return nil, err
 	}

@@ -26,8 +26,8 @@ type service struct {
 	pid int
 }
 
-// find looks for a binary beside this one, then on PATH.
-func find(name string) (string, error) {
+// Find looks for a binary beside this one, then on PATH.
+func Find(name string) (string, error) {
 	if self, err := os.Executable(); err == nil {
 		if self, err = filepath.EvalSymlinks(self); err == nil {
 			beside := filepath.Join(filepath.Dir(self), name)

@@ -68,7 +68,12 @@ func (e *Erasures) Erase(ctx context.Context, r Request) (Erasure, error) {
 	if r.DryRun {
 		return e.rehearse(ctx, r)
 	}
-	if err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return begin(ctx, tx, r) }); err != nil {
+	if err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, asEraser); err != nil {
+			return err
+		}
+		return begin(ctx, tx, r)
+	}); err != nil {
 		return Erasure{}, fmt.Errorf("begin to erase a client: %w", err)
 	}
 	err := e.carryOn(ctx, r.ClientID)
@@ -90,6 +95,9 @@ func (e *Erasures) rehearse(ctx context.Context, r Request) (Erasure, error) {
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	// It must be in nobody's way for long.
 	if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '1s'`); err != nil {
+		return Erasure{}, fmt.Errorf("rehearse an erasure: %w", err)
+	}
+	if _, err := tx.Exec(ctx, asEraser); err != nil {
 		return Erasure{}, fmt.Errorf("rehearse an erasure: %w", err)
 	}
 	if err := begin(ctx, tx, r); err != nil {
@@ -124,6 +132,14 @@ func (e *Erasures) CarryOn(ctx context.Context) error {
 	return failed
 }
 
+// asEraser becomes, for the transaction, the role that may change what is erased,
+// where deploy/roles.sql made one: the orchestrator's own may not. The owner of the
+// schema needs none.
+const asEraser = `
+	SELECT set_config('role', r.rolname, true) FROM pg_roles r
+	WHERE r.rolname = 'ciclo_eraser' AND pg_has_role(r.oid, 'MEMBER')
+	  AND NOT (SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'ciclo')`
+
 // note remembers who may still write what was read before.
 const note = `
 	UPDATE ciclo.erasures SET horizon = pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
@@ -141,6 +157,9 @@ func (e *Erasures) carryOn(ctx context.Context, client string) error {
 		return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 			// Whoever builds the graph may hold it for long; the next pass comes soon.
 			if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '5s'`); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, asEraser); err != nil {
 				return err
 			}
 			return do(tx)

@@ -2,6 +2,7 @@ package notice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	netmail "net/mail"
 	"strings"
@@ -20,23 +21,24 @@ type mailer struct {
 }
 
 func newMail(server, from, to string) (*mailer, error) {
-	s, err := mailserver.Parse(smtpVariable, server)
-	if err != nil {
-		return nil, err
-	}
+	s, parsed := mailserver.Parse(smtpVariable, server)
 	m := &mailer{server: s}
 	sender, err := netmail.ParseAddress(from)
 	if err != nil {
-		return nil, fmt.Errorf("%s must be a mail address (with %s): %w", fromVariable, smtpVariable, err)
+		err = fmt.Errorf("%s must be a mail address (with %s): %w", fromVariable, smtpVariable, err)
+	} else {
+		m.from = sender.String()
+		_, m.domain, _ = strings.Cut(sender.Address, "@")
 	}
-	m.from = sender.String()
-	_, m.domain, _ = strings.Cut(sender.Address, "@")
-	receivers, err := netmail.ParseAddressList(to)
-	if err != nil {
-		return nil, fmt.Errorf("%s must be one or more mail addresses, with commas between (with %s): %w", toVariable, smtpVariable, err)
+	receivers, missing := netmail.ParseAddressList(to)
+	if missing != nil {
+		missing = fmt.Errorf("%s must be one or more mail addresses, with commas between (with %s): %w", toVariable, smtpVariable, missing)
 	}
 	for _, r := range receivers {
 		m.to = append(m.to, r.String())
+	}
+	if err := errors.Join(parsed, err, missing); err != nil {
+		return nil, err
 	}
 	return m, nil
 }

@@ -59,22 +59,20 @@ const (
 // that is wrong, and no value that may hold a secret.
 func Channels(cfg Config) ([]Channel, error) {
 	var channels []Channel
+	var all []error
 	if cfg.Webhook != "" {
 		w, err := newWebhook(cfg.Webhook)
-		if err != nil {
-			return nil, err
-		}
-		channels = append(channels, w)
+		channels, all = append(channels, w), append(all, err)
 	}
 	switch {
 	case cfg.SMTP != "":
 		m, err := newMail(cfg.SMTP, cfg.From, cfg.To)
-		if err != nil {
-			return nil, err
-		}
-		channels = append(channels, m)
+		channels, all = append(channels, m), append(all, err)
 	case strings.TrimSpace(cfg.From+cfg.To) != "":
-		return nil, errors.New(fromVariable + " and " + toVariable + " are of no use without " + smtpVariable)
+		all = append(all, errors.New(fromVariable+" and "+toVariable+" are of no use without "+smtpVariable))
+	}
+	if err := errors.Join(all...); err != nil {
+		return nil, err
 	}
 	return channels, nil
 }

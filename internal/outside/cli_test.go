@@ -327,6 +327,8 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "executions_live", "restored", "--dry-run", "--force")
 	do(0, "noted", "restored", "--nothing-lost")
 	do(0, "ready", "health")
+	do(0, "programs", "config", "check")
+	do(0, "variables", "config", "variables")
 	do(0, "script", "completion", "bash")
 	for _, sql := range []string{
 		`INSERT INTO ciclo.entities (id, type, name) VALUES ('entity_000000000000000a', 'person', 'Anna'), ('entity_000000000000000b', 'company', 'Nordvik')`,

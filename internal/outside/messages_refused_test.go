@@ -11,6 +11,7 @@ import (
 
 	"github.com/nuzantara/ciclo/client"
 	"github.com/nuzantara/ciclo/internal/channel/played"
+	"github.com/nuzantara/ciclo/internal/service"
 	"github.com/nuzantara/ciclo/internal/testdatabase"
 )
 
@@ -138,7 +139,7 @@ func TestAWorkersConfigurationOfMessagesIsLookedAt(t *testing.T) {
 		"CICLO_TWILIO_ACCOUNT_SID": "CICLO_TWILIO_FROM=+390612345678",
 		"CICLO_MAIL_SERVER":        "CICLO_MAIL_FROM=hello@firm.example",
 	} {
-		if _, said, code := run(t, "", "worker", append(env[:1:1], wrong)); code != 1 || !strings.Contains(said, says) {
+		if _, said, code := run(t, "", "worker", append(env[:1:1], wrong)); code != service.ExitConfig || !strings.Contains(said, says) {
 			t.Errorf("%s: exit code %d, %s", wrong, code, said)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nuzantara/ciclo/internal/service"
 	"github.com/nuzantara/ciclo/internal/testdatabase"
 )
 
@@ -81,7 +82,7 @@ func TestBadNoticeSettingsAreRefusedAtTheStart(t *testing.T) {
 		"CICLO_NOTICE_TO":      {"CICLO_NOTICE_SMTP=smtp://user:" + secret + "@host", "CICLO_NOTICE_FROM=a@b.example"},
 	} {
 		out, said, code := run(t, "", "test/orchestrator", append(env[:len(env):len(env)], settings...))
-		if code != 1 || !strings.Contains(said, variable) || strings.Contains(out+said, secret) {
+		if code != service.ExitConfig || !strings.Contains(said, variable) || strings.Contains(out+said, secret) {
 			t.Errorf("%s: exit code %d, %s%s", variable, code, out, said)
 		}
 	}

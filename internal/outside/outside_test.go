@@ -34,7 +34,12 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	testdatabase.Main(m, testdatabase.Options{Migrate: postgres.Migrate, Fingerprint: fingerprint})
+	rights, err := rightsFingerprint()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	testdatabase.Main(m, testdatabase.Options{Migrate: migrateWithRoles, Fingerprint: fingerprint + rights})
 }
 
 // build compiles the shipped programs, and those with the test agents, once.
@@ -117,7 +122,7 @@ func startWith(t *testing.T, stdin *os.File, dir, name string, env []string, arg
 	if stdin != nil {
 		p.cmd.Stdin = stdin
 	}
-	p.cmd.Env = append(clean(os.Environ()), env...)
+	p.cmd.Env = append(clean(os.Environ()), byRole(t, name, args, env)...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.WaitDelay = 10 * time.Second
 	endWithUs(p.cmd.SysProcAttr)
@@ -138,6 +143,11 @@ func startWith(t *testing.T, stdin *os.File, dir, name string, env []string, arg
 	t.Cleanup(func() {
 		p.signal(syscall.SIGKILL)
 		<-p.done
+		for _, line := range strings.Split(p.err.String(), "\n") {
+			if filepath.Base(name) != "ciclo" && (strings.Contains(line, "permission denied for") || strings.Contains(line, "must be owner of")) {
+				t.Errorf("%s lacks a right: %s", name, line)
+			}
+		}
 		if t.Failed() {
 			t.Logf("%s said:\n%s\n%s", name, p.out, p.err)
 		}

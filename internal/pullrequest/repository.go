@@ -96,26 +96,30 @@ func New(c Config) (*Repository, error) {
 	if r.timeout == 0 {
 		r.timeout = DefaultTimeout
 	}
+	var all []error
 	if r.timeout < time.Second {
-		return nil, errors.New("CICLO_GIT_TIMEOUT must be at least 1s")
+		all = append(all, errors.New("CICLO_GIT_TIMEOUT must be at least 1s"))
 	}
 	if err := checkBranch(r.base); err != nil {
-		return nil, fmt.Errorf("CICLO_GIT_BASE %w", err)
+		all = append(all, fmt.Errorf("CICLO_GIT_BASE %w", err))
 	}
 	for _, text := range []struct{ variable, value string }{{"CICLO_GIT_AUTHOR", r.author}, {"CICLO_GIT_MAIL", r.mail}} {
 		if strings.TrimSpace(text.value) == "" || strings.ContainsAny(text.value, "<>") || !printable(text.value) {
-			return nil, fmt.Errorf("%s must be a text of one line without < and >", text.variable)
+			all = append(all, fmt.Errorf("%s must be a text of one line without < and >", text.variable))
 		}
 	}
 	if !printable(r.token) || strings.Contains(r.token, " ") {
-		return nil, errors.New("CICLO_GIT_TOKEN holds a space, a line's end or what can't be printed")
+		all = append(all, errors.New("CICLO_GIT_TOKEN holds a space, a line's end or what can't be printed"))
 	}
 	if r.user == "" || !printable(r.user) || strings.Contains(r.user, ":") {
-		return nil, errors.New("CICLO_GIT_USER must be a text of one line without a colon")
+		all = append(all, errors.New("CICLO_GIT_USER must be a text of one line without a colon"))
 	}
 	remote, err := r.readRemote(c.Remote)
 	if err != nil {
-		return nil, fmt.Errorf("CICLO_GIT_REMOTE %w", err)
+		all = append(all, fmt.Errorf("CICLO_GIT_REMOTE %w", err))
+	}
+	if err := errors.Join(all...); err != nil {
+		return nil, err
 	}
 	switch {
 	case r.ssh != nil:

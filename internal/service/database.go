@@ -3,11 +3,16 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/nuzantara/ciclo/internal/config"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -18,7 +23,7 @@ type Database struct {
 	Pooler          string        `name:"database-pooler" env:"DATABASE_POOLER" enum:"none,transaction" default:"none" help:"What lies before DATABASE_URL: none, or transaction for a pooler that gives each transaction another session, such as PgBouncer."`
 	DirectURL       string        `name:"database-direct-url" env:"DATABASE_DIRECT_URL" help:"The same database past the pooler, for what needs a session of its own. Without it, behind a pooler, workers poll, and dry runs are refused."`
 	DirectURLFile   string        `name:"database-direct-url-file" env:"DATABASE_DIRECT_URL_FILE" help:"File that holds that URL."`
-	MaxConns        int32         `env:"CICLO_MAX_CONNS" default:"16" help:"Most connections of the main pool."`
+	MaxConns        int32         `env:"CICLO_MAX_CONNS" default:"16" unit:"connections" help:"Most connections of the main pool."`
 	Lease           time.Duration `env:"CICLO_LEASE" default:"10s" help:"How long a worker may be silent before its executions go to others. The same in every service."`
 }
 
@@ -29,21 +34,69 @@ type Replica struct {
 	ReadWait    time.Duration `name:"database-read-wait" env:"DATABASE_READ_WAIT" default:"100ms" help:"How long a read waits for the replica to have what the primary has."`
 }
 
-// Validate is called by kong.
-func (r *Replica) Validate() error {
+// Check says what is wrong.
+func (r *Replica) Check() error {
 	if r.ReadWait <= 0 || r.ReadWait > time.Second {
-		return errors.New("reads may wait more than 0 and at most 1s for the replica")
+		return fmt.Errorf("DATABASE_READ_WAIT is %s: it must be above 0 and at most 1s", r.ReadWait)
 	}
 	return nil
 }
 
-// Validate is called by kong.
-func (d *Database) Validate() error {
+// Check says all that is wrong.
+func (d *Database) Check() error {
+	var all []error
 	if d.Lease < time.Second {
-		return errors.New("the lease must be at least 1s")
+		all = append(all, fmt.Errorf("CICLO_LEASE is %s: it must be at least 1s", d.Lease))
 	}
 	if d.MaxConns < 2 {
-		return errors.New("the main pool needs at least 2 connections")
+		all = append(all, fmt.Errorf("CICLO_MAX_CONNS is %d: the main pool needs at least 2 connections", d.MaxConns))
+	}
+	if d.DatabaseURL == "" && d.DatabaseURLFile == "" {
+		all = append(all, errNoDatabase)
+	}
+	return errors.Join(all...)
+}
+
+var errNoDatabase = errors.New("DATABASE_URL is not set, and DATABASE_URL_FILE isn't either: set one of them, or run `ciclo dev` for a database of its own")
+
+var databaseVariable = regexp.MustCompile(`^(DATABASE_(?:[A-Z]+_)?URL)(_FILE)?$`)
+
+// DatabaseVariable tells the variables of databases: DATABASE_URL, DATABASE_READ_URL
+// and their like, and which name a file that holds one.
+func DatabaseVariable(name string) (database string, file, is bool) {
+	found := databaseVariable.FindStringSubmatch(name)
+	if found == nil {
+		return "", false, false
+	}
+	return found[1], found[2] != "", true
+}
+
+// checkDatabases looks at the URLs of all databases that a program reads.
+func checkDatabases(variables []config.Variable) error {
+	var all []error
+	for _, v := range variables {
+		if database, file, is := DatabaseVariable(v.Name); is && os.Getenv(v.Name) != "" {
+			all = append(all, checkURL(database, file, os.Getenv(v.Name)))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// checkURL looks at a database's URL, which may stand in a file. The error shows none
+// of it, nor what pgx says of it, which may be a part of the password.
+func checkURL(variable string, file bool, value string) error {
+	if file {
+		text, err := os.ReadFile(value)
+		if err != nil {
+			return fmt.Errorf("%s_FILE names a file that can't be read: %w", variable, err)
+		}
+		variable, value = variable+"_FILE", strings.TrimSpace(string(text))
+		if value == "" {
+			return fmt.Errorf("%s names an empty file", variable)
+		}
+	}
+	if _, err := pgxpool.ParseConfig(value); err != nil {
+		return fmt.Errorf("%s is no URL such as postgres://user:password@host/database (in user and password, characters such as / @ : # are written %%2F %%40 %%3A %%23; the files that it names must be there)", variable)
 	}
 	return nil
 }
@@ -62,7 +115,7 @@ func (d *Database) Connect(ctx context.Context, name string, maxConns int32) (*p
 		return nil, err
 	}
 	if url == "" {
-		return nil, errors.New("set DATABASE_URL, or run `ciclo dev` for a database of its own")
+		return nil, errNoDatabase
 	}
 	return postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: name, MaxConns: maxConns, Stall: d.stall(), Pooled: d.Pooled()})
 }

@@ -1,11 +1,14 @@
-// Package service is what the mains of the services share: signals, the log and
-// the first look at the database. Imports: internal/postgres, pgx.
+// Package service is what the mains of the services share: their configuration,
+// signals, the log and the first look at the database. Imports: internal/config,
+// internal/postgres, pgx.
 package service
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -16,21 +19,63 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/nuzantara/ciclo/internal/config"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
-// Main runs a service until SIGINT or SIGTERM and exits with 1 on an error. A
-// second signal ends the process at once.
-func Main(name string, run func(ctx context.Context, log *slog.Logger) error) {
+// ExitConfig is the exit code of a service whose configuration is wrong: EX_CONFIG of
+// sysexits.h. It isn't 2, which is how Go ends a program that panics: a supervisor can
+// tell what starting again may mend from what it can't.
+const ExitConfig = 78
+
+// exitUsage is the exit code where the command line is wrong.
+const exitUsage = 2
+
+// Process is the configuration that is of every service, for kong.
+type Process struct {
+	LogLevel    slog.Level `env:"CICLO_LOG_LEVEL" default:"info" unit:"debug, info, warn, error" help:"The least that is logged; logs are JSON on stderr."`
+	PrintConfig bool       `help:"Print the configuration and all that is wrong with it as JSON, and end."`
+}
+
+func (p *Process) process() *Process { return p }
+
+// Command is a service's configuration: a struct for kong that embeds Process.
+type Command interface{ process() *Process }
+
+// Main reads the configuration and runs a service until SIGINT or SIGTERM. It exits
+// with 1 on an error, with ExitConfig and a line in the log for each mistake where the
+// configuration is wrong. A second signal ends the process at once.
+func Main(name, description string, command Command, run func(ctx context.Context, log *slog.Logger) error) {
+	report, err := config.Read(config.Program{Name: name, Description: description, Version: Version(), Command: command, Check: checkDatabases, Out: os.Stdout}, os.Args[1:])
+	switch {
+	case errors.Is(err, config.ErrHelp):
+		return
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "%s: %v (%s --help shows the flags)\n", name, err, name)
+		os.Exit(exitUsage)
+	}
+	if command.process().PrintConfig {
+		os.Exit(printConfig(os.Stdout, report))
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: command.process().LogLevel})).With("service", name)
+	for _, p := range report.Warnings {
+		log.Warn("the configuration is odd", "variable", p.Variable, "problem", p.Text)
+	}
+	if len(report.Errors) > 0 {
+		for _, p := range report.Errors {
+			log.Error("the configuration is wrong", "variable", p.Variable, "problem", p.Text)
+		}
+		log.Error("service ended", "error", fmt.Sprintf("%d errors in the configuration: `ciclo config check` shows them all", len(report.Errors)))
+		os.Exit(ExitConfig)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level()})).With("service", name)
 	if os.Getenv("GOGC") == "" {
 		// The live heap is a few MB: collecting it at every doubling is 5 % of the CPU
 		// that status reads cost (docs/benchmarks.md), for memory that nobody misses.
 		debug.SetGCPercent(400)
 	}
-	err := run(ctx, log)
+	err = run(ctx, log)
 	stop()
 	if err != nil {
 		log.Error("service ended", "error", err)
@@ -38,13 +83,16 @@ func Main(name string, run func(ctx context.Context, log *slog.Logger) error) {
 	}
 }
 
-// level reads CICLO_LOG_LEVEL: debug, info (the default), warn or error.
-func level() slog.Level {
-	var l slog.Level
-	if l.UnmarshalText([]byte(os.Getenv("CICLO_LOG_LEVEL"))) != nil {
-		return slog.LevelInfo
+func printConfig(out io.Writer, report *config.Report) int {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(report); err != nil {
+		return 1
 	}
-	return l
+	if len(report.Errors) > 0 {
+		return ExitConfig
+	}
+	return 0
 }
 
 // Version is the module's version or the revision that the binary was built from.

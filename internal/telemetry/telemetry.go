@@ -40,7 +40,16 @@ func Start(ctx context.Context, service, version string, log *slog.Logger) *Trac
 		return nil
 	}
 	report(log) // before the exporter, which says there what it makes of its variables
-	exporter, err := otlptracehttp.New(ctx)
+	given, err := headers()
+	if err != nil {
+		log.WarnContext(ctx, "no traces are exported", "error", err)
+		return nil
+	}
+	var options []otlptracehttp.Option
+	if given != nil {
+		options = append(options, otlptracehttp.WithHeaders(given))
+	}
+	exporter, err := otlptracehttp.New(ctx, options...)
 	if err != nil {
 		log.WarnContext(ctx, "no traces are exported", "error", fmt.Errorf("make the exporter: %w", err))
 		return nil

@@ -5,8 +5,6 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/nuzantara/ciclo/internal/service"
 	"github.com/nuzantara/ciclo/internal/testagents"
 	"github.com/nuzantara/ciclo/orchestrator"
@@ -14,8 +12,7 @@ import (
 
 func main() {
 	var command orchestrator.Command
-	kong.Parse(&command)
-	service.Main("orchestrator", func(ctx context.Context, log *slog.Logger) error {
+	service.Main("orchestrator", "The orchestrator with the catalogue of the test agents.", &command, func(ctx context.Context, log *slog.Logger) error {
 		catalogue, err := testagents.Catalogue()
 		if err != nil {
 			return err

@@ -5,8 +5,6 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/nuzantara/ciclo/internal/service"
 	"github.com/nuzantara/ciclo/internal/testagents"
 	"github.com/nuzantara/ciclo/worker"
@@ -14,8 +12,7 @@ import (
 
 func main() {
 	var command worker.Command
-	kong.Parse(&command)
-	service.Main("worker", func(ctx context.Context, log *slog.Logger) error {
+	service.Main("worker", "The worker with the test agents.", &command, func(ctx context.Context, log *slog.Logger) error {
 		catalogue, err := testagents.Catalogue()
 		if err != nil {
 			return err
