@@ -70,10 +70,11 @@ type commands struct {
 
 // Globals are every command's flags.
 type Globals struct {
-	Data  string `name:"data" env:"CICLO_DATA" default:"./.ciclo" type:"path" help:"Folder of ciclo dev: its database, logs, address and token."`
-	URL   string `name:"url" env:"CICLO_URL" help:"The orchestrator's address. Default: where ciclo dev serves."`
-	Token string `name:"token" env:"CICLO_TOKEN" help:"The API token. Default: ciclo dev's."`
-	JSON  bool   `name:"json" help:"Print JSON alone."`
+	Data      string `name:"data" env:"CICLO_DATA" default:"./.ciclo" type:"path" help:"Folder of ciclo dev: its database, logs, address and token."`
+	URL       string `name:"url" env:"CICLO_URL" help:"The orchestrator's address. Default: where ciclo dev serves."`
+	Token     string `name:"token" env:"CICLO_TOKEN" help:"The API token. Default: ciclo dev's."`
+	TokenFile string `name:"token-file" env:"CICLO_TOKEN_FILE" help:"File that holds the API token."`
+	JSON      bool   `name:"json" help:"Print JSON alone."`
 
 	in  io.Reader
 	out io.Writer
@@ -153,12 +154,17 @@ func (g *Globals) where() where {
 	if g.Token == os.Getenv("CICLO_TOKEN") {
 		w.tokenFrom = "CICLO_TOKEN"
 	}
-	// A file of the folder that can't be read gives nothing.
+	// A file that can't be read gives nothing.
 	if w.url == "" {
 		w.url, _ = dev.Dir(g.Data).Address()
 		w.urlFrom = fromDev
 	}
-	if w.token == "" {
+	switch {
+	case w.token != "":
+	case g.TokenFile != "":
+		w.token, _ = service.Secret("", g.TokenFile)
+		w.tokenFrom = "the file " + g.TokenFile
+	default:
 		w.token, _ = dev.Dir(g.Data).Token()
 		w.tokenFrom = fromDev
 	}
@@ -172,7 +178,7 @@ func (g *Globals) client() (*client.Client, error) {
 		return nil, errors.New("no orchestrator is known: start one with `ciclo dev`, or set CICLO_URL and CICLO_TOKEN; `ciclo doctor` says more")
 	}
 	if w.token == "" {
-		return nil, errors.New("no API token is known: set CICLO_TOKEN")
+		return nil, errors.New("no API token is known: set CICLO_TOKEN, or CICLO_TOKEN_FILE to a file that can be read")
 	}
 	return &client.Client{URL: w.url, Token: w.token}, nil
 }

@@ -209,6 +209,7 @@ func TestJSONAlone(t *testing.T) {
 		return object
 	}
 	do(0, "schema_version", "migrate")
+	do(0, "clients", "import", "demo")
 	do(0, "rows", "import", "payments", payments)
 	do(1, "bad_rows", "import", "payments", bad)
 	do(0, "rows", "import", "clients", c.file("clients.csv", "id,name\na,Ayu\n"))
