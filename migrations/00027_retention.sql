@@ -20,7 +20,7 @@ CREATE INDEX messages_by_drafter ON ciclo.messages (drafted_by);
 CREATE INDEX segment_changes_by_previous ON ciclo.segment_changes (previous_execution_id);
 CREATE INDEX entity_merges_by_execution ON ciclo.entity_merges (execution_id) WHERE execution_id IS NOT NULL;
 
--- The functions below have this setting while they run; by accident nobody has it.
+-- prune_executions has this setting while it deletes; by accident nobody has it.
 -- +goose StatementBegin
 CREATE FUNCTION ciclo.refuse_deletion() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -84,7 +84,7 @@ $$;
 -- a result (no action), also those of agents to come.
 CREATE FUNCTION ciclo.prune_executions(before timestamptz, of_agent text, after_at timestamptz, after_id text, size integer, rehearse boolean,
     OUT seen integer, OUT last_at timestamptz, OUT last_id text, OUT gone jsonb, OUT kept jsonb)
-    LANGUAGE plpgsql SET ciclo.pruning = 'on' AS $$
+    LANGUAGE plpgsql AS $$
 DECLARE
     ids   text[]; -- those of the batch, then those of them that may go
     held  text[];
@@ -121,6 +121,8 @@ BEGIN
         ids := ARRAY(SELECT i FROM unnest(ids) i WHERE i <> ALL (held));
     END IF;
 
+    -- Not a SET clause of the function: only a superuser may give it one.
+    PERFORM set_config('ciclo.pruning', 'on', true);
     n := 0;
     IF rehearse THEN
         SELECT count(*) INTO n FROM ciclo.transitions t JOIN ciclo.webhook_deliveries d ON d.transition_id = t.id WHERE t.execution_id = ANY (ids);
@@ -155,6 +157,7 @@ BEGIN
         UPDATE ciclo.executions e SET pruned_at = now() WHERE e.id = ANY (named);
         DELETE FROM ciclo.executions e WHERE e.id = ANY (ids) AND NOT e.id = ANY (named);
     END IF;
+    PERFORM set_config('ciclo.pruning', '', true);
     n := cardinality(named);
     gone := gone || jsonb_build_object('ciclo.executions', cardinality(ids) - n);
     IF n > 0 THEN

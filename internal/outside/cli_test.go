@@ -280,6 +280,7 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "cycles", "cycles")
 	do(0, "cycles", "cycles", "list")
 	do(0, "cycle_id", "cycles", "show", cycle)
+	do(0, "cycle_id", "cycles", "open", "test-noop", "--wait")
 	do(0, "cycle_id", "cycles", "cancel", do(0, "cycle_id", "cycles", "open", "test-slow")["cycle_id"].(string))
 	webhook, isObject := do(0, "secret", "webhooks", "create", receiver.URL)["webhook"].(map[string]any)
 	hook, isID := webhook["webhook_id"].(string)
