@@ -68,6 +68,13 @@ chaos: ## Break everything around the real services, then check what is left (DU
 chaos-unfenced: ## The same for 45 s without the fence, which the checker must find.
 	go run ./internal/chaos -duration 45s -rest 500ms -faults 'worker (frozen|cut off)' -unfenced $(if $(SEED),-seed $(SEED))
 
+.PHONY: chaos-containers chaos-containers-unfenced test-containers
+chaos-containers: ## The same done to the containers of docker-compose.yml, where Docker is, in two minutes.
+	go run ./internal/chaos -containers -rate 3 $(if $(SEED),-seed $(SEED))
+
+chaos-containers-unfenced: ## The same without the fence, which the checker must find.
+	go run ./internal/chaos -containers -rate 3 -unfenced $(if $(SEED),-seed $(SEED))
+
 fuzz: ## Send the running services 100,000 requests, right, nearly right and hostile (N=requests SEED=n).
 	go run ./internal/hostile -requests $(or $(N),100000) $(if $(SEED),-seed $(SEED))
 

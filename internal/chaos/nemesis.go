@@ -72,6 +72,8 @@ type plan struct {
 	only     matcher
 	unfenced bool
 	keep     bool
+	// containers runs the trials of docker-compose.yml's containers instead.
+	containers bool
 }
 
 type matcher interface{ MatchString(string) bool }
