@@ -31,25 +31,46 @@ var trials = []trial{
 	{"Postgres restarted", func(ctx context.Context, s *stack) error {
 		return s.each(ctx, "postgres", func(id string) error { return s.restart(ctx, id) })
 	}},
-	{"worker paused", func(ctx context.Context, s *stack) error {
-		return s.one(ctx, "worker", func(id string) error {
-			if _, err := s.docker(ctx, "pause", id); err != nil {
-				return err
-			}
-			sleep(ctx, 2*s.plan.lease)
-			_, err := s.docker(context.WithoutCancel(ctx), "unpause", id)
-			return err
-		})
-	}},
+	{"worker paused", pauseWorker},
 	{"Postgres killed", func(ctx context.Context, s *stack) error { return s.kill(ctx, "postgres", 0) }},
 	{"everything replaced, one after the other", roll},
 	{"worker cut off from Postgres", cutOff},
 }
 
+// busiest is the container of the worker that runs most.
+func (s *stack) busiest(ctx context.Context, do func(id string) error) error {
+	ids, err := s.containers(ctx, "worker")
+	if err != nil {
+		return err
+	}
+	var host string // which is the beginning of the container's id
+	err = s.admin.QueryRow(ctx, `
+		SELECT w.host FROM ciclo.executions e JOIN ciclo.workers w ON w.id = e.worker_id
+		WHERE e.status = 'running' AND w.lease_until > now() GROUP BY w.host ORDER BY count(*) DESC LIMIT 1`).Scan(&host)
+	for _, id := range ids {
+		if err == nil && strings.HasPrefix(id, host) {
+			return do(id)
+		}
+	}
+	return s.one(ctx, "worker", do)
+}
+
+// pauseWorker freezes a worker until its lease is lost, and wakes it.
+func pauseWorker(ctx context.Context, s *stack) error {
+	return s.busiest(ctx, func(id string) error {
+		if _, err := s.docker(ctx, "pause", id); err != nil {
+			return err
+		}
+		sleep(ctx, 2*s.plan.lease)
+		_, err := s.docker(context.WithoutCancel(ctx), "unpause", id)
+		return err
+	})
+}
+
 // cutOff disconnects a worker from the network in which Postgres is, for long enough
 // to lose its lease, and connects it again. It still reaches the ledger.
 func cutOff(ctx context.Context, s *stack) error {
-	return s.one(ctx, "worker", func(id string) error {
+	return s.busiest(ctx, func(id string) error {
 		network := s.name + "_default"
 		if _, err := s.docker(ctx, "network", "disconnect", network, id); err != nil {
 			return err
@@ -221,7 +242,8 @@ func runContainers(ctx context.Context, p plan, say func(string, ...any)) (err e
 	return nil
 }
 
-// torment does the trials; without the fence only those of workers, twice. A worker
+// torment does the trials; without the fence only those after which a worker comes
+// back, three times. With it a worker
 // that comes back must have been refused something, or the fence was not tried.
 func (s *stack) torment(ctx context.Context, p plan, say func(string, ...any)) (done *injected, refused int) {
 	done = &injected{counts: map[string]int{}}
@@ -239,6 +261,7 @@ func (s *stack) torment(ctx context.Context, p plan, say func(string, ...any)) (
 	if p.unfenced {
 		for range 3 {
 			do(trial{"worker cut off from Postgres", cutOff})
+			do(trial{"worker paused", pauseWorker})
 		}
 		return done, 0
 	}

@@ -64,9 +64,9 @@ func startStack(ctx context.Context, p plan) (_ *stack, err error) {
 	if s.compose, err = engine(ctx); err != nil {
 		return nil, err
 	}
-	image, err := postgresImage(ctx)
+	image, err := s.call(ctx, "deploy/postgres-image")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errNoContainers, err)
 	}
 	if s.dir, err = os.MkdirTemp("", "ciclo-chaos-"); err != nil {
 		return nil, err
@@ -105,26 +105,6 @@ func engine(ctx context.Context) ([]string, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: no docker-compose", errNoContainers)
-}
-
-// postgresImage is the one that CICLO_POSTGRES_IMAGE names, or one that can be had.
-func postgresImage(ctx context.Context) (string, error) {
-	images := []string{"postgres:17-alpine", "postgres:17"}
-	if named := os.Getenv("CICLO_POSTGRES_IMAGE"); named != "" {
-		images = []string{named}
-	}
-	for _, image := range images {
-		if exec.CommandContext(ctx, "docker", "image", "inspect", image).Run() == nil { //nolint:gosec // an image's name
-			return image, nil
-		}
-		pulled, cancel := context.WithTimeout(ctx, time.Minute)
-		err := exec.CommandContext(pulled, "docker", "pull", "--quiet", image).Run() //nolint:gosec // an image's name
-		cancel()
-		if err == nil {
-			return image, nil
-		}
-	}
-	return "", fmt.Errorf("%w: no Postgres image can be had", errNoContainers)
 }
 
 // build makes the image with the test agents, the secrets and the settings.
