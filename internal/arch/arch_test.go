@@ -81,6 +81,7 @@ var laws = map[string]law{
 	"internal/bench":                   {own: []string{"deploy/grafana", "internal/history", "internal/demo", "internal/process", "internal/localpostgres", "internal/postgres", "internal/queue", "internal/execution", "internal/retention", "internal/testagents", "client"}},
 	"internal/history":                 {own: []string{"internal/postgres"}},
 	"deploy/grafana":                   {},
+	"deploy/sbom":                      {libraries: []string{"github.com/CycloneDX/cyclonedx-go", "github.com/google/licensecheck"}},
 	"internal/process":                 {stdOnly: true},
 	"internal/pullrequest/played":      {stdOnly: true},
 	"internal/chaos":                   {own: []string{"client", "internal/localpostgres", "internal/postgres", "internal/process"}},
