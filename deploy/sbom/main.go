@@ -10,6 +10,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"debug/buildinfo"
 	"encoding/base64"
@@ -36,21 +37,21 @@ import (
 func main() {
 	out := flag.String("out", "", "the `file` to write")
 	flag.Parse()
-	if err := run(*out, flag.Args()); err != nil {
+	if err := run(context.Background(), *out, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "sbom:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out string, binaries []string) error {
+func run(ctx context.Context, out string, binaries []string) error {
 	if out == "" || len(binaries) == 0 {
-		return errors.New("usage: sbom -out FILE BINARY...")
+		return errors.New("usage: sbom -out FILE BINARY, one or more")
 	}
 	made, err := moment(os.Getenv("SOURCE_DATE_EPOCH"))
 	if err != nil {
 		return err
 	}
-	bom, err := describe(binaries, made)
+	bom, err := describe(ctx, binaries, made)
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func moment(epoch string) (time.Time, error) {
 }
 
 // describe lists the programs, their modules, and which program has which.
-func describe(binaries []string, made time.Time) (*cdx.BOM, error) {
+func describe(ctx context.Context, binaries []string, made time.Time) (*cdx.BOM, error) {
 	modules := map[string]*debug.Module{}
 	var programs []cdx.Component
 	var needs []cdx.Dependency
@@ -102,7 +103,7 @@ func describe(binaries []string, made time.Time) (*cdx.BOM, error) {
 		programs = append(programs, program)
 		needs = append(needs, cdx.Dependency{Ref: program.BOMRef, Dependencies: &has})
 	}
-	libraries, err := described(modules)
+	libraries, err := described(ctx, modules)
 	if err != nil {
 		return nil, err
 	}
@@ -144,8 +145,8 @@ func application(path string, info *debug.BuildInfo) (cdx.Component, error) {
 func purl(path, version string) string { return "pkg:golang/" + path + "@" + version }
 
 // described is the modules by their references, in order.
-func described(modules map[string]*debug.Module) ([]cdx.Component, error) {
-	folders, err := folders(modules)
+func described(ctx context.Context, modules map[string]*debug.Module) ([]cdx.Component, error) {
+	folders, err := folders(ctx, modules)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +174,7 @@ func described(modules map[string]*debug.Module) ([]cdx.Component, error) {
 }
 
 // folders is where the modules' files lie, by path.
-func folders(modules map[string]*debug.Module) (map[string]string, error) {
+func folders(ctx context.Context, modules map[string]*debug.Module) (map[string]string, error) {
 	found := map[string]string{}
 	args := []string{"list", "-m", "-json=Path,Dir"}
 	for _, module := range modules {
@@ -181,7 +182,7 @@ func folders(modules map[string]*debug.Module) (map[string]string, error) {
 			args = append(args, module.Path)
 		}
 	}
-	out, err := exec.Command("go", args...).Output()
+	out, err := exec.CommandContext(ctx, "go", args...).Output()
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w", err)
 	}
@@ -194,7 +195,7 @@ func folders(modules map[string]*debug.Module) (map[string]string, error) {
 		}
 		found[module.Path] = module.Dir
 	}
-	root, err := exec.Command("go", "env", "GOROOT").Output()
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
 		return nil, fmt.Errorf("go env: %w", err)
 	}
