@@ -72,6 +72,19 @@ chaos-unfenced: ## The same for 45 s without the fence, which the checker must f
 chaos-failover: ## Kill the primary and promote a synchronous replica, then one that lags, whose losses the checker must find (SEED=n).
 	go run ./internal/chaos -duration 15s -faults '$(FAILOVER_FAULTS)' -failover sync $(if $(SEED),-seed $(SEED))
 	go run ./internal/chaos -duration 8s -faults '$(FAILOVER_FAULTS)' -failover async $(if $(SEED),-seed $(SEED))
+.PHONY: chaos-containers chaos-containers-unfenced test-containers
+chaos-containers: ## The same done to the containers of docker-compose.yml, where Docker is, in two minutes.
+	go run ./internal/chaos -containers -rate 3 $(if $(SEED),-seed $(SEED))
+
+chaos-containers-unfenced: ## The same without the fence, which the checker must find.
+	go run ./internal/chaos -containers -rate 10 -unfenced $(if $(SEED),-seed $(SEED))
+
+test-containers: ## Run the tests of every package that uses the database on Postgres 17 in containers, where Docker is.
+	@if image=$$(deploy/postgres-image); then \
+		CICLO_TEST_POSTGRES=container CICLO_TEST_POSTGRES_IMAGE=$$image go test -shuffle=on -timeout 20m \
+			$$(go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | awk '/internal\/testdatabase/ { print $$1 }'); \
+	elif [ "$$CICLO_NEED_CONTAINERS" = 1 ]; then exit 1; \
+	else echo "the tests were not run on containers"; fi
 
 fuzz: ## Send the running services 100,000 requests, right, nearly right and hostile (N=requests SEED=n).
 	go run ./internal/hostile -requests $(or $(N),100000) $(if $(SEED),-seed $(SEED))

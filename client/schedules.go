@@ -167,7 +167,7 @@ func (c *Client) Cycle(ctx context.Context, id string) (Cycle, error) {
 
 // OpenCycle opens a cycle of agents now; none is every agent.
 func (c *Client) OpenCycle(ctx context.Context, agents []string) (Cycle, error) {
-	return answer[Cycle](ctx, c, http.MethodPost, "/cycles", nil, map[string]any{"agents": agents})
+	return answer[Cycle](ctx, c, http.MethodPost, "/cycles", nil, map[string]any{"agents": append([]string{}, agents...)}) // none is [] and not null
 }
 
 // CancelCycle cancels a cycle with what runs of it.

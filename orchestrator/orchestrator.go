@@ -39,7 +39,7 @@ type Config struct {
 	// waits ReplicaWait at most for it to have what the primary has.
 	Replica     *pgxpool.Pool
 	ReplicaWait time.Duration
-	Catalogue  agents.Catalogue
+	Catalogue   agents.Catalogue
 	// Token is a bearer token that may do all; empty where only those that
 	// `ciclo token` made open the API.
 	Token string
@@ -88,14 +88,14 @@ type Orchestrator struct {
 	dispatcher *dispatcher
 	erasures   *erasure.Erasures
 	// reads answers pollers together where they ask together.
-	reads    *batch.Batch[string, *postgres.Found]
+	reads *batch.Batch[string, *postgres.Found]
 	// replica is nil where there is none, as are its reads and its graph.
 	replica      *replica
 	replicaReads *batch.Batch[string, *postgres.Found]
 	replicaGraph *graph.Store
-	versions *batch.Batch[string, string]
-	watch    *watch
-	typical  *typical
+	versions     *batch.Batch[string, string]
+	watch        *watch
+	typical      *typical
 	// summaries keeps those of the latest runs.
 	summaries *summaries
 	// graphSummary keeps that of the graph for a moment.

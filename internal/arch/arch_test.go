@@ -85,6 +85,7 @@ var laws = map[string]law{
 	"internal/history":                 {own: []string{"internal/postgres"}},
 	"deploy":                           {own: []string{"agents/conversation", "agents/messagesender", "internal/channel", "internal/pullrequest", "orchestrator", "worker"}},
 	"deploy/grafana":                   {},
+	"deploy/sbom":                      {libraries: []string{"github.com/CycloneDX/cyclonedx-go", "github.com/google/licensecheck"}},
 	"internal/process":                 {stdOnly: true},
 	"internal/pullrequest/played":      {stdOnly: true},
 	"internal/chaos":                   {own: []string{"client", "internal/localpostgres", "internal/postgres", "internal/process"}},

@@ -9,4 +9,8 @@
 // what breaks, nemesis.go breaks it; failover.go has a replica take over; checker.go reads the database, the ledger
 // and what the clients saw, and finds. The seed decides which faults come in
 // which order; what they meet is the machine's.
+//
+// With -containers the same clients, ledger and checker look at the containers of
+// docker-compose.yml, with the test agents in the image: stack.go brings them up and
+// takes them down, containers.go kills, pauses, cuts off and replaces them.
 package main

@@ -26,8 +26,9 @@ type ledger struct {
 	times map[string][]time.Time
 }
 
-func startLedger() (*ledger, error) {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+// startLedger listens at an address of this machine.
+func startLedger(address string) (*ledger, error) {
+	listener, err := net.Listen("tcp4", address)
 	if err != nil {
 		return nil, fmt.Errorf("start the ledger: %w", err)
 	}

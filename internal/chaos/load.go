@@ -196,3 +196,10 @@ func (c *clients) counts() (cancelled, again int) {
 	}
 	return cancelled, c.again
 }
+
+// accepted is how many executions the clients know.
+func (c *clients) accepted() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.known)
+}

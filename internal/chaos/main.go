@@ -30,6 +30,7 @@ func main() {
 	flag.StringVar((*string)(&p.failover), "failover", "", "kill the primary at a third of the time and promote its replica: sync, or async, whose losses the checker must find, and that it does is success")
 	flag.BoolVar(&p.unfenced, "unfenced", false, "build the workers without the fence: the checker must find, and that it does is success")
 	flag.BoolVar(&p.keep, "keep", false, "keep the logs and the database")
+	flag.BoolVar(&p.containers, "containers", false, "do it to the containers of docker-compose.yml, by a list of trials: -duration, -rest and -faults don't matter")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "chaos: takes no arguments, only flags")
@@ -71,7 +72,10 @@ func run(ctx context.Context, p plan) (err error) {
 		fmt.Fprintf(os.Stderr, "%5.0f s  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
 	}
 	say("seed %d: building and starting the services …", p.seed)
-	l, err := startLedger()
+	if p.containers {
+		return runContainers(ctx, p, say)
+	}
+	l, err := startLedger("127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -154,10 +158,8 @@ const samples = 8
 func report(h *history, faulted *injected, p plan, took time.Duration) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "fault\ttimes")
-	for _, f := range faults {
-		if n := faulted.counts[f.name]; n > 0 {
-			fmt.Fprintf(w, "%s\t%d\n", f.name, n)
-		}
+	for _, name := range sorted(faulted.counts) {
+		fmt.Fprintf(w, "%s\t%d\n", name, faulted.counts[name])
 	}
 	cancelled, again := h.clients.counts()
 	if n := faulted.counts[failedOver]; n > 0 {

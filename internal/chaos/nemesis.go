@@ -86,6 +86,8 @@ type plan struct {
 	failover failing
 	unfenced bool
 	keep     bool
+	// containers runs the trials of docker-compose.yml's containers instead.
+	containers bool
 }
 
 type matcher interface{ MatchString(string) bool }

@@ -58,11 +58,54 @@ func (c cyclesShow) Run(ctx context.Context, g *Globals) error {
 }
 
 type cyclesOpen struct {
-	Agents []string `arg:"" optional:"" help:"Whom to run. Default: all."`
+	Agents  []string      `arg:"" optional:"" help:"Whom to run. Default: all."`
+	Wait    bool          `help:"Wait for its end; the exit code is 0 only where it completed."`
+	Timeout time.Duration `default:"1h" help:"Wait no longer than this, such as 10m."`
 }
 
 func (c cyclesOpen) Run(ctx context.Context, g *Globals) error {
-	return g.onCycles(func(api *client.Client) (client.Cycle, error) { return api.OpenCycle(ctx, c.Agents) })
+	var opened client.Cycle
+	err := g.onCycles(func(api *client.Client) (_ client.Cycle, err error) {
+		if opened, err = api.OpenCycle(ctx, c.Agents); err == nil && c.Wait {
+			opened, err = c.await(ctx, api, opened)
+		}
+		return opened, err
+	})
+	switch {
+	case err != nil || !c.Wait:
+		return err
+	case opened.EndedAt == nil:
+		return exit{ExitTimedOut}
+	case opened.Status == "cancelled":
+		return exit{ExitCancelled}
+	case opened.Status != "completed":
+		return exit{ExitFailed}
+	}
+	return nil
+}
+
+// await looks every second until the cycle has ended or the time is up.
+func (c cyclesOpen) await(ctx context.Context, api *client.Client, opened client.Cycle) (client.Cycle, error) {
+	up := time.After(c.Timeout)
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for opened.EndedAt == nil {
+		select {
+		case <-ctx.Done():
+			return opened, ctx.Err()
+		case <-up:
+			return opened, nil
+		case <-look.C:
+		}
+		seen, err := api.Cycle(ctx, opened.ID)
+		switch {
+		case err == nil:
+			opened = seen
+		case !client.Temporary(err):
+			return opened, err
+		}
+	}
+	return opened, nil
 }
 
 type cyclesCancel struct {

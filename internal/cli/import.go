@@ -14,6 +14,7 @@ import (
 )
 
 type importCommand struct {
+	Demo          importDemo          `cmd:"" help:"Fill an empty database with a made-up consultancy, to try things on."`
 	Clients       importClients       `cmd:"" help:"Import clients: id, and optionally name, email, phone, whatsapp, language, status, consent_marketing, tags, created_at."`
 	Payments      importPayments      `cmd:"" help:"Import payments: client_id, paid_at, amount, and optionally id, currency, refunded."`
 	Interactions  importInteractions  `cmd:"" help:"Import interactions: client_id, channel, direction, kind, occurred_at, and optionally id, sentiment."`

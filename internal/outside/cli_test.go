@@ -210,6 +210,7 @@ func TestJSONAlone(t *testing.T) {
 	}
 	do(0, "schema_version", "migrate")
 	do(0, "pending", "migrate", "--plan")
+	do(0, "clients", "import", "demo")
 	do(0, "rows", "import", "payments", payments)
 	do(1, "bad_rows", "import", "payments", bad)
 	do(0, "rows", "import", "clients", c.file("clients.csv", "id,name\na,Ayu\n"))
@@ -280,6 +281,7 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "cycles", "cycles")
 	do(0, "cycles", "cycles", "list")
 	do(0, "cycle_id", "cycles", "show", cycle)
+	do(0, "cycle_id", "cycles", "open", "test-noop", "--wait")
 	do(0, "cycle_id", "cycles", "cancel", do(0, "cycle_id", "cycles", "open", "test-slow")["cycle_id"].(string))
 	webhook, isObject := do(0, "secret", "webhooks", "create", receiver.URL)["webhook"].(map[string]any)
 	hook, isID := webhook["webhook_id"].(string)

@@ -185,3 +185,19 @@ func (s *Store) Workers(ctx context.Context) ([]Worker, error) {
 	}
 	return workers, nil
 }
+
+// Lease is the youngest session of a process on a host, and whether it lives; the
+// empty id where the process has none that goes on.
+func (s *Store) Lease(ctx context.Context, host string, pid int) (id string, alive bool, err error) {
+	err = s.pool.QueryRow(ctx, `
+		SELECT id::text, lease_until > now() FROM ciclo.workers
+		WHERE ended_at IS NULL AND host = $1 AND pid = $2
+		ORDER BY started_at DESC LIMIT 1`, host, pid).Scan(&id, &alive)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("look for the lease of process %d on %s: %w", pid, host, err)
+	}
+	return id, alive, nil
+}

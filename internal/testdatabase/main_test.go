@@ -70,7 +70,7 @@ func TestChild(t *testing.T) {
 func child(t *testing.T, what, databaseURL string, environment ...string) (*exec.Cmd, *strings.Builder) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$")
-	cmd.Env = slices.Concat(os.Environ(), []string{childEnv + "=" + what, "DATABASE_URL=" + databaseURL}, environment)
+	cmd.Env = slices.Concat(os.Environ(), []string{childEnv + "=" + what, "DATABASE_URL=" + databaseURL, sourceEnv + "="}, environment)
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
 	return cmd, &out

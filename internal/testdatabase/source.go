@@ -17,6 +17,26 @@ import (
 	"github.com/nuzantara/ciclo/internal/localpostgres"
 )
 
+// sourceEnv says which source to take and no other.
+const sourceEnv = "CICLO_TEST_POSTGRES"
+
+// sourcesOf are the sources that are tried, in their order.
+func sourcesOf(choice string) ([]source, error) {
+	address := atURL(os.Getenv("DATABASE_URL"))
+	switch choice {
+	case "":
+		return []source{address, installed, inContainer(imageName()), fromBinaries}, nil
+	case "url":
+		return []source{address}, nil
+	case "local":
+		return []source{fromBinaries}, nil
+	case "container":
+		return []source{inContainer(imageName())}, nil
+	default:
+		return nil, fmt.Errorf("%s is %q, not url, local, container or empty", sourceEnv, choice)
+	}
+}
+
 // source opens a server, or says why it can't.
 type source func(ctx context.Context) (*server, error)
 
@@ -72,6 +92,14 @@ func existing(ctx context.Context, address string) (*server, error) {
 		lasting:     true,
 		stop:        func() error { return nil },
 	}, nil
+}
+
+// installed is fromBinaries where nothing has to be downloaded for it.
+func installed(ctx context.Context) (*server, error) {
+	if _, err := localpostgres.Find(ctx); err != nil {
+		return nil, fmt.Errorf("local binaries: %w", err)
+	}
+	return fromBinaries(ctx)
 }
 
 // fromBinaries starts a server of this machine's binaries, on a RAM disk where

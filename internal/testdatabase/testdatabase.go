@@ -11,10 +11,12 @@
 //		…
 //	}
 //
-// The server is, in this order, the one that DATABASE_URL names, a container of
-// the image that CICLO_TEST_POSTGRES_IMAGE names (postgres:17-alpine), or one of
-// internal/localpostgres on a RAM disk. A line on stderr says which, and why not
-// a better one. Where there is none the tests fail; they never skip.
+// The server is, in this order, the one that DATABASE_URL names, one of this
+// machine's binaries on a RAM disk, a container of the image that
+// CICLO_TEST_POSTGRES_IMAGE names (postgres:17-alpine), or one of binaries that are
+// downloaded. CICLO_TEST_POSTGRES=url, local or container takes that one or none. A
+// line on stderr says which, and why not a better one. Where there is none the
+// tests fail; they never skip.
 //
 // It imports no package of Ciclo but localpostgres, so that the store's own
 // tests can use it. Nothing but tests may import it.
@@ -58,8 +60,12 @@ type Options struct {
 // server that the first New, Empty or Superuser started, fails where goroutines
 // are left over, and exits.
 func Main(m *testing.M, options Options) {
-	shared = newHarness(options, os.Stderr,
-		atURL(os.Getenv("DATABASE_URL")), inContainer(imageName()), fromBinaries)
+	sources, err := sourcesOf(os.Getenv(sourceEnv))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testdatabase:", err)
+		os.Exit(2)
+	}
+	shared = newHarness(options, os.Stderr, sources...)
 	code := m.Run()
 	if err := shared.close(); err != nil {
 		fmt.Fprintln(os.Stderr, "testdatabase:", err)

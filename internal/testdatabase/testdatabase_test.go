@@ -212,19 +212,33 @@ func TestSourcesAreTriedInOrder(t *testing.T) {
 	}
 }
 
-func TestEngineThatHangsIsPassedOver(t *testing.T) {
+func TestEngineThatHangsIsLetBe(t *testing.T) {
 	t.Parallel()
 	engine, err := new(net.ListenConfig).Listen(t.Context(), "unix", filepath.Join(t.TempDir(), "docker.sock"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer engine.Close() // connections wait in its queue for ever
-	cmd, out := child(t, "uses databases", "", "DOCKER_HOST=unix://"+engine.Addr().String())
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	cmd, out := child(t, "uses databases", "", "DOCKER_HOST=unix://"+engine.Addr().String(), sourceEnv+"=container")
+	if err := cmd.Run(); err == nil || !strings.Contains(out.String(), "docker: reach the engine") || strings.Contains(out.String(), "local binaries") {
+		t.Errorf("%v: the process said %s", err, out)
 	}
-	if !strings.Contains(out.String(), "docker: reach the engine") {
-		t.Errorf("the process said %s", out)
+}
+
+func TestTheChosenSourceAlone(t *testing.T) {
+	t.Parallel()
+	for choice, want := range map[string]string{
+		"url":   "DATABASE_URL: not set",
+		"Local": `CICLO_TEST_POSTGRES is "Local", not url`,
+	} {
+		cmd, out := child(t, "uses databases", "", sourceEnv+"="+choice)
+		if err := cmd.Run(); err == nil || !strings.Contains(out.String(), want) || strings.Contains(out.String(), "docker") {
+			t.Errorf("%s: %v: the process said %s", choice, err, out)
+		}
+	}
+	cmd, out := child(t, "uses databases", "postgres://127.0.0.1:1/x", sourceEnv+"=local")
+	if err := cmd.Run(); err != nil || !strings.Contains(out.String(), "testdatabase: PostgreSQL") || strings.Contains(out.String(), "DATABASE_URL") {
+		t.Errorf("local: %v: the process said %s", err, out)
 	}
 }
 
@@ -244,7 +258,7 @@ func TestNoSourceIsLoud(t *testing.T) {
 
 func TestDataOfKilledProcessesAreSwept(t *testing.T) {
 	t.Parallel()
-	killed, out := child(t, "killed with a server", "", imageEnv+"=ciclo.invalid/postgres:none")
+	killed, out := child(t, "killed with a server", "", sourceEnv+"=local")
 	if err := killed.Run(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -260,7 +274,7 @@ func TestDataOfKilledProcessesAreSwept(t *testing.T) {
 
 func TestMainFailsOnLeakedGoroutines(t *testing.T) {
 	t.Parallel()
-	cmd, out := child(t, "leaks", "", imageEnv+"=ciclo.invalid/postgres:none")
+	cmd, out := child(t, "leaks", "", sourceEnv+"=local")
 	if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("exit: %v, want status 1", err)
 	}

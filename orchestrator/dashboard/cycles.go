@@ -133,7 +133,7 @@ func cycleClass(status string) string {
 
 // openCycle opens a cycle of the agents that were chosen; none is every agent.
 func openCycle(ctx context.Context, v *Visit) (next, said string, err error) {
-	c, err := v.API.OpenCycle(ctx, append([]string{}, v.PostForm["agent"]...))
+	c, err := v.API.OpenCycle(ctx, v.PostForm["agent"])
 	if err != nil {
 		return "", "", err
 	}
