@@ -186,6 +186,7 @@ var blanks = []blank{
 		id, err := d.client()
 		return url.PathEscape(id), err
 	})},
+	{page: "results.md", has: "execution=ID", fill: of("ID", (*demo).scores)},
 	{has: "ID", fill: of("ID", (*demo).execution)},
 }
 

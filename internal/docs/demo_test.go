@@ -207,6 +207,12 @@ func (d *demo) client() (string, error) {
 	return v.ClientID, err
 }
 
+// scores is the run whose scores are shown: not any that completed, which may be dry.
+func (d *demo) scores() (string, error) {
+	page, err := d.api.ClientValues(context.Background(), url.Values{"limit": {"1"}})
+	return page.Run.ExecutionID, err
+}
+
 func (d *demo) draft() (string, error) {
 	page, err := d.api.Messages(context.Background(), url.Values{"status": {"draft"}, "limit": {"1"}})
 	m, err := first(page.Messages, err)
