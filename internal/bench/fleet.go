@@ -54,8 +54,9 @@ func (b *bench) fleet(ctx context.Context) (_ []figure, err error) {
 	if err := pause(ctx, b.plan.settle); err != nil {
 		return nil, err
 	}
-	began, transactions := time.Now(), 0.0
-	if transactions, err = b.database.transactions(ctx, url); err != nil {
+	began := time.Now()
+	transactions, err := b.database.transactions(ctx, url)
+	if err != nil {
 		return nil, err
 	}
 	before, err := b.processorTimes(kinds)

@@ -75,9 +75,9 @@ func TestRunningItForReal(t *testing.T) {
 		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM); err != nil {
 			t.Error(err)
 		}
-		<-ended
+		err := <-ended // by the signal
 		if t.Failed() {
-			t.Log(said.String())
+			t.Log(err, said.String())
 		}
 	}()
 	c := &client.Client{URL: "http://" + address, Token: token}
