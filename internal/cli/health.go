@@ -80,7 +80,7 @@ func leased(ctx context.Context, g *Globals, pid int, found map[string]any) erro
 	if err != nil {
 		return err
 	}
-	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: address, Name: "ciclo health", MaxConns: 1})
+	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: address, Name: "ciclo health", MaxConns: 1, Pooled: true})
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func (importDemo) Run(ctx context.Context, g *Globals) error {
 	if err != nil {
 		return err
 	}
-	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: address, Name: "ciclo demo", MaxConns: 2})
+	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: address, Name: "ciclo demo", MaxConns: 2, Pooled: true})
 	if err != nil {
 		return err
 	}

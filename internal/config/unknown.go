@@ -18,18 +18,26 @@ var names string
 // its scripts, of make, of tests. They are what they mean, by name.
 func Elsewhere() map[string]string {
 	return maps.Clone(map[string]string{
-		"CICLO_IMAGE":               "docker-compose.yml: the image of Ciclo's services",
-		"CICLO_POSTGRES_IMAGE":      "docker-compose.yml, deploy/check-compose: the image of Postgres",
-		"CICLO_BIND":                "docker-compose.yml: the address that ports are published on",
-		"CICLO_PORT":                "docker-compose.yml: the port that the API is published on",
-		"CICLO_SECRETS":             "docker-compose.yml: the folder of the secrets",
-		"CICLO_GRAFANA_VERSION":     "docker-compose.yml: Grafana's version",
-		"CICLO_GRAFANA_PORT":        "docker-compose.yml: Grafana's port",
-		"CICLO_PROMETHEUS_IMAGE":    "docker-compose.yml: Prometheus' image",
-		"CICLO_PROMETHEUS_PORT":     "docker-compose.yml: Prometheus' port",
-		"CICLO_GO_IMAGE":            "deploy/check-compose: the image that deploy/Dockerfile is built with",
-		"CICLO_CHECK_KEEP":          "deploy/check-compose: 1 leaves everything up",
-		"CICLO_TEST_POSTGRES_IMAGE": "tests: the image of their Postgres where Docker has it",
+		"CICLO_IMAGE":                "docker-compose.yml: the image of Ciclo's services",
+		"CICLO_POSTGRES_IMAGE":       "docker-compose.yml, deploy/check-compose: the image of Postgres",
+		"CICLO_BIND":                 "docker-compose.yml: the address that ports are published on",
+		"CICLO_PORT":                 "docker-compose.yml: the port that the API is published on",
+		"CICLO_SECRETS":              "docker-compose.yml: the folder of the secrets",
+		"CICLO_GRAFANA_VERSION":      "docker-compose.yml: Grafana's version",
+		"CICLO_GRAFANA_PORT":         "docker-compose.yml: Grafana's port",
+		"CICLO_PROMETHEUS_IMAGE":     "docker-compose.yml: Prometheus' image",
+		"CICLO_PROMETHEUS_PORT":      "docker-compose.yml: Prometheus' port",
+		"CICLO_GO_IMAGE":             "deploy/check-compose: the image that deploy/Dockerfile is built with",
+		"CICLO_CHECK_KEEP":           "deploy/check-compose: 1 leaves everything up",
+		"CICLO_TEST_POSTGRES_IMAGE":  "tests: the image of their Postgres where Docker has it",
+		"CICLO_TEST_POSTGRES":        "tests: url, local or container, that Postgres and no other",
+		"CICLO_VERSION":              "docker-compose.yml: the version that the image is labelled with",
+		"CICLO_REVISION":             "docker-compose.yml: the revision that the image is labelled with",
+		"CICLO_CREATED":              "docker-compose.yml: the time that the image is labelled with",
+		"CICLO_POSTGRES_CONNECTIONS": "docker-compose.yml: Postgres' max_connections",
+		"CICLO_NEED_CONTAINERS":      "deploy/check-compose and the container tests: 1 makes it an error that there is no Docker or no image",
+		"CICLO_BIN":                  "deploy/check-systemd: a folder with the programs",
+		"CICLO_TAGS":                 "deploy/stage-root: more build tags",
 	})
 }
 

@@ -49,7 +49,7 @@ func (p privilege) grant(role string) string {
 // that the server hasn't are left out; where it has none, or we don't own the schema,
 // nothing is changed and granted is empty.
 func GrantRoles(ctx context.Context, url string) (granted []string, err error) {
-	pool, err := Connect(ctx, PoolConfig{URL: url, Name: "ciclo roles", MaxConns: 1})
+	pool, err := Connect(ctx, PoolConfig{URL: url, Name: "ciclo roles", MaxConns: 1, Pooled: true})
 	if err != nil {
 		return nil, err
 	}
