@@ -104,6 +104,7 @@ func TestTwoVersionsOnOneSchema(t *testing.T) {
 	accepted := []string{old.run("test-steps", steps), old.run("test-noop", nil)}
 
 	// Expand, beside the old version.
+	eventually(t, 20*time.Second, "both services show in the plan", func() bool { return len(planOf(t, next+"/ciclo", old.env).Sessions) == 2 })
 	if p := planOf(t, next+"/ciclo", old.env); len(p.Pending) != 1 || p.Pending[0].Kind != "expand" || len(p.Sessions) != 2 || p.Sessions[0].ShutOut || p.Sessions[1].ShutOut || p.Sessions[1].SchemaVersion != p.SchemaVersion {
 		t.Errorf("the plan: %+v", p)
 	}
