@@ -79,10 +79,10 @@ chaos-containers: ## The same done to the containers of docker-compose.yml, wher
 chaos-containers-unfenced: ## The same without the fence, which the checker must find.
 	go run ./internal/chaos -containers -rate 10 -unfenced $(if $(SEED),-seed $(SEED))
 
-test-containers: ## Run the tests of every package that uses the database on Postgres 17 in containers, where Docker is.
+test-containers: ## Run the tests of every package that uses the database on Postgres 17 in containers, where Docker is (LESS=1: without those of the built programs).
 	@if image=$$(deploy/postgres-image); then \
 		CICLO_TEST_POSTGRES=container CICLO_TEST_POSTGRES_IMAGE=$$image go test -shuffle=on -timeout 20m \
-			$$(go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | awk '/internal\/testdatabase/ { print $$1 }'); \
+			$$(go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | awk '/internal\/testdatabase/ { print $$1 }' $(if $(LESS),| grep -vE 'internal/(outside|docs)$$')); \
 	elif [ "$$CICLO_NEED_CONTAINERS" = 1 ]; then exit 1; \
 	else echo "the tests were not run on containers"; fi
 
