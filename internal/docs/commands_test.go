@@ -117,6 +117,12 @@ func TestCommands(t *testing.T) {
 			if out, err := d.sh(prelude+filled, stdin); err != nil {
 				t.Errorf("%s: %s\n%v\n%s", b, filled, err, out)
 			}
+			if d.after != nil {
+				if err := d.after(); err != nil {
+					t.Error(err)
+				}
+				d.after = nil
+			}
 			ran++
 		}
 	}

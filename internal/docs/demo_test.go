@@ -28,6 +28,8 @@ type demo struct {
 	api *client.Client
 	// twin are the entities that a page merges, and splits again.
 	twin [2]string
+	// after ends what a command needed, once it is over; nil is nothing.
+	after func() error
 }
 
 // files are what the pages' commands read.
@@ -179,14 +181,15 @@ func (d *demo) execution() (string, error) {
 	return e.ID, err
 }
 
-// waiting is an execution that nobody runs: its agent is paused until it is asked for.
+// waiting is an execution that nobody runs: its agent is paused until the command is over.
 func (d *demo) waiting() (string, error) {
 	ctx, agent := context.Background(), "conversation-trainer"
 	if err := d.api.Pause(ctx, agent, "a command is tried"); err != nil {
 		return "", err
 	}
+	d.after = func() error { return d.api.Resume(ctx, agent) }
 	e, err := d.api.Run(ctx, agent, nil)
-	return e.ID, errors.Join(err, d.api.Resume(ctx, agent))
+	return e.ID, err
 }
 
 func (d *demo) prompt() (string, error) {
