@@ -47,6 +47,7 @@ var laws = map[string]law{
 	"internal/erasure":                           {own: []string{"internal/graph", "internal/phone"}, libraries: []string{"github.com/jackc/pgx"}},
 	"internal/retention":                         {libraries: []string{"github.com/jackc/pgx"}},
 	"internal/phone":                             {libraries: []string{"github.com/nyaruka/phonenumbers"}},
+	"internal/demotest":                          {own: []string{"client", "internal/localpostgres"}},
 	"internal/docs":                              {stdOnly: true},
 	"internal/batch":                             {stdOnly: true},
 	"internal/notice":                            {own: []string{"internal/mailserver", "internal/webhook"}, libraries: []string{"github.com/wneessen/go-mail"}},

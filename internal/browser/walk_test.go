@@ -1,26 +1,21 @@
 package browser_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/nuzantara/ciclo/client"
 	"github.com/nuzantara/ciclo/internal/browser"
-	"github.com/nuzantara/ciclo/internal/localpostgres"
+	"github.com/nuzantara/ciclo/internal/demotest"
 	"github.com/nuzantara/ciclo/orchestrator/dashboard"
 )
 
@@ -52,73 +47,6 @@ func open(t *testing.T, b *browser.Browser, s browser.Screen) *browser.Tab {
 	return tab
 }
 
-var serves = regexp.MustCompile(`The API serves at (http://[\d.:]+\d)`)
-
-// demo starts the built programs on demo data, and ends them with the test.
-func demo(t *testing.T) *client.Client {
-	t.Helper()
-	dir := t.TempDir()
-	data := filepath.Join(dir, ".ciclo")
-	if out, err := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "github.com/nuzantara/ciclo/cmd/...").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := localpostgres.Remove(ctx, filepath.Join(data, "postgres")); err != nil {
-			t.Errorf("remove the database: %v", err)
-		}
-	})
-	cmd := exec.Command(filepath.Join(dir, "ciclo"), "--data", data, "dev", "--demo", "--listen", "127.0.0.1:0")
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "CICLO_") && !strings.HasPrefix(v, "DATABASE_URL") {
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
-	cmd.WaitDelay = 30 * time.Second
-	said, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	found := make(chan string, 1)
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		lines := bufio.NewScanner(said)
-		for lines.Scan() {
-			if at := serves.FindStringSubmatch(lines.Text()); at != nil {
-				found <- at[1]
-			}
-		}
-		io.Copy(io.Discard, said) //nolint:errcheck // a line that was too long
-	}()
-	t.Cleanup(func() {
-		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-			t.Error(err)
-		}
-		<-read
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the demo ended with %v", err)
-		}
-	})
-	select {
-	case at := <-found:
-		token, err := os.ReadFile(filepath.Join(data, "token"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return &client.Client{URL: at, Token: strings.TrimSpace(string(token))}
-	case <-read:
-		t.Fatal("the demo ended before it served")
-	case <-time.After(5 * time.Minute):
-		t.Fatal("the demo doesn't come up")
-	}
-	return nil
-}
-
 // judge says what is wrong with the page that the tab shows.
 func judge(t *testing.T, tab *browser.Tab, base, where string) {
 	t.Helper()
@@ -144,7 +72,7 @@ func judge(t *testing.T, tab *browser.Tab, base, where string) {
 // and does what there is to do.
 func TestTheDashboard(t *testing.T) {
 	b := start(t)
-	api := demo(t)
+	api := demotest.Start(t, t.TempDir())
 	cycle, err := api.OpenCycle(t.Context(), []string{"client-value-predictor"})
 	if err != nil {
 		t.Fatal(err)

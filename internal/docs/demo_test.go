@@ -1,23 +1,19 @@
 package docs
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/nuzantara/ciclo/client"
-	"github.com/nuzantara/ciclo/internal/localpostgres"
+	"github.com/nuzantara/ciclo/internal/demotest"
 )
 
 // demo is what a reader has who typed `make demo`: a folder with bin/ and .ciclo/, the
@@ -47,8 +43,6 @@ var files = map[string]string{
 // Readers' curl doesn't fail where an answer refuses; a test's has to.
 const strictCurl = "#!/bin/sh\nexec %s --fail-with-body --max-time 60 \"$@\"\n"
 
-var serves = regexp.MustCompile(`The API serves at (http://[\d.:]+\d)`)
-
 // startDemo does what `make demo` does, in a folder of its own and at a free port, and
 // ends it with the test.
 func startDemo(t *testing.T) *demo {
@@ -61,10 +55,6 @@ func startDemo(t *testing.T) *demo {
 		t.Fatal(err)
 	}
 	d := &demo{dir: t.TempDir()}
-	bin := filepath.Join(d.dir, "bin")
-	if out, err := exec.Command("go", "build", "-o", bin+string(filepath.Separator), "github.com/nuzantara/ciclo/cmd/...").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
 	shim := filepath.Join(d.dir, "shim")
 	if err := os.Mkdir(shim, 0o755); err != nil {
 		t.Fatal(err)
@@ -78,69 +68,10 @@ func startDemo(t *testing.T) *demo {
 	for name, text := range files {
 		write(filepath.Join(d.dir, name), text, 0o644)
 	}
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "CICLO_") && !strings.HasPrefix(v, "DATABASE_") && !strings.HasPrefix(v, "PATH=") {
-			d.env = append(d.env, v)
-		}
-	}
-	d.env = append(d.env, "PATH="+shim+":"+bin+":"+os.Getenv("PATH"))
-	d.run(t)
+	d.api = demotest.Start(t, d.dir)
+	d.env = append(demotest.Environment(), "PATH="+shim+":"+filepath.Join(d.dir, "bin")+":"+os.Getenv("PATH")) // the last one holds
 	d.settle(t)
 	return d
-}
-
-// run starts `ciclo dev --demo`, which is all that the Makefile's demo does once the
-// programs are built, and returns when it serves.
-func (d *demo) run(t *testing.T) {
-	t.Helper()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := localpostgres.Remove(ctx, filepath.Join(d.dir, ".ciclo", "postgres")); err != nil {
-			t.Errorf("remove the database: %v", err)
-		}
-	})
-	cmd := exec.Command(filepath.Join(d.dir, "bin", "ciclo"), "dev", "--demo", "--listen", "127.0.0.1:0")
-	cmd.Dir, cmd.Env, cmd.WaitDelay = d.dir, d.env, 30*time.Second
-	said, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	found, read := make(chan string, 1), make(chan struct{})
-	go func() {
-		defer close(read)
-		lines := bufio.NewScanner(said)
-		for lines.Scan() {
-			if at := serves.FindStringSubmatch(lines.Text()); at != nil {
-				found <- at[1]
-			}
-		}
-		io.Copy(io.Discard, said) //nolint:errcheck // a line that was too long
-	}()
-	t.Cleanup(func() {
-		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-			t.Error(err)
-		}
-		<-read
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the demo ended with %v", err)
-		}
-	})
-	select {
-	case at := <-found:
-		token, err := os.ReadFile(filepath.Join(d.dir, ".ciclo", "token"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.api = &client.Client{URL: at, Token: strings.TrimSpace(string(token))}
-	case <-read:
-		t.Fatal("the demo ended before it served")
-	case <-time.After(5 * time.Minute):
-		t.Fatal("the demo doesn't come up")
-	}
 }
 
 // settle returns when each agent of the demo has completed a run.

@@ -4,15 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/nuzantara/ciclo/client"
+	"github.com/nuzantara/ciclo/internal/demotest"
 	"github.com/nuzantara/ciclo/internal/testdatabase"
 )
 
@@ -22,10 +21,7 @@ func TestMain(m *testing.M) { testdatabase.Main(m, testdatabase.Options{}) }
 // own: the schema, an orchestrator, a worker.
 func TestRunningItForReal(t *testing.T) {
 	dir := t.TempDir()
-	bin := filepath.Join(dir, "bin")
-	if out, err := exec.Command("go", "build", "-o", bin+string(filepath.Separator), "github.com/nuzantara/ciclo/cmd/...").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	demotest.Build(t, dir)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -57,12 +53,7 @@ func TestRunningItForReal(t *testing.T) {
 	}
 	cmd := exec.Command("bash", "-euo", "pipefail", "-c", script+"wait\n")
 	cmd.Dir, cmd.WaitDelay = dir, 20*time.Second
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "CICLO_") && !strings.HasPrefix(v, "DATABASE_") {
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
-	cmd.Env = append(cmd.Env, "CICLO_LISTEN="+address)
+	cmd.Env = append(demotest.Environment(), "CICLO_LISTEN="+address)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
