@@ -51,11 +51,27 @@ func (c *Command) Check() error {
 }
 
 // Connections is how many a process takes at most: the main pool, the heartbeat's,
-// and one for each dry run.
-func (c *Command) Connections() int { return int(c.MaxConns) + beatConns + maxDryRuns }
+// and one for each dry run, where no pooler is.
+func (c *Command) Connections() int {
+	n := int(c.MaxConns) + beatConns
+	if !c.Pooled() {
+		n += maxDryRuns
+	}
+	return n
+}
+
+// DirectConnections is how many a process takes past a pooler at most: to listen, and
+// one for each dry run.
+func (c *Command) DirectConnections() int {
+	if !c.Pooled() || c.DirectURL+c.DirectURLFile == "" {
+		return 0
+	}
+	return directConns + maxDryRuns
+}
 
 const (
 	beatConns      = 2
+	directConns    = 2
 	maxConcurrency = 10_000
 )
 
@@ -73,7 +89,7 @@ func (c *Command) Work(ctx context.Context, log *slog.Logger, catalogue agents.C
 		return err
 	}
 	defer beatPool.Close()
-	direct, err := c.ConnectDirect(ctx, "ciclo worker", 2)
+	direct, err := c.ConnectDirect(ctx, "ciclo worker", directConns)
 	if err != nil {
 		return err
 	}

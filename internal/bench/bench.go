@@ -51,7 +51,7 @@ const (
 // bench is one run: its Postgres, its folder and what all sections share.
 type bench struct {
 	plan plan
-	// many is the size of the larger history of scale, panels and pages.
+	// many is the size of the larger history of scale, accepts, panels and pages.
 	many     int
 	dir      string
 	database *database

@@ -27,8 +27,8 @@ type options struct {
 func main() {
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "one short turn of everything, in about a minute; shows verdicts and fails on errors alone")
-	only := flag.String("only", "", "run the sections whose names match this `regexp`: accept, river, life, status, polls, events, latency, idle, and fleet, recovery, scale, scores, imports, mining, building, graph, retention, panels and pages, which are in no other run")
-	flag.IntVar(&o.many, "many", 1_000_000, "executions of the larger history of scale, panels and pages")
+	only := flag.String("only", "", "run the sections whose names match this `regexp`: accept, river, life, status, polls, events, latency, idle, and fleet, recovery, scale, accepts, scores, imports, mining, building, graph, retention, panels and pages, which are in no other run")
+	flag.IntVar(&o.many, "many", 1_000_000, "executions of the larger history of scale, accepts, panels and pages")
 	flag.StringVar(&o.keep, "keep", "", "run Postgres in this `folder` and keep it with the histories, which the next run with it finds again")
 	flag.BoolVar(&o.asJSON, "json", false, "print the table as JSON")
 	floor := flag.String("floor", "", "(internal) serve the bare handlers on this address")
@@ -88,6 +88,7 @@ func run(ctx context.Context, o options) (err error) {
 		{"fleet", b.fleet, true},
 		{"recovery", b.recovery, true},
 		{"scale", b.scale, true},
+		{"accepts", b.accepts, true},
 		{"scores", b.scores, true},
 		{"imports", b.imports, true},
 		{"mining", b.mining, true},

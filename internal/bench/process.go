@@ -23,6 +23,8 @@ type api struct {
 	*process.Process
 	url   string
 	token string
+	// database is the URL of the orchestrator's.
+	database string
 }
 
 // startOrchestrator starts the real service on the database.
@@ -31,7 +33,7 @@ func (b *bench) startOrchestrator(ctx context.Context, database string) (*api, e
 	if err != nil {
 		return nil, err
 	}
-	a := &api{url: "http://" + address, token: rand.Text()}
+	a := &api{url: "http://" + address, token: rand.Text(), database: database}
 	a.Process, err = b.start("orchestrator", filepath.Join(b.dir, "orchestrator"), nil,
 		"DATABASE_URL="+database, "CICLO_LISTEN="+address, "CICLO_TOKEN="+a.token)
 	if err != nil {

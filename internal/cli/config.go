@@ -45,8 +45,10 @@ type checked struct {
 	Programs []*config.Report `json:"programs"`
 	// Databases are in the order of their variables.
 	Databases []databaseReport `json:"databases"`
-	// Connections are what the services take together, at most.
-	Connections int `json:"connections"`
+	// Connections are what the services take together, at most; DirectConnections what
+	// they take past a pooler.
+	Connections       int `json:"connections"`
+	DirectConnections int `json:"direct_connections"`
 }
 
 func (c configCheck) Validate() error {
@@ -72,6 +74,7 @@ func (c configCheck) Run(ctx context.Context, g *Globals) error {
 		}
 		found.Programs = append(found.Programs, report)
 		found.Connections += many[program] * report.Connections
+		found.DirectConnections += many[program] * report.DirectConnections
 		found.OK = found.OK && len(report.Errors) == 0
 	}
 	if !c.Offline {
@@ -228,7 +231,8 @@ func (c configVariables) Run(ctx context.Context, parsed *kong.Context, g *Globa
 func ownVariables(parsed *kong.Context) (reports []*config.Report) {
 	var databases []config.Variable
 	for _, v := range config.Describe(&service.Database{}) {
-		if v.Name == "DATABASE_URL" || v.Name == "DATABASE_URL_FILE" {
+		switch v.Name {
+		case "DATABASE_URL", "DATABASE_URL_FILE", "DATABASE_DIRECT_URL", "DATABASE_DIRECT_URL_FILE":
 			databases = append(databases, v)
 		}
 	}

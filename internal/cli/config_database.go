@@ -101,9 +101,13 @@ func askDatabases(ctx context.Context, c checked, of string) []databaseReport {
 	}
 	slices.SortFunc(reports, func(a, b databaseReport) int { return strings.Compare(a.Variable, b.Variable) })
 	for i := range reports {
-		// Behind a pooler the services' connections are the pooler's.
-		if d := &reports[i]; d.Variable == "DATABASE_URL" && os.Getenv("DATABASE_DIRECT_URL")+os.Getenv("DATABASE_DIRECT_URL_FILE") == "" {
+		// Behind a pooler the services' connections are the pooler's, but for those past it.
+		d, pooled := &reports[i], os.Getenv("DATABASE_POOLER") == "transaction"
+		switch {
+		case d.Variable == "DATABASE_URL" && !pooled:
 			d.judgeConnections(c.Connections)
+		case d.Variable == "DATABASE_DIRECT_URL" && pooled:
+			d.judgeConnections(c.DirectConnections)
 		}
 	}
 	return reports

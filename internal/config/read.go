@@ -90,6 +90,9 @@ func Read(p Program, args []string) (*Report, error) {
 	if c, ok := p.Command.(interface{ Connections() int }); ok {
 		r.Connections = c.Connections()
 	}
+	if c, ok := p.Command.(interface{ DirectConnections() int }); ok {
+		r.DirectConnections = c.DirectConnections()
+	}
 	return r, nil
 }
 

@@ -40,6 +40,8 @@ type Report struct {
 	Warnings  []Problem  `json:"warnings"`
 	// Connections is how many a process of it takes from Postgres, at most.
 	Connections int `json:"connections"`
+	// DirectConnections is how many more it takes past a pooler.
+	DirectConnections int `json:"direct_connections"`
 }
 
 // problems takes joined errors apart.

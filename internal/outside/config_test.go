@@ -204,7 +204,8 @@ type configuration struct {
 		MaxConnections                       int `json:"max_connections"`
 		Errors, Warnings                     []string
 	}
-	Connections int
+	Connections       int
+	DirectConnections int `json:"direct_connections"`
 }
 
 func checkConfig(t *testing.T, env []string, args ...string) (found configuration, text string, code int) {
@@ -258,6 +259,11 @@ func TestConfigCheckOfADatabase(t *testing.T) {
 	check("the worker's role", 0, "", env(as(postgres.RoleWorker, owner)), "--of", "worker")
 	check("another's role", 1, "INSERT on ciclo.executions", env(as(postgres.RoleWorker, owner)), "--of", "orchestrator")
 	check("too many connections", 1, "raise max_connections", env(owner, "CICLO_MAX_CONNS=40"), "--workers", "50")
+	pooled := env(owner, "DATABASE_POOLER=transaction", "DATABASE_DIRECT_URL="+owner, "CICLO_MAX_CONNS=900") // the pool's are the pooler's
+	if found := check("a pooler", 0, "", pooled, "--workers", "3"); found.Connections != 3*902+902 || found.DirectConnections != 3*6 {
+		t.Errorf("past a pooler %d of %d connections", found.DirectConnections, found.Connections)
+	}
+	check("too many past a pooler", 1, "up to 600 connections", pooled, "--workers", "100")
 	check("no schema", 1, "ciclo migrate", env(testdatabase.Empty(t)))
 	check("a wrong database", 1, "does not exist", env(strings.Replace(owner, "/ciclo_", "/nobody_", 1)))
 	check("nobody there", 1, "connect", env("postgres://nobody:"+rolePassword+"@127.0.0.1:1/x"))

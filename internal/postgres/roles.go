@@ -102,6 +102,9 @@ func grantRoles(ctx context.Context, tx pgx.Tx) (roles []string, err error) {
 		}
 	}
 	commands = append(commands, pruning(roles)...)
+	if slices.Contains(roles, RoleWorker) {
+		commands = append(commands, reindexing)
+	}
 	_, err = tx.Exec(ctx, strings.Join(commands, ";\n"))
 	return roles, err
 }
@@ -118,6 +121,14 @@ func pruning(roles []string) []string {
 	}
 	return commands
 }
+
+// reindexing lets the worker do River's daily REINDEX of the queue, from Postgres 17 on:
+// before, only a table's owner can.
+const reindexing = `DO $$ BEGIN
+	IF current_setting('server_version_num')::int >= 170000 THEN
+		GRANT MAINTAIN ON ciclo.river_job TO ` + RoleWorker + `;
+	END IF;
+END $$`
 
 // relations are the tables and views of schemas ciclo and crm.
 func relations(ctx context.Context, tx pgx.Tx) ([]string, error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
 
 	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/testdatabase"
@@ -149,6 +150,26 @@ func TestWhatRolesMay(t *testing.T) {
 			if err := b.asRole(role, sql); err != nil {
 				t.Errorf("%s may not %s: %v", role, sql, err)
 			}
+		}
+	}
+}
+
+// The worker reindexes River's queue, as River does daily, where Postgres has a right
+// for that.
+func TestTheWorkerReindexesWhereItCan(t *testing.T) {
+	t.Parallel()
+	b, _ := withRoles(t)
+	var can bool
+	b.must(b.pool.QueryRow(b.ctx, `SELECT current_setting('server_version_num')::int >= 170000`).Scan(&can))
+	for _, index := range river.ReindexerIndexNamesDefault() {
+		var there bool
+		b.must(b.pool.QueryRow(b.ctx, `SELECT to_regclass('ciclo.' || $1) IS NOT NULL`, index).Scan(&there))
+		if !there {
+			continue // River's, of another of its versions
+		}
+		err := b.asRole(postgres.RoleWorker, `REINDEX INDEX ciclo.`+index)
+		if denied(err) == can || (can && err != nil) {
+			t.Errorf("REINDEX of %s, on a Postgres that can allow it (%t): %v", index, can, err)
 		}
 	}
 }
