@@ -50,8 +50,8 @@ func (j *journal) Output(ctx context.Context, step string) (json.RawMessage, err
 	return j.store.StepOutput(ctx, j.a, step)
 }
 
-func (j *journal) Record(ctx context.Context, step string, startedAt time.Time, writes bool, fn func(ctx context.Context, tx pgx.Tx) (json.RawMessage, error)) error {
-	err := j.store.RecordStep(ctx, j.a, step, startedAt, writes, func(tx pgx.Tx) (json.RawMessage, error) { return fn(ctx, tx) })
+func (j *journal) Record(ctx context.Context, name string, startedAt time.Time, writes bool, fn func(ctx context.Context, tx pgx.Tx) (json.RawMessage, error)) error {
+	err := j.store.RecordStep(ctx, j.a, name, startedAt, writes, func(tx pgx.Tx) (json.RawMessage, error) { return fn(ctx, tx) })
 	j.refusedBy(err, step)
 	return err
 }
@@ -73,10 +73,8 @@ func (j *journal) Intend(ctx context.Context, name, key string, policy agents.Po
 	return agents.EffectState{State: e.State, Fresh: fresh, Outcome: e.Outcome}, err
 }
 
-// Settle outlives the attempt's context: what happened is written down even where
-// the attempt is being interrupted.
 func (j *journal) Settle(ctx context.Context, name, state string, outcome json.RawMessage) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := outliving(ctx)
 	defer cancel()
 	err := j.store.SettleEffect(ctx, j.a, name, state, outcome)
 	j.refusedBy(err, effect)

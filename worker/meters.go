@@ -23,6 +23,9 @@ type meters struct {
 	opened     *prometheus.CounterVec
 	refused    *prometheus.CounterVec
 	effects    *prometheus.CounterVec
+	calls      *prometheus.CounterVec
+	tokens     *prometheus.CounterVec
+	dollars    *prometheus.CounterVec
 	stray      prometheus.Counter
 	beats      *prometheus.CounterVec
 	beatsLate  prometheus.Counter
@@ -50,6 +53,7 @@ const (
 	lastWord = "last_word"
 	step     = "step"
 	effect   = "effect"
+	call     = "call"
 	progress = "progress"
 )
 
@@ -91,6 +95,15 @@ func newMeters(registry prometheus.Registerer, concurrency map[string]int, lease
 		effects: with.NewCounterVec(prometheus.CounterOpts{
 			Name: "ciclo_effects_settled_total", Help: "Effects on the outside world, by what came of them: done, not_done or unknown.",
 		}, []string{"agent", "state"}),
+		calls: with.NewCounterVec(prometheus.CounterOpts{
+			Name: "ciclo_llm_calls_total", Help: "Calls to language models, by what came of them: answered, not_done or unknown.",
+		}, []string{"agent", "state"}),
+		tokens: with.NewCounterVec(prometheus.CounterOpts{
+			Name: "ciclo_llm_tokens_total", Help: "Tokens of answered calls to language models, by direction: input or output.",
+		}, []string{"agent", "direction"}),
+		dollars: with.NewCounterVec(prometheus.CounterOpts{
+			Name: "ciclo_llm_cost_dollars_total", Help: "What answered calls to language models cost.",
+		}, []string{"agent"}),
 		stray: with.NewCounter(prometheus.CounterOpts{
 			Name: "ciclo_stale_deliveries_total", Help: "Jobs from the queue whose execution wasn't to be run here: taken by another, cancelled, or paused.",
 		}),
@@ -115,11 +128,14 @@ func newMeters(registry prometheus.Registerer, concurrency map[string]int, lease
 		for _, class := range classes {
 			m.failures.WithLabelValues(agent, class)
 		}
-		for _, write := range []string{lastWord, step, effect, progress} {
+		for _, write := range []string{lastWord, step, effect, call, progress} {
 			m.refused.WithLabelValues(agent, write)
 		}
 		for _, state := range []string{"done", "not_done", "unknown"} {
 			m.effects.WithLabelValues(agent, state)
+		}
+		for _, state := range []string{"answered", "not_done", "unknown"} {
+			m.calls.WithLabelValues(agent, state)
 		}
 	}
 	m.beats.WithLabelValues("answered")

@@ -9,6 +9,7 @@ import (
 	"github.com/nuzantara/ciclo/agents/clientvalue"
 	"github.com/nuzantara/ciclo/agents/conversation"
 	"github.com/nuzantara/ciclo/agents/knowledgegraph"
+	"github.com/nuzantara/ciclo/agents/llm"
 	"github.com/nuzantara/ciclo/agents/messagesender"
 	"github.com/nuzantara/ciclo/internal/channel"
 	"github.com/nuzantara/ciclo/internal/pullrequest"
@@ -33,6 +34,7 @@ type command struct {
 	Sender     messagesender.Config `embed:""`
 	Repository pullrequest.Settings `embed:""`
 	Trainer    conversation.Config  `embed:""`
+	Models     llm.Config           `embed:""`
 }
 
 func main() {

@@ -44,7 +44,7 @@ func TestNothingIsLeftAndNobodyElseIsTouched(t *testing.T) {
 		left[table] = true
 	}
 	want := map[string]bool{}
-	for _, table := range []string{"ciclo.contacts", "ciclo.erasures", "ciclo.executions", "ciclo.messages", "ciclo.opt_outs", "ciclo.schedules", "ciclo.pauses", "ciclo.notices", "ciclo.cycles", "ciclo.cycle_agents", "ciclo.prompt_proposals", "crm.clients", "crm.conversations", "crm.payments", "crm.practices"} {
+	for _, table := range []string{"ciclo.contacts", "ciclo.erasures", "ciclo.executions", "ciclo.llm_calls", "ciclo.messages", "ciclo.opt_outs", "ciclo.schedules", "ciclo.pauses", "ciclo.notices", "ciclo.cycles", "ciclo.cycle_agents", "ciclo.prompt_proposals", "crm.clients", "crm.conversations", "crm.payments", "crm.practices"} {
 		want[table] = true
 	}
 	if diff := cmp.Diff(want, left); diff != "" {

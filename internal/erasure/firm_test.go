@@ -172,6 +172,9 @@ func (f *firm) fill(s somebody) {
 	f.exec(`INSERT INTO ciclo.segment_changes (execution_id, previous_execution_id, client_id, from_segment, to_segment) VALUES ($1, $2, $3, 'LOW', 'VIP')`, run, before, s.id)
 	f.exec(`INSERT INTO ciclo.steps (execution_id, name, attempt, worker_id, output, started_at) VALUES ($1, 'fit', 1, gen_random_uuid(), $2, now())`, run, top)
 
+	f.exec(`INSERT INTO ciclo.llm_calls (execution_id, step, hash, agent, provider, model, state, attempt, worker_id, settled_at, reserved_tokens, reserved_cost, input_tokens, output_tokens, cost, request, answer, kept_until, client_ids)
+		SELECT $1, step, repeat('a', 64), 'client-value-predictor', 'firm', 'm', 'answered', 1, gen_random_uuid(), now(), 9, 1, 1, 1, 1, convert_to($2, 'UTF8'), convert_to($2, 'UTF8'), now() + interval '1 day', about
+		FROM (VALUES ('about one', ARRAY[$3, 'somebody']), ('about both', ARRAY['nobody', $3])) c (step, about)`, run, "write to "+s.name, s.id)
 	failed := f.execution("conversation-trainer", `{}`, true)
 	f.fail(failed, "the provider refused "+s.e164+" of "+s.name)
 	f.exec(`INSERT INTO ciclo.notices (kind, agent, execution_id, subject, text, error) VALUES ('failed', 'conversation-trainer', $1, $2, $2, $2)`, failed, "failed: "+s.name)

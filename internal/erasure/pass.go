@@ -137,6 +137,11 @@ var rowSteps = []step{
 		UPDATE ciclo.steps s SET output = '{}'
 		FROM ciclo.executions e, (` + ofClient + `) m
 		WHERE e.agent = 'message-sender' AND e.parameters ->> 'message_id' = m.id AND e.ended_at IS NOT NULL AND s.execution_id = e.id AND s.output <> '{}'`},
+	// What an execution that is alive was told is what its next attempt goes by.
+	{table: "ciclo.llm_calls", sql: `
+		UPDATE ciclo.llm_calls SET request = NULL, answer = NULL
+		WHERE ctid = ANY (ARRAY(SELECT t.ctid FROM ciclo.llm_calls t JOIN ciclo.executions e ON e.id = t.execution_id
+			WHERE t.client_ids @> ARRAY[@client::text] AND (t.request IS NOT NULL OR t.answer IS NOT NULL) AND e.ended_at IS NOT NULL LIMIT @batch))`},
 	// Drafted, and let out by the policy, by a transaction that was under way.
 	{table: "ciclo.messages", sql: `UPDATE ciclo.messages SET status = 'rejected', reason = 'the client has opted out' WHERE client_id = @client AND status = 'approved'`},
 	deletes("ciclo.messages", `t.client_id = @client AND t.status IN ('draft', 'rejected', 'expired', 'failed') AND t.execution_id IS NULL

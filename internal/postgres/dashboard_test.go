@@ -65,7 +65,7 @@ func TestTheDashboardRoleReadsAndNoMore(t *testing.T) {
 	b.must(err)
 	views, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	b.must(err)
-	want := []string{"activity_per_day", "activity_per_hour", "activity_per_minute", "agents", "attempts", "audit_log", "churn_distribution", "client_values", "cost", "cycle_agents", "cycles", "durations", "durations_per_hour", "effects", "erasures", "executions", "executions_by_status", "executions_per_hour", "failures", "graph_edges", "graph_entities", "graph_evidence", "graph_merges", "graph_reviews", "graph_totals", "imports", "messages", "messages_by_status", "messages_per_day", "messages_waiting", "notices", "patterns", "pauses", "prompt_proposals", "queue", "schedules", "segment_change_totals", "segment_changes", "segments", "slots", "steps", "transitions", "value_back_tests", "webhook_deliveries", "webhooks", "workers"}
+	want := []string{"activity_per_day", "activity_per_hour", "activity_per_minute", "agents", "attempts", "audit_log", "churn_distribution", "client_values", "cost", "cycle_agents", "cycles", "durations", "durations_per_hour", "effects", "erasures", "executions", "executions_by_status", "executions_per_hour", "failures", "graph_edges", "graph_entities", "graph_evidence", "graph_merges", "graph_reviews", "graph_totals", "imports", "llm_calls", "llm_cost_per_day", "llm_waste", "messages", "messages_by_status", "messages_per_day", "messages_waiting", "notices", "patterns", "pauses", "prompt_proposals", "queue", "schedules", "segment_change_totals", "segment_changes", "segments", "slots", "steps", "transitions", "value_back_tests", "webhook_deliveries", "webhooks", "workers"}
 	if diff := cmp.Diff(want, views); diff != "" {
 		t.Errorf("the role sees %s", diff)
 	}

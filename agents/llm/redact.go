@@ -1,0 +1,121 @@
+package llm
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// redaction is what was replaced in a request: what stands there now, and what stood
+// there.
+type redaction struct {
+	shown map[string]string // by what is sent
+	asked bool              // the answer is JSON
+}
+
+var (
+	mailAddress = regexp.MustCompile(`[\pL\pN._%+'-]+@[\pL\pN.-]*[\pL\pN]`)
+	// phoneNumber is an international number, or a national one: with a nought before
+	// it, or ten digits and more. Dates and amounts are shorter, or have other signs.
+	phoneNumber = regexp.MustCompile(`\+\d[\d ().\-]{5,18}\d|\(?\b0\d[\d ().\-]{6,16}\d|\b\d{10,15}\b`)
+)
+
+// minName is the shortest word of a name that is replaced alone, in letters.
+const minName = 3
+
+// redact replaces e-mail addresses, phone numbers and the names in Names by words such
+// as [name 1], the same for the same, in the system's text and the messages.
+func redact(r *Request) redaction {
+	d := redaction{shown: map[string]string{}, asked: len(r.Schema) > 0}
+	words, counts := map[string]string{}, map[string]int{}
+	replace := func(kind string) func(string) string {
+		return func(found string) string {
+			key := kind + strings.ToLower(found)
+			if words[key] == "" {
+				counts[kind]++
+				words[key] = fmt.Sprintf("[%s %d]", kind, counts[kind])
+				d.shown[words[key]] = found
+			}
+			return words[key]
+		}
+	}
+	names := nameWords(r.Names)
+	of := func(text string) string {
+		text = mailAddress.ReplaceAllStringFunc(text, replace("e-mail"))
+		text = phoneNumber.ReplaceAllStringFunc(text, replace("phone"))
+		return replaceNames(text, names, replace("name"))
+	}
+	r.System = of(r.System)
+	r.Messages = slices.Clone(r.Messages)
+	for i := range r.Messages {
+		r.Messages[i].Text = of(r.Messages[i].Text)
+	}
+	return d
+}
+
+// restore puts back what was replaced.
+func (d redaction) restore(text string) string {
+	if len(d.shown) == 0 {
+		return text
+	}
+	var pairs []string
+	for word, stood := range d.shown {
+		if d.asked {
+			if quoted, err := json.Marshal(stood); err == nil {
+				stood = string(quoted[1 : len(quoted)-1])
+			}
+		}
+		pairs = append(pairs, word, stood)
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// nameWords are the names and their words, the longest first.
+func nameWords(names []string) []string {
+	var all []string
+	for _, name := range names {
+		name = strings.Join(strings.Fields(name), " ")
+		for _, word := range append(strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && r != '\'' && r != '’' }), name) {
+			if word = strings.ToLower(word); utf8.RuneCountInString(word) >= minName && !slices.Contains(all, word) {
+				all = append(all, word)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b)) })
+	return all
+}
+
+// replaceNames replaces whole words alone, in whatever case.
+func replaceNames(text string, names []string, replace func(string) string) string {
+	for _, name := range names {
+		pattern := regexp.MustCompile(`(?i)` + strings.ReplaceAll(regexp.QuoteMeta(name), " ", `\s+`))
+		var out strings.Builder
+		last := 0
+		for _, at := range pattern.FindAllStringIndex(text, -1) {
+			before, _ := utf8.DecodeLastRuneInString(text[:at[0]])
+			after, _ := utf8.DecodeRuneInString(text[at[1]:])
+			if unicode.IsLetter(before) || unicode.IsLetter(after) || inWord(text, at[0]) {
+				continue
+			}
+			out.WriteString(text[last:at[0]])
+			out.WriteString(replace(text[at[0]:at[1]]))
+			last = at[1]
+		}
+		out.WriteString(text[last:])
+		text = out.String()
+	}
+	return text
+}
+
+// inWord says whether a place lies within a word of ours, such as [name 1].
+func inWord(text string, at int) bool {
+	open := strings.LastIndexByte(text[:at], '[')
+	return open >= 0 && strings.LastIndexByte(text[:at], ']') < open && ours.MatchString(text[open:])
+}
+
+var ours = regexp.MustCompile(`^\[(?:name|phone|e-mail) \d+\]`)

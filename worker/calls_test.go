@@ -1,0 +1,263 @@
+package worker_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/agents/llm"
+	"github.com/nuzantara/ciclo/internal/execution"
+	"github.com/nuzantara/ciclo/internal/modelserver"
+	"github.com/nuzantara/ciclo/internal/testagents"
+	"github.com/nuzantara/ciclo/worker"
+)
+
+// modelKey opens the provider; it must show nowhere.
+const modelKey = "sk-secret-of-the-firm"
+
+// model is the agent's model at a server that speaks a format: anthropic, openai, or
+// stored for the latter with a list of its answers.
+func model(t *testing.T, server *modelserver.Server, format, more string) *llm.Model {
+	t.Helper()
+	address, stored := server.URL+"/v1", false
+	if format == "anthropic" {
+		address = server.URL
+	}
+	if format == "stored" {
+		format, stored = "openai", true
+	}
+	file, key := filepath.Join(t.TempDir(), "models.json"), filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(modelKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf(`{
+		"providers": {"played": {"format": %q, "url": %q, "key_file": %q, "stored": %t, "stall_seconds": 0.3, "timeout_seconds": 3%s}},
+		"agents": {"test-asks": {"provider": "played", "model": "small-1"}},
+		"prices": [{"model": "small-1", "from": "2026-01-01", "input": 3, "output": 15}]}`, format, address, key, stored, more)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := llm.Config{ModelsFile: file}
+	models, err := config.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := models.For(testagents.AsksName)
+	m.Backoff = 20 * time.Millisecond
+	return m
+}
+
+// asking is a rig with a worker whose agent asks the model.
+func asking(t *testing.T, m *llm.Model) *rig {
+	t.Helper()
+	r := newRig(t)
+	var err error
+	if r.catalogue, err = testagents.WithAsks(r.catalogue); err != nil {
+		t.Fatal(err)
+	}
+	r.start(func(cfg *worker.Config) {
+		cfg.Agents = map[string]agents.Agent{testagents.AsksName: testagents.Asks{Model: m}}
+	})
+	return r
+}
+
+func says(a modelserver.Asked) string {
+	if a.Schema != nil {
+		return `{"said": "an answer that is long enough to be sent in more than one piece of a stream"}`
+	}
+	return "an answer that is long enough to be sent in more than one piece of a stream"
+}
+
+// ledger is an execution's calls, as step, state and how often each was sent.
+func (r *rig) ledger(id string) string {
+	r.t.Helper()
+	var text string
+	err := r.pool.QueryRow(r.t.Context(), `
+		SELECT coalesce(string_agg(format('%s %s %s', step, state, sends), ', ' ORDER BY step, reserved_at), '') FROM ciclo.llm_calls WHERE execution_id = $1`, id).Scan(&text)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return text
+}
+
+// Every way in which a provider misbehaves, in both formats.
+func TestAModelThatMisbehaves(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"anthropic", "openai", "stored"} {
+		for _, c := range []struct {
+			name   string
+			object bool
+			faults []modelserver.Fault
+			status execution.Status
+			ledger string
+			asked  int
+			paid   int
+			says   string // in the error, or the result
+		}{
+			{name: "well", status: execution.Completed, ledger: "ask 1 answered 1", asked: 1, paid: 1, says: "an answer"},
+			{name: "well, with an object", object: true, status: execution.Completed, ledger: "ask 1 answered 1", asked: 1, paid: 1, says: `{\"said\": \"an answer`},
+			{name: "429", faults: []modelserver.Fault{modelserver.Busy}, status: execution.Completed, ledger: "ask 1 answered 2", asked: 2, paid: 1, says: "an answer"},
+			{name: "529", faults: []modelserver.Fault{modelserver.Overloaded}, status: execution.Completed, ledger: "ask 1 answered 2", asked: 2, paid: 1, says: "an answer"},
+			{name: "500", faults: []modelserver.Fault{modelserver.Broken}, status: execution.Completed, ledger: "ask 1 answered 2", asked: 2, paid: 1, says: "an answer"},
+			{name: "404", faults: []modelserver.Fault{modelserver.Unknown}, status: execution.Failed, ledger: "ask 1 not_done 1", asked: 1, says: "not_found_error"},
+			{name: "too long", faults: []modelserver.Fault{modelserver.TooLong}, status: execution.Failed, ledger: "ask 1 not_done 1", asked: 1, says: "too_long"},
+			{name: "malformed", object: true, faults: []modelserver.Fault{modelserver.Malformed}, status: execution.Completed, ledger: "ask 1 answered 1, ask 1 answered 1", asked: 2, paid: 2, says: "an answer"},
+			{name: "malformed twice", object: true, faults: []modelserver.Fault{modelserver.Malformed, modelserver.Malformed}, status: execution.Failed, ledger: "ask 1 answered 1, ask 1 answered 1", asked: 2, paid: 2, says: "doesn't fit the schema"},
+			{name: "another object", object: true, faults: []modelserver.Fault{modelserver.Misfit}, status: execution.Completed, ledger: "ask 1 answered 1, ask 1 answered 1", asked: 2, paid: 2, says: "an answer"},
+			{name: "truncated", object: true, faults: []modelserver.Fault{modelserver.Truncated}, status: execution.Completed, ledger: "ask 1 answered 1, ask 1 answered 1", asked: 2, paid: 2, says: "an answer"},
+			{name: "stalls", faults: []modelserver.Fault{modelserver.Stall}, status: execution.Completed, ledger: "ask 1 unknown 1", asked: 1, says: `"lost": 1`},
+			{name: "breaks off", faults: []modelserver.Fault{modelserver.Cut}, status: execution.Completed, ledger: "ask 1 unknown 1", asked: 1, says: `"lost": 1`},
+			{name: "says garbage", faults: []modelserver.Fault{modelserver.Garbage}, status: execution.Completed, ledger: "ask 1 unknown 1", asked: 1, says: `"lost": 1`},
+		} {
+			t.Run(format+" "+c.name, func(t *testing.T) {
+				t.Parallel()
+				server := modelserver.Start(says)
+				server.Token = modelKey
+				t.Cleanup(server.Close)
+				server.Misbehave(c.faults...)
+				m := model(t, server, format, "")
+				if format == "stored" && strings.Contains(c.says, "lost") {
+					// It is asked whether it answered, and when that can't be any more
+					// the call is made again.
+					m.Timeout = -9 * time.Second
+					c.ledger, c.asked, c.paid, c.says = "ask 1 answered 2", 2, 1, "an answer"
+				}
+				r := asking(t, m)
+				id := r.accept(testagents.AsksName, fmt.Sprintf(`{"object": %t}`, c.object))
+				e := r.await(id, func(e execution.Execution) bool { return e.Status.Final() })
+				if e.Status != c.status {
+					t.Errorf("it is %s: %+v", e.Status, e.Error)
+				}
+				shown := string(e.Result)
+				if e.Error != nil {
+					shown = e.Error.Text
+				}
+				if !strings.Contains(shown, c.says) || strings.Contains(shown, modelKey) {
+					t.Errorf("it says %s, want %q", shown, c.says)
+				}
+				if got := r.ledger(id); got != c.ledger {
+					t.Errorf("the ledger has %q, want %q", got, c.ledger)
+				}
+				if asked, paid := len(server.Asked()), len(server.Paid()); asked != c.asked || paid != c.paid {
+					t.Errorf("the server was asked %d times and is paid %d times, want %d and %d", asked, paid, c.asked, c.paid)
+				}
+			})
+		}
+	}
+}
+
+func TestWhatAModelCosts(t *testing.T) {
+	t.Parallel()
+	server := modelserver.Start(says)
+	t.Cleanup(server.Close)
+	r := asking(t, model(t, server, "anthropic", ""))
+	id := r.accept(testagents.AsksName, `{"calls": 3}`)
+	e := r.await(id, func(e execution.Execution) bool { return e.Status.Final() })
+	if e.Status != execution.Completed {
+		t.Fatalf("%+v", e.Error)
+	}
+	var input, output int64
+	for _, c := range server.Paid() {
+		input, output = input+c.Input, output+c.Output
+	}
+	var got [2]int64
+	var cost, spent float64
+	err := r.pool.QueryRow(t.Context(), `SELECT sum(input_tokens), sum(output_tokens), sum(cost)::float8 FROM dashboard.llm_calls WHERE execution_id = $1`, id).Scan(&got[0], &got[1], &cost)
+	if err != nil || got != [2]int64{input, output} {
+		t.Errorf("the ledger has %v tokens, the server %d and %d: %v", got, input, output, err)
+	}
+	if want := float64(input)*3e-6 + float64(output)*15e-6; cost < want-1e-9 || cost > want+1e-9 {
+		t.Errorf("it cost %v dollars, want %v", cost, want)
+	}
+	for _, scope := range []string{"execution", "agent", "day"} {
+		if err := r.pool.QueryRow(t.Context(), `SELECT cost::float8 FROM ciclo.llm_spent WHERE scope = $1`, scope).Scan(&spent); err != nil || spent != cost {
+			t.Errorf("%s has taken %v dollars, want %v: %v", scope, spent, cost, err)
+		}
+	}
+	var kept int
+	if err := r.pool.QueryRow(t.Context(), `SELECT count(*) FROM ciclo.llm_calls WHERE request IS NOT NULL OR answer IS NOT NULL`).Scan(&kept); err != nil || kept != 0 {
+		t.Errorf("%d texts are kept without being asked for: %v", kept, err)
+	}
+}
+
+func TestABudgetFailsTheExecution(t *testing.T) {
+	t.Parallel()
+	server := modelserver.Start(says)
+	t.Cleanup(server.Close)
+	m := model(t, server, "openai", "")
+	m.Budgets = []agents.Budget{{Scope: agents.BudgetExecution, Cost: 20_000_000}} // a call reserves a cent and a half
+	r := asking(t, m)
+	id := r.accept(testagents.AsksName, `{"calls": 30}`)
+	e := r.await(id, func(e execution.Execution) bool { return e.Status.Final() })
+	if e.Status != execution.Failed || !strings.Contains(e.Error.Text, "over budget: the budget of execution") || e.Attempt != 1 {
+		t.Errorf("attempt %d is %s: %+v", e.Attempt, e.Status, e.Error)
+	}
+	if n := len(server.Asked()); n < 3 || n == 30 {
+		t.Errorf("the server was asked %d times", n)
+	}
+	var cost float64
+	if err := r.pool.QueryRow(t.Context(), `SELECT sum(cost)::float8 FROM ciclo.llm_calls`).Scan(&cost); err != nil || cost > .02 {
+		t.Errorf("it cost %v dollars: %v", cost, err)
+	}
+}
+
+func TestADryRunAsksNoModel(t *testing.T) {
+	t.Parallel()
+	server := modelserver.Start(says)
+	t.Cleanup(server.Close)
+	r := asking(t, model(t, server, "openai", ""))
+	id := r.acceptDry(testagents.AsksName, `{}`)
+	e := r.await(id, func(e execution.Execution) bool { return e.Status.Final() })
+	if len(server.Asked()) != 0 {
+		t.Errorf("a dry run asked a model")
+	}
+	if e.Status != execution.Failed || !strings.Contains(e.Error.Text, "no model is asked here") {
+		t.Errorf("it is %s: %+v", e.Status, e.Error)
+	}
+}
+
+// What an attempt was told, the next one knows.
+func TestTheNextAttemptKnowsTheAnswers(t *testing.T) {
+	t.Parallel()
+	server := modelserver.Start(says)
+	t.Cleanup(server.Close)
+	m := model(t, server, "openai", "")
+	r := newRig(t)
+	var err error
+	if r.catalogue, err = testagents.WithAsks(r.catalogue); err != nil {
+		t.Fatal(err)
+	}
+	start := func() func() error {
+		_, stop := r.start(func(cfg *worker.Config) {
+			cfg.Agents = map[string]agents.Agent{testagents.AsksName: testagents.Asks{Model: m}}
+		})
+		return stop
+	}
+	stop := start()
+	id := r.accept(testagents.AsksName, `{"calls": 40, "millis": 30}`)
+	r.await(id, func(execution.Execution) bool { return len(server.Paid()) > 5 })
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	start()
+	e := r.await(id, func(e execution.Execution) bool { return e.Status.Final() })
+	var result testagents.Asked
+	if err := json.Unmarshal(e.Result, &result); err != nil || e.Status != execution.Completed || e.Attempt < 2 {
+		t.Fatalf("attempt %d is %s: %+v: %v", e.Attempt, e.Status, e.Error, err)
+	}
+	if len(result.Answers)+result.Lost != 40 || result.Lost > 1 {
+		t.Errorf("%d answers and %d lost", len(result.Answers), result.Lost)
+	}
+	seen := map[string]bool{}
+	for _, c := range server.Paid() {
+		if seen[c.Messages[0].Text] {
+			t.Errorf("%s was paid twice", c.Messages[0].Text)
+		}
+		seen[c.Messages[0].Text] = true
+	}
+}
