@@ -94,7 +94,7 @@ const MaxTimeout = 23 * time.Hour
 
 // Reserved are the API's nouns, which can't be agents' names.
 var Reserved = []string{
-	"activity", "all", "audit", "changes", "clients", "conversations", "cycles", "executions", "graph", "messages", "patterns",
+	"activity", "all", "audit", "changes", "clients", "conversations", "costs", "cycles", "executions", "graph", "messages", "patterns",
 	"prompts", "schedules", "status", "tokens", "webhooks", "workers",
 }
 

@@ -35,6 +35,10 @@ type Execution struct {
 	CycleID           *string         `json:"cycle_id"`
 	DryRun            bool            `json:"dry_run"`
 	PrunedAt          *time.Time      `json:"pruned_at"`
+	// LLMTokens and LLMDollars are what its calls to language models took; nil where it
+	// asked none.
+	LLMTokens  *int64   `json:"llm_tokens"`
+	LLMDollars *float64 `json:"llm_dollars"`
 	// TraceID is its trace in OpenTelemetry; nil where none was kept.
 	TraceID     *string         `json:"trace_id"`
 	Result      json.RawMessage `json:"result,omitempty"`

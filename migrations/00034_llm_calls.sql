@@ -59,6 +59,9 @@ CREATE TABLE ciclo.llm_spent (
 );
 CREATE INDEX llm_spent_by_day ON ciclo.llm_spent (day);
 
+-- The same of an execution, where people look at it. NULL: it asked no model.
+ALTER TABLE ciclo.executions ADD COLUMN llm_tokens bigint, ADD COLUMN llm_cost numeric(18, 9);
+
 -- What all workers know of a provider: what it allows a minute, and whether it is ill.
 CREATE TABLE ciclo.llm_providers (
     name          text PRIMARY KEY,
@@ -108,6 +111,16 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER llm_calls_guarded BEFORE UPDATE ON ciclo.llm_calls FOR EACH ROW EXECUTE FUNCTION ciclo.guard_llm_call();
 
+CREATE OR REPLACE VIEW dashboard.executions AS
+    SELECT id, agent, status, attempt, failures, tries, started_at, running_at, ended_at, next_attempt_at,
+           cancel_requested_at IS NOT NULL AS cancel_requested,
+           extract(epoch FROM coalesce(ended_at, now()) - started_at)::float8 AS seconds,
+           progress_done, progress_total, progress_text, progress_at, error_class, error_text, worker_id, dry_run,
+           priority, origin, requested_by, retry_of, cycle_id, deadline_at,
+           split_part(left(error_text, 500), E'\n', 1) AS error,
+           status = 'running' AND coalesce(greatest(progress_at, running_at) < now() - stall_seconds * interval '1 second', false) AS stalled,
+           llm_tokens, llm_cost
+    FROM ciclo.executions;
 CREATE VIEW dashboard.llm_calls AS
     SELECT execution_id, agent, cycle_id, step, provider, model, state, attempt, sends, reserved_at, settled_at,
            input_tokens, output_tokens, cost, split_part(left(error_text, 500), E'\n', 1) AS error
@@ -138,7 +151,17 @@ END $$;
 -- +goose StatementEnd
 
 -- +goose Down
-DROP VIEW dashboard.llm_calls, dashboard.llm_cost_per_day, dashboard.llm_waste;
+DROP VIEW dashboard.llm_calls, dashboard.llm_cost_per_day, dashboard.llm_waste, dashboard.executions;
+CREATE VIEW dashboard.executions AS
+    SELECT id, agent, status, attempt, failures, tries, started_at, running_at, ended_at, next_attempt_at,
+           cancel_requested_at IS NOT NULL AS cancel_requested,
+           extract(epoch FROM coalesce(ended_at, now()) - started_at)::float8 AS seconds,
+           progress_done, progress_total, progress_text, progress_at, error_class, error_text, worker_id, dry_run,
+           priority, origin, requested_by, retry_of, cycle_id, deadline_at,
+           split_part(left(error_text, 500), E'\n', 1) AS error,
+           status = 'running' AND coalesce(greatest(progress_at, running_at) < now() - stall_seconds * interval '1 second', false) AS stalled
+    FROM ciclo.executions;
+COMMENT ON VIEW dashboard.executions IS 'One row an execution; seconds from acceptance to the end, or to now.';
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION ciclo.leave_effects_to_a_person() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -148,4 +171,5 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 DROP TABLE ciclo.llm_calls, ciclo.llm_spent, ciclo.llm_providers;
+ALTER TABLE ciclo.executions DROP COLUMN llm_tokens, DROP COLUMN llm_cost;
 DROP FUNCTION ciclo.guard_llm_call;

@@ -48,8 +48,9 @@ func (o *Orchestrator) findID(ctx context.Context, id string) (*postgres.Found, 
 	return found, err
 }
 
-// listTransitions, listAttempts, listSteps and listEffects show what happened to
-// an execution, when, by which worker, and what it did to the outside world.
+// listTransitions, listAttempts, listSteps, listEffects and listCalls show what
+// happened to an execution, when, by which worker, what it did to the outside world,
+// and what it asked of language models.
 func (o *Orchestrator) listTransitions(c echo.Context) (transitions, error) {
 	return part(o, c, func(_ context.Context, found *postgres.Found) (transitions, error) {
 		return transitions{found.Transitions}, nil
@@ -76,6 +77,13 @@ func (o *Orchestrator) listEffects(c echo.Context) (effects, error) {
 	})
 }
 
+func (o *Orchestrator) listCalls(c echo.Context) (calls, error) {
+	return part(o, c, func(ctx context.Context, found *postgres.Found) (calls, error) {
+		list, err := o.store.LLMCalls(ctx, found.Execution.ID)
+		return calls{list}, err
+	})
+}
+
 type transitions struct {
 	Transitions []execution.Transition `json:"transitions"`
 }
@@ -86,6 +94,10 @@ type attempts struct {
 
 type steps struct {
 	Steps []postgres.Step `json:"steps"`
+}
+
+type calls struct {
+	Calls []postgres.LLMCall `json:"calls"`
 }
 
 type effects struct {

@@ -142,6 +142,7 @@ func (o *Orchestrator) sections() []section {
 			{id: "listTransitions", method: http.MethodGet, replica: true, path: Prefix + "/executions/:id/transitions", needs: Read, summary: "An execution's moves, oldest first.", refuses: noExecution, does: answers(http.StatusOK, o.listTransitions)},
 			{id: "listSteps", method: http.MethodGet, replica: true, path: Prefix + "/executions/:id/steps", needs: Read, summary: "The steps that an execution has finished.", refuses: noExecution, does: answers(http.StatusOK, o.listSteps)},
 			{id: "listEffects", method: http.MethodGet, replica: true, path: Prefix + "/executions/:id/effects", needs: Read, summary: "What an execution did to the outside world.", refuses: noExecution, does: answers(http.StatusOK, o.listEffects)},
+			{id: "listCalls", method: http.MethodGet, replica: true, path: Prefix + "/executions/:id/calls", needs: Read, summary: "What an execution asked of language models, without the words: how each call ended, tokens and dollars.", refuses: noExecution, does: answers(http.StatusOK, o.listCalls)},
 		}},
 		{"operations", "Who calls: operators.", []operation{
 			{
@@ -161,6 +162,7 @@ func (o *Orchestrator) sections() []section {
 				summary: "What executions did by minute, hour or day, and how long they took, without dry runs. It costs the same at any history, and outlives what is pruned.",
 				query:   o.activityParameters(), does: answers(http.StatusOK, o.getActivity),
 			},
+			{id: "getCosts", method: http.MethodGet, replica: true, path: Prefix + "/costs", needs: Read, summary: "What language models took by day and agent, and what was paid for nothing.", query: costParameters, does: answers(http.StatusOK, o.getCosts)},
 			{id: "listWorkers", method: http.MethodGet, replica: true, path: Prefix + "/workers", needs: Read, summary: "The worker processes.", does: answers(http.StatusOK, o.listWorkers)},
 			{id: "getDrainPlan", method: http.MethodGet, path: Prefix + "/workers/:id/drain-plan", needs: Read, summary: "What stopping a worker now would lose.", refuses: noWorker, does: answers(http.StatusOK, o.getDrainPlan)},
 			{id: "drainWorker", method: http.MethodPost, path: Prefix + "/workers/:id/drain", needs: Admin, logged: true, summary: "Ask a worker to stop at its next beat.", refuses: noWorker, does: answers(http.StatusAccepted, o.drainWorker)},

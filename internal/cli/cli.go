@@ -47,6 +47,8 @@ type commands struct {
 	Retry      retryCommand      `cmd:"" help:"Run an execution that has ended once more, as a new one."`
 	Steps      stepsCommand      `cmd:"" help:"Show the steps that an execution has finished."`
 	Effects    effectsCommand    `cmd:"" help:"Show what an execution did to the outside world."`
+	Calls      callsCommand      `cmd:"" help:"Show what an execution asked of language models, and what that cost."`
+	Costs      costsCommand      `cmd:"" help:"Show what language models cost by day and agent, and what was paid for nothing."`
 	Pause      pauseCommand      `cmd:"" help:"Let nobody run an agent for now."`
 	Resume     resumeCommand     `cmd:"" help:"End an agent's pause."`
 	Drain      drainCommand      `cmd:"" help:"Stop a worker, saying first what that loses."`

@@ -33,6 +33,9 @@ func printExecution(w io.Writer, e client.Execution) {
 	if e.Progress != nil && !e.Final() {
 		fmt.Fprintf(w, "  %s (%d of %d)\n", e.Progress.Text, e.Progress.Done, e.Progress.Total)
 	}
+	if e.LLMTokens != nil {
+		fmt.Fprintf(w, "  language models: %d tokens, %s dollars\n", *e.LLMTokens, dollars(*e.LLMDollars))
+	}
 	if e.Error != nil {
 		fmt.Fprintf(w, "  last error (%s): %s\n", e.Error.Class, e.Error.Text)
 	}

@@ -35,6 +35,8 @@ type Execution struct {
 	CycleID     *string         `json:"cycle_id" jsonschema:"The cycle that opened it."`
 	DryRun      bool            `json:"dry_run" jsonschema:"Whether it only computes and shows: it writes and sends nothing."`
 	PrunedAt    *time.Time      `json:"pruned_at" jsonschema:"Since when its transitions, attempts, steps and effects are no longer kept."`
+	LLMTokens   *int64          `json:"llm_tokens" jsonschema:"What its calls to language models took, with what is reserved for those under way; null where it asked none."`
+	LLMDollars  *float64        `json:"llm_dollars" jsonschema:"The same in US dollars, by the firm's own prices."`
 	TraceID     *string         `json:"trace_id" jsonschema:"Its trace in OpenTelemetry; null where none was kept."`
 
 	// Traceparent is what later spans of that trace begin from (W3C); empty where it

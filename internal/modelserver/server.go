@@ -118,17 +118,17 @@ func (s *Server) Paid() []Call {
 // take notes a request and says how it is to be treated.
 func (s *Server) take(a Asked) Fault {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.asked = append(s.asked, a)
-	if len(s.queued) > 0 {
-		f := s.queued[0]
-		s.queued = s.queued[1:]
-		return f
+	var f Fault
+	queued := len(s.queued) > 0
+	if queued {
+		f, s.queued = s.queued[0], s.queued[1:]
 	}
-	if s.Fault != nil {
-		return s.Fault(a)
+	s.mu.Unlock()
+	if !queued && s.Fault != nil {
+		f = s.Fault(a)
 	}
-	return ""
+	return f
 }
 
 // compose makes the answer, which is paid from here on: a provider that has made one

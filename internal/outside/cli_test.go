@@ -254,6 +254,8 @@ func TestJSONAlone(t *testing.T) {
 	do(0, "event", "events", id)
 	do(0, "", "steps", id)
 	do(0, "", "effects", id)
+	do(0, "", "calls", id)
+	do(0, "", "costs")
 	do(0, "execution_id", "retry", id)
 	do(1, "execution_id", "retry", failed, "--follow")
 	do(0, "execution_id", "cancel", slow)

@@ -219,7 +219,15 @@ func spend(ctx context.Context, tx pgx.Tx, a *Attempt, c Call) error {
 			return refusal(ctx, tx, scope.name, *scope.key, c, limit)
 		}
 	}
-	return nil
+	return charge(ctx, tx, a, c.Tokens, c.Cost)
+}
+
+// charge adds to what the execution shows.
+func charge(ctx context.Context, tx pgx.Tx, a *Attempt, tokens int64, cost string) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE ciclo.executions SET llm_tokens = greatest(coalesce(llm_tokens, 0) + $2::bigint, 0), llm_cost = greatest(coalesce(llm_cost, 0) + $3::numeric, 0)
+		WHERE id = $1`, a.Execution.ID, tokens, cost)
+	return err
 }
 
 // refusal says what a budget has, and what the call would take.
@@ -289,7 +297,7 @@ func (s *Store) SettleCall(ctx context.Context, a *Attempt, step, hash string, o
 				return err
 			}
 		}
-		return nil
+		return charge(ctx, tx, a, tokens, back)
 	})
 }
 

@@ -69,6 +69,9 @@ func TestCalls(t *testing.T) {
 			t.Errorf("%s has taken %s", scope, got)
 		}
 	}
+	if e := b.get(id); e.LLMTokens == nil || *e.LLMTokens != 3400 || *e.LLMDollars != .034 {
+		t.Errorf("the execution shows %v tokens and %v dollars", e.LLMTokens, e.LLMDollars)
+	}
 	b.must(b.Interrupt(b.ctx, first))
 
 	second := b.run(id, b.worker())

@@ -84,7 +84,7 @@ func sources(to execution.Status) []string {
 // executionColumns are what scanExecution reads, of executions e.
 const executionColumns = `e.id, e.agent, e.status, e.parameters, e.attempt, e.failures, e.tries,
 	e.started_at, e.running_at, e.ended_at, e.next_attempt_at, e.cancel_requested_at, e.worker_id::text,
-	e.progress_done, e.progress_total, e.progress_text, e.progress_at, e.result, e.error_class, e.error_text, e.deadline_at, e.requested_by, e.retry_of, e.cycle_id, e.dry_run, e.pruned_at, coalesce(e.traceparent, ''),
+	e.progress_done, e.progress_total, e.progress_text, e.progress_at, e.result, e.error_class, e.error_text, e.deadline_at, e.requested_by, e.retry_of, e.cycle_id, e.dry_run, e.pruned_at, coalesce(e.traceparent, ''), e.llm_tokens, e.llm_cost::float8,
 	` + stalled
 
 // stalled says of executions e whether one has not moved for longer than its threshold.
@@ -99,7 +99,7 @@ func scanExecution(row pgx.Row, more ...any) (execution.Execution, error) {
 	err := row.Scan(append([]any{
 		&e.ID, &e.Agent, &e.Status, &e.Parameters, &e.Attempt, &e.Failures, &e.Tries,
 		&e.StartedAt, &e.RunningAt, &e.EndedAt, &e.NextAttemptAt, &e.CancelRequestedAt, &e.WorkerID,
-		&done, &total, &text, &at, &e.Result, &class, &errText, &e.DeadlineAt, &e.RequestedBy, &e.RetryOf, &e.CycleID, &e.DryRun, &e.PrunedAt, &e.Traceparent, &e.Stalled,
+		&done, &total, &text, &at, &e.Result, &class, &errText, &e.DeadlineAt, &e.RequestedBy, &e.RetryOf, &e.CycleID, &e.DryRun, &e.PrunedAt, &e.Traceparent, &e.LLMTokens, &e.LLMDollars, &e.Stalled,
 	}, more...)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return e, execution.ErrNotFound
