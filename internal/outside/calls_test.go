@@ -79,7 +79,9 @@ func TestKilledInTheMiddleOfCalls(t *testing.T) {
 	}{{"openai", true}, {"openai", false}, {"anthropic", false}} {
 		t.Run(fmt.Sprintf("%s, stored %t", c.format, c.stored), func(t *testing.T) {
 			t.Parallel()
-			server := modelserver.Start(func(modelserver.Asked) string { return "an answer that is sent in more than one piece, since it is that long" })
+			server := modelserver.Start(func(modelserver.Asked) string {
+				return "an answer that is sent in more than one piece, since it is that long"
+			})
 			t.Cleanup(server.Close)
 			server.Token, server.Pause = modelKey, 300*time.Millisecond
 			server.Fault = func(a modelserver.Asked) modelserver.Fault { // by what is asked, and in the end it answers
