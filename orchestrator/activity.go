@@ -158,8 +158,10 @@ func (r *counter) count(ctx context.Context) error {
 	if time.Since(r.forgot) < forgetEvery {
 		return nil
 	}
-	if _, err := r.bounded(ctx, r.store.ForgetActivity); err != nil {
-		return err
+	for _, forget := range []func(context.Context) (int, error){r.store.ForgetActivity, r.store.ForgetCalls} {
+		if _, err := r.bounded(ctx, forget); err != nil {
+			return err
+		}
 	}
 	r.forgot = time.Now()
 	return nil

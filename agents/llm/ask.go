@@ -29,6 +29,7 @@ type Model struct {
 	Timeout, Backoff time.Duration
 
 	prices prices
+	seal   seal
 	// sleep and now are the clock's.
 	sleep func(ctx context.Context, d time.Duration) error
 	now   func() time.Time
@@ -111,10 +112,14 @@ func (m *Model) once(ctx context.Context, calls agents.Calls, execution, step st
 	if !has {
 		return Answer{}, agents.Permanent(fmt.Errorf("%s has no price yet", m.Name))
 	}
+	kept, err := m.seal.close("request "+hash, text)
+	if err != nil {
+		return Answer{}, err
+	}
 	most := r.most()
 	c := &call{Model: m, calls: calls, key: execution + "/" + step + "/" + hash[:16], price: price, r: r, entry: agents.Call{
 		Step: step, Hash: hash, Provider: m.ProviderName, Model: m.Name, Tokens: most.Input + most.Output, Cost: price.cost(most), Budgets: m.Budgets,
-		RequestsPerMinute: m.RequestsPerMinute, TokensPerMinute: m.TokensPerMinute, Request: text, About: r.About, Keep: m.Keep,
+		RequestsPerMinute: m.RequestsPerMinute, TokensPerMinute: m.TokensPerMinute, Request: kept, About: r.About, Keep: m.Keep,
 	}}
 	for sent := 0; ; {
 		state, err := c.reserve(ctx)
@@ -178,10 +183,11 @@ func (c *call) answer(ctx context.Context, state agents.CallState) (answer Answe
 	background, works := c.Provider.(Background)
 	switch {
 	case state.State == agents.CallAnswered:
-		if len(state.Answer) == 0 {
-			return answer, fmt.Errorf("%w: what was stored of it is no longer kept", ErrLost)
+		text, err := c.seal.open("answer "+c.entry.Hash, state.Answer)
+		if err == nil {
+			err = json.Unmarshal(text, &answer)
 		}
-		if err := json.Unmarshal(state.Answer, &answer); err != nil {
+		if err != nil {
 			return answer, fmt.Errorf("%w: what was stored of it can't be read: %w", ErrLost, err)
 		}
 		return answer, nil
@@ -255,9 +261,12 @@ func (c *call) settle(ctx context.Context, state agents.CallState, answer Answer
 	switch {
 	case failure == nil:
 		o.Cost = c.price.cost(answer.Usage)
-		var encoded error
-		if o.Answer, encoded = json.Marshal(answer); encoded != nil {
-			return fmt.Errorf("encode the answer: %w", encoded)
+		text, encoded := json.Marshal(answer)
+		if encoded == nil {
+			o.Answer, encoded = c.seal.close("answer "+c.entry.Hash, text)
+		}
+		if encoded != nil {
+			return fmt.Errorf("keep the answer: %w", encoded)
 		}
 	case failure.Kind == Lost:
 		o = agents.CallOutcome{State: agents.CallUnknown, Error: failure.Error(), Ill: ctx.Err() == nil}

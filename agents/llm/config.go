@@ -58,8 +58,10 @@ type file struct {
 	Agents    map[string]fileAgent    `json:"agents"`
 	Prices    []Price                 `json:"prices"`
 	Budgets   map[string]fileBudget   `json:"budgets"`
-	// KeepDays is how long requests and answers are kept.
-	KeepDays int `json:"keep_days"`
+	// KeepDays is how long requests and answers are kept; where there is a key, under it.
+	KeepDays        int    `json:"keep_days"`
+	SealKeyFile     string `json:"seal_key_file"`
+	SealKeyVariable string `json:"seal_key_variable"`
 }
 
 type fileProvider struct {
@@ -132,6 +134,14 @@ func read(text []byte, variable func(string) string, readFile func(string) ([]by
 	if f.KeepDays < 0 || f.KeepDays > 3650 {
 		wrong("keep_days is %d: it must be in 0..3650", f.KeepDays)
 	}
+	var kept seal
+	if key, err := secret("seal_key", f.SealKeyFile, f.SealKeyVariable, variable, readFile); err != nil {
+		all = append(all, err)
+	} else if key != "" {
+		if kept, err = newSeal(key); err != nil {
+			wrong("seal_key: %w", err)
+		}
+	}
 	common, err := budgets(f.Budgets)
 	if err != nil {
 		all = append(all, err)
@@ -155,7 +165,7 @@ func read(text []byte, variable func(string) string, readFile func(string) ([]by
 		models.agents[name] = &Model{
 			Provider: providers[a.Provider], ProviderName: a.Provider, Name: a.Model, Redact: a.Redact,
 			Budgets: merge(common, own), RequestsPerMinute: p.RequestsPerMinute, TokensPerMinute: p.TokensPerMinute,
-			Keep: time.Duration(f.KeepDays) * 24 * time.Hour, Timeout: p.timeout(), prices: byModel[a.Model],
+			Keep: time.Duration(f.KeepDays) * 24 * time.Hour, Timeout: p.timeout(), prices: byModel[a.Model], seal: kept,
 		}
 	}
 	if err := errors.Join(all...); err != nil {
@@ -202,22 +212,9 @@ func (p fileProvider) timeout() time.Duration {
 
 // open makes the provider.
 func (p fileProvider) open(variable func(string) string, readFile func(string) ([]byte, error)) (Provider, error) {
-	key := ""
-	switch {
-	case p.KeyFile != "" && p.KeyVariable != "":
-		return nil, errors.New("key_file and key_variable are given: one is enough")
-	case p.KeyFile != "":
-		text, err := readFile(p.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("key_file: %w", err)
-		}
-		if key = strings.TrimSpace(string(text)); key == "" {
-			return nil, errors.New("key_file names an empty file")
-		}
-	case p.KeyVariable != "":
-		if key = variable(p.KeyVariable); key == "" {
-			return nil, fmt.Errorf("key_variable: %s is not set", p.KeyVariable)
-		}
+	key, err := secret("key", p.KeyFile, p.KeyVariable, variable, readFile)
+	if err != nil {
+		return nil, err
 	}
 	if u, err := url.Parse(p.URL); p.URL != "" && (err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "") {
 		return nil, errors.New("url is none such as https://models.firm.example/v1")
@@ -243,6 +240,29 @@ func (p fileProvider) open(variable func(string) string, readFile func(string) (
 	default:
 		return nil, fmt.Errorf("format is %q: it is anthropic or openai", p.Format)
 	}
+}
+
+// secret is what a file or an environment variable holds; empty where neither is named.
+func secret(field, file, name string, variable func(string) string, readFile func(string) ([]byte, error)) (string, error) {
+	switch {
+	case file != "" && name != "":
+		return "", fmt.Errorf("%s_file and %s_variable are given: one is enough", field, field)
+	case file != "":
+		text, err := readFile(file)
+		if err != nil {
+			return "", fmt.Errorf("%s_file: %w", field, err)
+		}
+		if found := strings.TrimSpace(string(text)); found != "" {
+			return found, nil
+		}
+		return "", fmt.Errorf("%s_file names an empty file", field)
+	case name != "":
+		if found := variable(name); found != "" {
+			return found, nil
+		}
+		return "", fmt.Errorf("%s_variable: %s is not set", field, name)
+	}
+	return "", nil
 }
 
 // Settings are a provider's.

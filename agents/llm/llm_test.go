@@ -67,30 +67,31 @@ func TestTheModelsFile(t *testing.T) {
 func TestWhatTheModelsFileRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ from, to, want string }{
-		"no JSON":                   {whole, `{`, "unexpected EOF"},
-		"two objects":               {whole, whole + "{}", "more after the object"},
-		"an unknown field":          {`"keep_days"`, `"keepdays"`, "keepdays"},
-		"an unknown format":         {`"anthropic"`, `"claude"`, `provider claude: format is "claude"`},
-		"a key that isn't set":      {`"KEY"`, `"OTHER"`, "OTHER is not set"},
-		"no key":                    {`"key_variable": "KEY",`, ``, "a key is missing"},
-		"two keys":                  {`"key_variable": "KEY",`, `"key_variable": "KEY", "key_file": "k",`, "one is enough"},
-		"a key's file that isn't":   {`"key_variable": "KEY",`, `"key_file": "k",`, "no such file"},
-		"no URL":                    {`http://127.0.0.1:11434/v1`, `127.0.0.1:11434`, "url is none"},
-		"a URL with a password":     {`http://127`, `http://a:b@127`, "url is none"},
-		"Anthropic stores":          {`"key_variable": "KEY",`, `"key_variable": "KEY", "stored": true,`, "lists no messages"},
-		"an unknown provider":       {`"provider": "own"`, `"provider": "other"`, `there is no provider "other"`},
-		"no model":                  {`"model": "small"}`, `"model": ""}`, "names no model"},
-		"a model without a price":   {`"model": "small"}`, `"model": "tiny"}`, `model "tiny" has no price`},
-		"a price from no day":       {`"2026-06-01"`, `"June"`, "from is no day"},
-		"a price below nothing":     {`"input": 2`, `"input": -2`, "in 0..10000"},
-		"a budget of a year":        {`"day"`, `"year"`, "budget year"},
-		"a budget of nothing":       {`{"dollars": 20}`, `{}`, "one of them above 0"},
-		"a budget below nothing":    {`{"dollars": 20}`, `{"dollars": -1}`, "budget day"},
-		"a rate below nothing":      {`50`, `-50`, "requests_per_minute"},
-		"a stall of a day":          {`"stall_seconds": 5`, `"stall_seconds": 86400`, "stall_seconds"},
-		"texts are kept for ever":   {`"keep_days": 30`, `"keep_days": 99999`, "keep_days"},
-		"two mistakes, both named":  {`"day": {"dollars": 20}`, `"year": {"dollars": 20}, "month": {"tokens": 1}`, "budget month"},
-		"a model's budget is wrong": {`{"tokens": 1000000}`, `{"tokens": -1}`, "agent client-value-predictor: budget agent"},
+		"no JSON":                    {whole, `{`, "unexpected EOF"},
+		"two objects":                {whole, whole + "{}", "more after the object"},
+		"an unknown field":           {`"keep_days"`, `"keepdays"`, "keepdays"},
+		"an unknown format":          {`"anthropic"`, `"claude"`, `provider claude: format is "claude"`},
+		"a key that isn't set":       {`"KEY"`, `"OTHER"`, "OTHER is not set"},
+		"no key":                     {`"key_variable": "KEY",`, ``, "a key is missing"},
+		"two keys":                   {`"key_variable": "KEY",`, `"key_variable": "KEY", "key_file": "k",`, "one is enough"},
+		"a key's file that isn't":    {`"key_variable": "KEY",`, `"key_file": "k",`, "no such file"},
+		"no URL":                     {`http://127.0.0.1:11434/v1`, `127.0.0.1:11434`, "url is none"},
+		"a URL with a password":      {`http://127`, `http://a:b@127`, "url is none"},
+		"Anthropic stores":           {`"key_variable": "KEY",`, `"key_variable": "KEY", "stored": true,`, "lists no messages"},
+		"an unknown provider":        {`"provider": "own"`, `"provider": "other"`, `there is no provider "other"`},
+		"no model":                   {`"model": "small"}`, `"model": ""}`, "names no model"},
+		"a model without a price":    {`"model": "small"}`, `"model": "tiny"}`, `model "tiny" has no price`},
+		"a price from no day":        {`"2026-06-01"`, `"June"`, "from is no day"},
+		"a price below nothing":      {`"input": 2`, `"input": -2`, "in 0..10000"},
+		"a budget of a year":         {`"day"`, `"year"`, "budget year"},
+		"a budget of nothing":        {`{"dollars": 20}`, `{}`, "one of them above 0"},
+		"a budget below nothing":     {`{"dollars": 20}`, `{"dollars": -1}`, "budget day"},
+		"a rate below nothing":       {`50`, `-50`, "requests_per_minute"},
+		"a stall of a day":           {`"stall_seconds": 5`, `"stall_seconds": 86400`, "stall_seconds"},
+		"a seal's key that is short": {`"keep_days": 30`, `"keep_days": 30, "seal_key_variable": "KEY"`, "not 32 bytes in base64"},
+		"texts are kept for ever":    {`"keep_days": 30`, `"keep_days": 99999`, "keep_days"},
+		"two mistakes, both named":   {`"day": {"dollars": 20}`, `"year": {"dollars": 20}, "month": {"tokens": 1}`, "budget month"},
+		"a model's budget is wrong":  {`{"tokens": 1000000}`, `{"tokens": -1}`, "agent client-value-predictor: budget agent"},
 	} {
 		text := strings.Replace(whole, c.from, c.to, 1)
 		if text == whole {
@@ -191,5 +192,51 @@ func TestMoney(t *testing.T) {
 	}
 	if got := (Price{Input: .0375, Output: .15}).cost(Usage{Input: 1, Output: 3}); got != 38+450 {
 		t.Errorf("a part of a billionth is rounded to %d", got)
+	}
+}
+
+func TestWhatIsKept(t *testing.T) {
+	t.Parallel()
+	key, err := newSeal("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := newSeal("MTEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const said = "the words of a client"
+	kept := func(s seal) []byte {
+		text, err := s.close("answer 1", []byte(said))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if text := kept(key); strings.Contains(string(text), "client") || string(text) == string(kept(key)) {
+		t.Errorf("under a key it is %q", text)
+	}
+	cut := kept(key)
+	for name, c := range map[string]struct {
+		by   seal
+		of   string
+		kept []byte
+		want string
+	}{
+		"plain":                {seal{}, "answer 1", kept(seal{}), ""},
+		"plain, with a key":    {key, "answer 1", kept(seal{}), ""},
+		"sealed":               {key, "answer 1", kept(key), ""},
+		"sealed, without key":  {seal{}, "answer 1", kept(key), "no key"},
+		"sealed, another key":  {other, "answer 1", kept(key), "another key"},
+		"another call's":       {key, "answer 2", kept(key), "another key"},
+		"cut off":              {key, "answer 1", cut[:len(cut)-1], "another key"},
+		"hardly there":         {key, "answer 1", cut[:3], "cut off"},
+		"gone":                 {key, "answer 1", nil, "no longer kept"},
+		"of a version to come": {key, "answer 1", []byte("x?"), "doesn't know"},
+	} {
+		text, err := c.by.open(c.of, c.kept)
+		if (c.want == "") != (err == nil) || (err == nil && string(text) != said) || (err != nil && !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
 	}
 }

@@ -337,3 +337,32 @@ func theCall(tag interface{ RowsAffected() int64 }, err error) error {
 	}
 	return err
 }
+
+// spentKept is for how long it is known what one execution or cycle took: budgets are
+// held against it while it is alive. Agents' and all days stay.
+const spentKept = 90 * 24 * time.Hour
+
+// ForgetCalls takes away the texts of calls that are kept no longer, of executions that
+// have ended, and what is no longer needed for budgets; at most some thousand at once.
+// It returns how many rows it changed.
+func (s *Store) ForgetCalls(ctx context.Context) (int, error) {
+	var n int
+	err := s.pool.QueryRow(ctx, `
+		WITH texts AS (
+			UPDATE ciclo.llm_calls SET request = NULL, answer = NULL WHERE ctid = ANY (ARRAY(
+				SELECT l.ctid FROM ciclo.llm_calls l JOIN ciclo.executions e ON e.id = l.execution_id
+				WHERE l.kept_until < now() AND (l.request IS NOT NULL OR l.answer IS NOT NULL) AND e.ended_at IS NOT NULL
+				LIMIT 5000 FOR UPDATE OF l SKIP LOCKED))
+			RETURNING 1
+		), spent AS (
+			DELETE FROM ciclo.llm_spent WHERE ctid = ANY (ARRAY(
+				SELECT ctid FROM ciclo.llm_spent WHERE scope IN ('execution', 'cycle') AND day < (now() - $1::interval)::date
+				LIMIT 5000 FOR UPDATE SKIP LOCKED))
+			RETURNING 1
+		)
+		SELECT (SELECT count(*) FROM texts) + (SELECT count(*) FROM spent)`, spentKept).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("forget calls: %w", err)
+	}
+	return n, nil
+}

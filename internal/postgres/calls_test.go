@@ -314,3 +314,39 @@ func TestWhatTheLedgerOfCallsRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestForgettingCalls(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	kept := func(step string, keep time.Duration) postgres.Call {
+		c := aCall(step)
+		c.Keep = keep
+		return c
+	}
+	over, alive := b.run(b.accept().ID, b.worker()), b.run(b.accept().ID, b.worker())
+	for _, a := range []*postgres.Attempt{over, alive} {
+		for _, c := range []postgres.Call{kept("for an hour", time.Hour), kept("no longer", time.Nanosecond)} {
+			b.reserve(a, c)
+			b.settle(a, c, answered(`1`))
+		}
+	}
+	b.must(b.complete(over, `{}`))
+	b.exec(`INSERT INTO ciclo.llm_spent (scope, key, tokens, cost, day) VALUES ('execution', 'old', 1, 1, '2026-01-01'), ('agent', 'a 2026-01-01', 1, 1, '2026-01-01'), ('day', '2026-01-01', 1, 1, '2026-01-01')`)
+	for _, want := range []int{2, 0} { // a call's texts, and an old sum
+		n, err := b.ForgetCalls(b.ctx)
+		if b.must(err); n != want {
+			t.Errorf("it forgot %d, want %d", n, want)
+		}
+	}
+	for what, want := range map[string]int{"step = 'for an hour'": 2, "step = 'no longer'": 1} {
+		if n := b.count(`SELECT count(*) FROM ciclo.llm_calls WHERE answer IS NOT NULL AND request IS NOT NULL AND ` + what); n != want {
+			t.Errorf("where %s %d keep their texts, want %d", what, n, want)
+		}
+	}
+	if n := b.count(`SELECT count(*) FROM ciclo.llm_calls WHERE step = 'no longer' AND execution_id = $1 AND answer IS NULL`, over.Execution.ID); n != 1 {
+		t.Errorf("what is kept no longer is there")
+	}
+	if n := b.count(`SELECT count(*) FROM ciclo.llm_spent WHERE day = '2026-01-01'`); n != 2 {
+		t.Errorf("of sums %d are left, want an agent's day and the day", n)
+	}
+}

@@ -26,7 +26,7 @@ func allRights() []rights {
 		{"ciclo.steps", "s i", "s i", "s u(output)"}, // a retry that resumes copies them
 		{"ciclo.effects", "s i u", "s i u", "s u(outcome)"},
 		{"ciclo.llm_calls", "s u(request,answer)", "s i u", "s u(request,answer,error_text)"},
-		{"ciclo.llm_spent", "s d", "s i u", ""},
+		{"ciclo.llm_spent", "s u(day) d", "s i u", ""},
 		{"ciclo.llm_providers", "s u(failures,probe_after,probing_until)", "s i u", ""},
 		{"ciclo.dry_runs", "", "s i", ""},
 		{"ciclo.workers", "s u", "s i u", "s"},
