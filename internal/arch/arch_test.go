@@ -91,7 +91,7 @@ var laws = map[string]law{
 	"internal/modelserver":             {stdOnly: true},
 	"internal/process":                 {stdOnly: true},
 	"internal/pullrequest/played":      {stdOnly: true},
-	"internal/chaos":                   {own: []string{"client", "internal/localpostgres", "internal/postgres", "internal/process"}},
+	"internal/chaos":                   {own: []string{"client", "internal/localpostgres", "internal/modelserver", "internal/postgres", "internal/process"}},
 	"internal/hostile":                 {own: []string{"client", "internal/conformance", "internal/localpostgres", "internal/postgres", "internal/process"}},
 	"internal/testagents":              {own: []string{"agents", "agents/llm"}},
 	"internal/testagents/orchestrator": {own: []string{"agents/llm", "internal/testagents", "orchestrator", "internal/service"}},

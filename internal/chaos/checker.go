@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nuzantara/ciclo/internal/modelserver"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -23,6 +24,8 @@ type history struct {
 	schedules   []timed
 	slots       []slot
 	cycles      []cycled
+	calls       []called
+	paid        []modelserver.Call
 
 	clients *clients
 	bodies  map[string][]int
@@ -97,6 +100,9 @@ func (h *history) read(ctx context.Context, c *cluster, lease time.Duration) err
 			SELECT c.id, coalesce(c.schedule, ''), c.status, count(*) FILTER (WHERE a.decision = 'run')::int, count(e.id)::int, count(e.id) FILTER (WHERE e.ended_at IS NULL)::int
 			FROM ciclo.cycles c LEFT JOIN ciclo.cycle_agents a ON a.cycle_id = c.id LEFT JOIN ciclo.executions e ON e.id = a.execution_id AND e.cycle_id = c.id
 			GROUP BY c.id`); err != nil {
+			return err
+		}
+		if h.calls, err = collect[called](ctx, tx, readCalls); err != nil {
 			return err
 		}
 		h.effects, err = collect[effected](ctx, tx, `SELECT execution_id, name, key, policy, state, attempt, worker_id::text FROM ciclo.effects`)

@@ -63,7 +63,7 @@ type service struct {
 	stopped  chan struct{}
 }
 
-func startCluster(ctx context.Context, p plan) (_ *cluster, err error) {
+func startCluster(ctx context.Context, p plan, models string) (_ *cluster, err error) {
 	dir, err := os.MkdirTemp("/var/tmp", "ciclo-chaos-")
 	if err != nil {
 		return nil, err
@@ -75,6 +75,10 @@ func startCluster(ctx context.Context, p plan) (_ *cluster, err error) {
 		}
 	}()
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // as root the server runs as another user, who must get through
+		return nil, err
+	}
+	file, err := modelsFile(dir, models)
+	if err != nil {
 		return nil, err
 	}
 	const agents = "github.com/nuzantara/ciclo/internal/testagents/"
@@ -131,6 +135,7 @@ func startCluster(ctx context.Context, p plan) (_ *cluster, err error) {
 			s.env = append(s.env[:3:3], "CICLO_LEASE="+p.lease.String(), "CICLO_REAP_EVERY="+(p.lease/10).String())
 			s.api = &client.Client{URL: "http://" + listen, Token: token, HTTP: httpClient()}
 		}
+		s.env = append(s.env, "CICLO_MODELS="+file)
 		c.services = append(c.services, s)
 		if err := s.start(); err != nil {
 			return nil, err

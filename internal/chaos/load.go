@@ -26,6 +26,7 @@ type seen struct {
 type clients struct {
 	apis   []*client.Client
 	ledger string
+	models bool // there is an agent that asks one
 
 	mu    sync.Mutex
 	known map[string]*seen
@@ -98,6 +99,8 @@ func (c *clients) wish(random *rand.Rand, n int) wish {
 		}
 		effects := []string{"", "reconcile", "once", "repeat"}[random.IntN(4)]
 		w.agent, w.parameters = "test-steps", map[string]any{"steps": steps, "millis": 10 + random.IntN(300), "ledger": c.ledger, "effects": effects}
+	case n < 68 && c.models:
+		w.agent, w.parameters = "test-asks", map[string]any{"calls": 1 + random.IntN(5), "millis": random.IntN(300)}
 	case n < 85:
 		w.agent, w.parameters = "test-noop", map[string]any{}
 	case n < 95:

@@ -80,13 +80,15 @@ func run(ctx context.Context, p plan) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
-	c, err := startCluster(ctx, p)
+	models := provider()
+	defer models.Close()
+	c, err := startCluster(ctx, p, models.URL)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
 
-	users := &clients{ledger: l.url, known: map[string]*seen{}}
+	users := &clients{ledger: l.url, models: true, known: map[string]*seen{}}
 	for _, s := range c.of("orchestrator") {
 		users.apis = append(users.apis, s.api)
 	}
@@ -114,7 +116,7 @@ func run(ctx context.Context, p plan) (err error) {
 		return err
 	}
 	took := time.Since(settled)
-	h := &history{clients: users, bodies: l.bodies(), told: l.effects(), deaths: c.deaths(), broken: faulted.failed, promoted: c.promoted, lease: p.lease}
+	h := &history{clients: users, bodies: l.bodies(), told: l.effects(), paid: models.Paid(), deaths: c.deaths(), broken: faulted.failed, promoted: c.promoted, lease: p.lease}
 	if err := h.read(ctx, c, p.lease); err != nil {
 		return err
 	}
@@ -168,7 +170,7 @@ func report(h *history, faulted *injected, p plan, took time.Duration) error {
 	fmt.Fprintf(w, "(cancels by clients)\t%d\n", cancelled)
 	fmt.Fprintln(w, "\t\nrule\tfindings")
 	total := 0
-	for _, r := range slices.Concat(rules, scheduleRules) {
+	for _, r := range slices.Concat(rules, scheduleRules, modelRules) {
 		n := 0
 		r.check(h, func(string, ...any) { n++ })
 		total += n
@@ -177,7 +179,7 @@ func report(h *history, faulted *injected, p plan, took time.Duration) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	for _, r := range slices.Concat(rules, scheduleRules) {
+	for _, r := range slices.Concat(rules, scheduleRules, modelRules) {
 		n := 0
 		r.check(h, func(format string, args ...any) {
 			if n++; n == 1 {
@@ -193,8 +195,8 @@ func report(h *history, faulted *injected, p plan, took time.Duration) error {
 	for _, status := range sorted(counts) {
 		ends = append(ends, fmt.Sprintf("%d %s", counts[status], status))
 	}
-	fmt.Printf("\nseed %d, %s with a lease of %s: %d faults of %d kinds; %d executions (%d requests sent again): %s; %d attempts, %d steps, %d effects; %d slots, %d cycles; all ended %.0f s after the last fault\n",
-		p.seed, p.duration, p.lease, faulted.total(), len(faulted.counts), len(h.executions), again, strings.Join(ends, ", "), attempts, len(h.steps), len(h.effects), len(h.slots), len(h.cycles), took.Seconds())
+	fmt.Printf("\nseed %d, %s with a lease of %s: %d faults of %d kinds; %d executions (%d requests sent again): %s; %d attempts, %d steps, %d effects; %d slots, %d cycles; %d calls to models, %d paid; all ended %.0f s after the last fault\n",
+		p.seed, p.duration, p.lease, faulted.total(), len(faulted.counts), len(h.executions), again, strings.Join(ends, ", "), attempts, len(h.steps), len(h.effects), len(h.slots), len(h.cycles), len(h.calls), len(h.paid), took.Seconds())
 	lost := 0
 	rules[0].check(h, func(string, ...any) { lost++ })
 	switch {

@@ -115,6 +115,18 @@ func (s *Server) Paid() []Call {
 	return slices.Clone(s.paid)
 }
 
+// Times is how often a call was asked for, by its key.
+func (s *Server) Times(key string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.asked {
+		if a.Key == key {
+			n++
+		}
+	}
+	return n
+}
+
 // take notes a request and says how it is to be treated.
 func (s *Server) take(a Asked) Fault {
 	s.mu.Lock()

@@ -85,14 +85,8 @@ func TestKilledInTheMiddleOfCalls(t *testing.T) {
 			t.Cleanup(server.Close)
 			server.Token, server.Pause = modelKey, 300*time.Millisecond
 			server.Fault = func(a modelserver.Asked) modelserver.Fault { // by what is asked, and in the end it answers
-				again := 0
-				for _, before := range server.Asked() {
-					if before.Key == a.Key {
-						again++
-					}
-				}
 				switch n := len(a.Key) + int(a.Key[len(a.Key)-1]); {
-				case again > 1:
+				case server.Times(a.Key) > 1:
 					return modelserver.Slow
 				case n%7 == 0:
 					return modelserver.Busy
