@@ -20,7 +20,7 @@ func provider() *modelserver.Server {
 		if asked := server.Times(a.Key); asked > 1 || a.Key == "" {
 			return modelserver.Slow
 		}
-		return []modelserver.Fault{"", modelserver.Slow, modelserver.Slow, modelserver.Busy, modelserver.Broken, modelserver.Cut, modelserver.Stall}[int(a.Key[len(a.Key)-1])%7]
+		return []modelserver.Fault{"", modelserver.Slow, modelserver.Late, modelserver.Busy, modelserver.Broken, modelserver.Cut, modelserver.Stall}[int(a.Key[len(a.Key)-1])%7]
 	}
 	return server
 }

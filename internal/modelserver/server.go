@@ -32,6 +32,7 @@ const (
 	Truncated  Fault = "truncated"  // a whole answer, ended at its most tokens
 	Garbage    Fault = "garbage"    // 200 and a page of HTML
 	Slow       Fault = "slow"       // a whole answer, after Server.Pause
+	Late       Fault = "late"       // the same after ten pauses, whoever still listens
 )
 
 // Asked is one request.
@@ -146,8 +147,11 @@ func (s *Server) take(a Asked) Fault {
 // compose makes the answer, which is paid from here on: a provider that has made one
 // charges for it, whether anybody still listens or not.
 func (s *Server) compose(a Asked, f Fault) Call {
-	if f == Slow {
+	switch f {
+	case Slow:
 		<-time.After(s.Pause)
+	case Late:
+		<-time.After(10 * s.Pause)
 	}
 	text, truncated := s.Answer(a), false
 	switch f {

@@ -94,6 +94,8 @@ func TestKilledInTheMiddleOfCalls(t *testing.T) {
 					return modelserver.Broken
 				case n%7 == 2:
 					return modelserver.Cut
+				case n%7 == 3: // it answers when nobody waits for it any more
+					return modelserver.Late
 				default:
 					return modelserver.Slow
 				}
@@ -107,7 +109,7 @@ func TestKilledInTheMiddleOfCalls(t *testing.T) {
 			workers := []*process{s.worker(), s.worker()}
 			for kill := range 6 {
 				paid := len(server.Paid())
-				eventually(t, 30*time.Second, "calls are made", func() bool { return len(server.Paid()) > paid+2 || finished(s, ids) })
+				eventually(t, 2*time.Minute, "calls are made", func() bool { return len(server.Paid()) > paid+2 || finished(s, ids) })
 				workers[kill%2].signal(syscall.SIGKILL)
 				workers[kill%2] = s.worker()
 			}
