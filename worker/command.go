@@ -2,10 +2,12 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
@@ -26,6 +28,8 @@ type Command struct {
 	Beat          time.Duration  `env:"CICLO_BEAT" default:"3s" help:"Time between two heartbeats; at most half of the lease."`
 	Drain         time.Duration  `env:"CICLO_DRAIN" default:"25s" help:"How long a stopping worker lets attempts finish before it interrupts them."`
 	MetricsListen string         `env:"CICLO_METRICS_LISTEN" unit:"host:port" help:"Address to serve metrics on, such as 10.0.0.5:9464. Keep it private. Default: they aren't served."`
+	Replay        string         `name:"replay" placeholder:"EXECUTION" help:"Run the agent of an execution that has ended once more, write nothing, print what is other as JSON, and end: ciclo replay."`
+	ReplayLive    bool           `name:"replay-live" help:"With --replay: ask models what has no recorded answer."`
 	FetchCooldown time.Duration  `env:"CICLO_FETCH_COOLDOWN" default:"5ms" help:"Shortest time between two fetches of one queue."`
 }
 
@@ -121,6 +125,13 @@ func (c *Command) Work(ctx context.Context, log *slog.Logger, catalogue agents.C
 			return nil // told to stop before the database was there
 		}
 		return err
+	}
+	if c.Replay != "" {
+		replayed, err := Replay(ctx, w.store, registry, c.Replay, c.ReplayLive, log)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(replayed)
 	}
 	return w.Run(ctx)
 }

@@ -49,6 +49,7 @@ type commands struct {
 	Effects    effectsCommand    `cmd:"" help:"Show what an execution did to the outside world."`
 	Calls      callsCommand      `cmd:"" help:"Show what an execution asked of language models, and what that cost."`
 	Costs      costsCommand      `cmd:"" help:"Show what language models cost by day and agent, and what was paid for nothing."`
+	Replay     replayCommand     `cmd:"" help:"Run the agent of an execution that has ended once more, as the worker here has it, write nothing, and show what is other."`
 	Pause      pauseCommand      `cmd:"" help:"Let nobody run an agent for now."`
 	Resume     resumeCommand     `cmd:"" help:"End an agent's pause."`
 	Drain      drainCommand      `cmd:"" help:"Stop a worker, saying first what that loses."`

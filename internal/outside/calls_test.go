@@ -1,9 +1,11 @@
 package outside
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -159,6 +161,101 @@ func finished(s *system, ids []string) bool {
 		}
 	}
 	return true
+}
+
+// An execution's agent runs again by the answers that were kept, and nobody is asked;
+// what was not asked before is refused, or asked.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	server := modelserver.Start(func(a modelserver.Asked) string { return "an answer of " + a.Model })
+	t.Cleanup(server.Close)
+	url := testdatabase.New(t)
+	s := newSystem(t, url, append([]string{models(t, server, "anthropic", false, `, "keep_days": 1`)}, quick...)...)
+	s.worker()
+	id := s.run(testagents.AsksName, map[string]any{"calls": 3, "same": true})
+	e := s.await(id, 30*time.Second, "it is over", client.Execution.Final)
+	if e.Status != "completed" {
+		t.Fatalf("%+v", e)
+	}
+	// ciclo asks the worker that is beside it.
+	dir, err := os.MkdirTemp(filepath.Dir(binary(t, "ciclo")), "replay-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ciclo", "test/worker"} {
+		if err := os.Link(binary(t, name), filepath.Join(dir, filepath.Base(name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replay := func(variable string, args ...string) (r struct {
+		Was, Is                    string
+		Result                     []struct{ At string }
+		Recorded, Live, Unused     int
+		DollarsWas, DollarsIs, Own float64
+	}, said string, code int,
+	) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "ciclo"), append([]string{"replay", "--json"}, args...)...)
+		cmd.Env = append(clean(os.Environ()), "DATABASE_URL="+url, variable)
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		_ = cmd.Run() // its exit code is looked at
+		var raw map[string]any
+		if cmd.ProcessState.ExitCode() == 0 {
+			if err := json.Unmarshal(out.Bytes(), &raw); err != nil {
+				t.Fatalf("%v: %s", err, out.String())
+			}
+			if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+				t.Fatal(err)
+			}
+			number := func(name string) float64 { v, _ := raw[name].(float64); return v }
+			r.Recorded, r.Live, r.Unused = int(number("calls_recorded")), int(number("calls_live")), int(number("calls_unused"))
+			r.DollarsWas, r.DollarsIs, r.Own = number("dollars_was"), number("dollars_is"), number("dollars_paid")
+		}
+		return r, out.String() + errs.String(), cmd.ProcessState.ExitCode()
+	}
+	before := len(server.Asked())
+	count := func(sql string) (n int) {
+		t.Helper()
+		conn, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(t.Context())
+		if err := conn.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	const everything = `SELECT (SELECT count(*) FROM ciclo.executions) + (SELECT count(*) FROM ciclo.llm_calls) + (SELECT count(*) FROM ciclo.steps)`
+	rows := count(everything)
+	r, said, code := replay(s.env[3], id)
+	if code != 0 || r.Was != "completed" || r.Is != "completed" || len(r.Result) != 0 || r.Recorded != 3 || r.Live != 0 || r.Own != 0 || r.DollarsWas <= 0 || r.DollarsWas != r.DollarsIs {
+		t.Errorf("the same agent: exit code %d: %s", code, said)
+	}
+	other := strings.Replace(s.env[3], "CICLO_MODELS=", "", 1)
+	text, err := os.ReadFile(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other += ".new"
+	if err := os.WriteFile(other, bytes.ReplaceAll(text, []byte("small-1"), []byte("large-1")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, said, code = replay("CICLO_MODELS="+other, id)
+	if code != 0 || !strings.Contains(r.Is, "has no recorded answer") || r.Unused != 3 || len(server.Asked()) != before {
+		t.Errorf("another model: exit code %d, asked %d times: %s", code, len(server.Asked())-before, said)
+	}
+	r, said, code = replay("CICLO_MODELS="+other, id, "--live")
+	if code != 0 || r.Is != "completed" || r.Live != 3 || r.Own <= 0 || len(r.Result) != 4 || len(server.Asked()) != before+3 {
+		t.Errorf("another model, live: exit code %d, asked %d times, %d differences: %s", code, len(server.Asked())-before, len(r.Result), said)
+	}
+	if got := count(everything); got != rows {
+		t.Errorf("replays left %d rows behind", got-rows)
+	}
+	if _, said, code = replay(s.env[3], "asks_019ac5a8-6f0e-7000-8000-000000000000"); code != 1 || !strings.Contains(said, "no such execution") {
+		t.Errorf("an execution that isn't there: exit code %d: %s", code, said)
+	}
 }
 
 func TestWhatCallsCostIsShown(t *testing.T) {

@@ -56,6 +56,28 @@ func (s *Store) BeginDryRun(ctx context.Context, a *Attempt) (*DryRun, error) {
 }
 
 func (s *Store) beginDryRun(ctx context.Context, a *Attempt) (*DryRun, error) {
+	return s.beginApart(ctx, func(tx pgx.Tx, d *DryRun) error {
+		// The lock is the one that rows take which refer to the execution. Taken now it is
+		// of this snapshot; later, once the execution's progress has changed, Postgres
+		// would refuse it to this transaction.
+		err := tx.QueryRow(ctx, `SELECT pg_backend_pid(), pg_current_xact_id()::text FROM ciclo.executions e WHERE `+fence+` FOR KEY SHARE`,
+			a.fence()...).Scan(&d.pid, &d.number)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return execution.ErrStale
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL lock_timeout = %d`, dryLockWait.Milliseconds())); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO ciclo.dry_runs (execution_id) VALUES ($1)`, a.Execution.ID)
+		return err
+	})
+}
+
+// beginApart connects, and begins a transaction with what enter does in it.
+func (s *Store) beginApart(ctx context.Context, enter func(tx pgx.Tx, d *DryRun) error) (*DryRun, error) {
 	if s.sessions == nil {
 		return nil, ErrNoSessions
 	}
@@ -80,20 +102,7 @@ func (s *Store) beginDryRun(ctx context.Context, a *Attempt) (*DryRun, error) {
 		d.tx, err = conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadWrite})
 	}
 	if err == nil {
-		// The lock is the one that rows take which refer to the execution. Taken now it is
-		// of this snapshot; later, once the execution's progress has changed, Postgres
-		// would refuse it to this transaction.
-		err = d.tx.QueryRow(ctx, `SELECT pg_backend_pid(), pg_current_xact_id()::text FROM ciclo.executions e WHERE `+fence+` FOR KEY SHARE`,
-			a.fence()...).Scan(&d.pid, &d.number)
-		if errors.Is(err, pgx.ErrNoRows) {
-			err = execution.ErrStale
-		}
-	}
-	if err == nil {
-		_, err = d.tx.Exec(ctx, fmt.Sprintf(`SET LOCAL lock_timeout = %d`, dryLockWait.Milliseconds()))
-	}
-	if err == nil {
-		_, err = d.tx.Exec(ctx, `INSERT INTO ciclo.dry_runs (execution_id) VALUES ($1)`, a.Execution.ID)
+		err = enter(d.tx, d)
 	}
 	if err != nil {
 		d.End()

@@ -21,6 +21,7 @@ func WithAsks(all agents.Catalogue) (agents.Catalogue, error) {
 		"calls": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1},
 		"object": {"type": "boolean", "default": false},
 		"text": {"type": "string", "default": "hello"},
+		"same": {"type": "boolean", "default": false},
 		"millis": {"type": "integer", "minimum": 0, "default": 0}}`))
 	if err != nil {
 		return nil, fmt.Errorf("manifest of %s: %w", AsksName, err)
@@ -48,16 +49,21 @@ func (a Asks) Run(ctx context.Context, task *agents.Task) (agents.Result, error)
 		Calls  int    `json:"calls"`
 		Object bool   `json:"object"`
 		Text   string `json:"text"`
+		Same   bool   `json:"same"` // what is asked doesn't name the execution
 		Millis int    `json:"millis"`
 	}
 	if err := task.Decode(&p); err != nil {
 		return nil, err
 	}
 	result := Asked{Answers: []string{}, Engine: a.Model.Engine()}
+	of := " of " + task.ExecutionID
+	if p.Same {
+		of = ""
+	}
 	for i := range p.Calls {
 		r := llm.Request{
 			System: "You are asked by a test.", MaxTokens: 500, About: []string{"client-7"}, Names: []string{"Wayan Putra"},
-			Messages: []llm.Message{{Role: llm.User, Text: fmt.Sprintf("%s: call %d of %s", p.Text, i+1, task.ExecutionID)}},
+			Messages: []llm.Message{{Role: llm.User, Text: fmt.Sprintf("%s: call %d%s", p.Text, i+1, of)}},
 		}
 		if p.Object {
 			r.Schema = json.RawMessage(objectSchema)
