@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -21,12 +22,19 @@ func (m *mining) try(ctx context.Context, base string, d draft) (draft, error) {
 	if _, err := m.task.Calls(); errors.Is(err, agents.ErrNoLedger) {
 		return d, nil // a dry run is as without a model
 	}
+	if d.inForce(base) {
+		d.Lines, d.Reason = []Line{}, "the prompt holds lines of these patterns already"
+		return d, nil
+	}
 	trial := &Trial{Engine: m.trainer.Model.Engine(), LeftOut: []Omission{}, Dev: []Tally{}}
 	d.Trial = trial
 	var err error
-	if trial.Reason, err = m.known(ctx, base, d); err != nil || trial.Reason != "" {
-		trial.Known = trial.Reason != ""
+	if trial.Known, err = m.known(ctx, base, d); err != nil {
 		return d, err
+	}
+	if trial.Known {
+		trial.Reason = "nobody was asked: these patterns were proposed already"
+		return d, nil
 	}
 	dev, heldOut, err := m.scenes(ctx, d.Evidence)
 	if err != nil {
@@ -57,31 +65,26 @@ func (m *mining) try(ctx context.Context, base string, d draft) (draft, error) {
 	return by, nil
 }
 
-// known says why nobody needs to be asked: the prompt has these patterns, or they were
-// proposed. A proposal is made once, whoever would write it this time.
-func (m *mining) known(ctx context.Context, base string, d draft) (reason string, err error) {
-	held := true
-	for _, line := range d.Lines {
-		held = held && strings.Contains(base, strings.TrimPrefix(line.Text, "- "))
-	}
-	if held {
-		return "nobody was asked: the prompt holds these patterns already", nil
-	}
+// inForce says whether a prompt has one of the lines with these very figures, as one has
+// that took the proposal of the same conversations, in whoever's words.
+func (d draft) inForce(base string) bool {
+	return slices.ContainsFunc(d.Lines, func(line Line) bool { return strings.Contains(base, strings.TrimPrefix(line.Text, "- ")) })
+}
+
+// known says whether these patterns were proposed already. That is done once, whoever
+// would write the lines this time.
+func (m *mining) known(ctx context.Context, base string, d draft) (proposed bool, err error) {
 	id, _, err := d.id(base)
 	if err != nil {
-		return "", err
+		return false, err
 	}
-	var proposed bool
 	err = m.task.Read(ctx, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM ciclo.prompt_proposals WHERE id = $1)`, id).Scan(&proposed)
 	})
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("look for an earlier proposal: %w", err)
-	case proposed:
-		return "nobody was asked: these patterns were proposed already", nil
+	if err != nil {
+		return false, fmt.Errorf("look for an earlier proposal: %w", err)
 	}
-	return "", nil
+	return proposed, nil
 }
 
 // labels are what segments are called in results and reports.
