@@ -1,12 +1,22 @@
 package conversation
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nuzantara/ciclo/agents"
 )
 
 // endingsOf are so many wins, losses, ties and pairs that were not judged.
@@ -152,5 +162,99 @@ func TestScene(t *testing.T) {
 	}
 	if text, err := asJSON(map[string]string{"a": "<Maria> & Rossi"}); err != nil || text != `{"a":"<Maria> & Rossi"}` {
 		t.Errorf("JSON is %s, %v", text, err)
+	}
+}
+
+// What is judged on is of the later conversations, before the outcome, and of nobody who
+// was erased.
+func TestScenesOfTheLaterConversations(t *testing.T) {
+	t.Parallel()
+	j := newJournal(t)
+	j.exec(t, `INSERT INTO crm.clients (id, name) VALUES ('k', 'Maria Rossi'), ('gone', 'Ada')`)
+	j.exec(t, `UPDATE crm.conversations SET client_id = 'k', segment = 'family' WHERE id IN ('c290', 'c300')`)
+	j.exec(t, `UPDATE crm.conversations SET client_id = 'gone' WHERE id = 'c293'`)
+	add := func(id, conversation, role, body, at string) {
+		j.exec(t, fmt.Sprintf(`INSERT INTO crm.messages (id, conversation_id, role, body, sent_at) SELECT '%s', id, '%s', '%s', %s FROM crm.conversations WHERE id = '%s'`, id, role, body, at, conversation))
+	}
+	const before, after = `started_at - interval '1 second'`, `started_at + interval '1 second'`
+	add("x1", "c290", "client", "Hello", before)
+	add("x2", "c290", "client", "Are you there?", after)
+	add("x3", "c290", "agent", "Yes, I am", `started_at + interval '2 seconds'`)
+	add("x4", "c290", "agent", "Thank you for the payment", `outcome_at`)
+	add("x5", "c291", "client", "only afterwards", after)
+	add("x6", "c292", "client", " ", before)
+	add("x7", "c293", "client", "erased", before)
+	add("x8", "c294", "client", "in time", before)
+	add("x9", "c210", "client", "too early a conversation", before)
+	add("y1", "c295", "client", "answered when it was over", `outcome_at - interval '1 second'`)
+	add("y2", "c295", "agent", "too late", `outcome_at`)
+	add("z1", "c296", "client", "is it won?", before)
+	add("z2", "c296", "client", "it is", `outcome_at`)
+	add("z3", "c296", "agent", "thank you", `outcome_at + interval '1 second'`)
+	add("z4", "c296", "client", "bye", `outcome_at + interval '2 seconds'`)
+	add("z5", "c296", "agent", "good bye", `outcome_at + interval '3 seconds'`)
+	j.exec(t, `INSERT INTO ciclo.erasures (client_id, erased_by) VALUES ('gone', 'a person')`)
+	var r Result
+	if err := json.Unmarshal([]byte(j.attempt(t, "")), &r); err != nil {
+		t.Fatal(err)
+	}
+	m := &mining{task: agents.NewTask(agents.Task{}, j)}
+	dev, heldOut, err := m.scenes(t.Context(), Evidence{Later: r.Later})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, s := range slices.Concat(dev, heldOut) {
+		got[s.id] = fmt.Sprint(s.client, s.names, s.segment, s.turns)
+	}
+	want := map[string]string{"c290": "k[Maria Rossi]family[{client Hello}]", "c294": "[][{client in time}]", "c296": "[][{client is it won?}]"}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if dev, heldOut, err = m.scenes(t.Context(), Evidence{}); err != nil || len(dev)+len(heldOut) != 0 {
+		t.Errorf("of no part there are %d and %d, %v", len(dev), len(heldOut), err)
+	}
+}
+
+// After an error nothing more is begun; what can't be mended is what is said.
+func TestEach(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var begun atomic.Int32
+		err := each(t.Context(), 1000, func(i int) error {
+			begun.Add(1)
+			switch i {
+			case 0:
+				return errDied
+			case 1:
+				return agents.Permanent(errors.New("for good"))
+			}
+			time.Sleep(time.Second) // of the bubble: no error takes so long
+			return nil
+		})
+		if err == nil || begun.Load() > abreast {
+			t.Errorf("%d are begun, %v", begun.Load(), err)
+		}
+	})
+	var both sync.WaitGroup
+	both.Add(2)
+	if err := each(t.Context(), 2, func(i int) error {
+		both.Done()
+		both.Wait()
+		return []error{errDied, agents.Permanent(errors.New("for good"))}[i]
+	}); !agents.IsPermanent(err) {
+		t.Errorf("of both it says %v", err)
+	}
+	seen := make([]bool, 50)
+	if err := each(t.Context(), len(seen), func(i int) error {
+		seen[i] = true
+		return nil
+	}); err != nil || slices.Contains(seen, false) {
+		t.Errorf("%v, %v", seen, err)
+	}
+	over, cancel := context.WithCancelCause(t.Context())
+	cancel(errDied)
+	if err := each(over, 3, func(int) error { return errors.New("it is begun") }); !errors.Is(err, errDied) {
+		t.Errorf("of an attempt that is over: %v", err)
 	}
 }
