@@ -145,7 +145,7 @@ func newFirm(t *testing.T, p played) *firm {
 	t.Cleanup(f.server.Close)
 	file := filepath.Join(t.TempDir(), "models.json")
 	text := fmt.Sprintf(`{
-		"providers": {"played": {"format": "openai", "url": %q, "stall_seconds": 0.3, "timeout_seconds": 3}},
+		"providers": {"played": {"format": "openai", "url": %q, "stall_seconds": 2, "timeout_seconds": 20}},
 		"agents": {%q: {"provider": "played", "model": "small-1", "redact": true}},
 		"prices": [{"model": "small-1", "from": "2026-01-01", "input": 3, "output": 15}]}`, f.server.URL+"/v1", conversation.Name)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
