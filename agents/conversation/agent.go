@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/agents/llm"
 	"github.com/nuzantara/ciclo/internal/pullrequest"
 )
 
@@ -26,6 +27,9 @@ type Trainer struct {
 	Config     Config
 	// Author writes the lines of a proposal; nil is Template.
 	Author Author
+	// Model writes them in its own words, which are proposed where they pass a gate;
+	// nil: nobody is asked.
+	Model *llm.Model
 }
 
 // parameters are agent.json's.

@@ -16,6 +16,8 @@ type Line struct {
 	// Foreign are the parts of Text that come from data, or that nobody wrote down
 	// beforehand: the whole of a line that a model writes.
 	Foreign []string `json:"foreign"`
+	// Advice is the part of Text that a model wrote; empty where none did.
+	Advice string `json:"advice,omitempty"`
 }
 
 // Author writes the managed block. What it writes is linted before it is judged.
@@ -34,12 +36,8 @@ func (Template) Propose(_ context.Context, _ string, e Evidence) ([][]Line, erro
 	lines := []Line{}
 	for i, p := range e.Patterns {
 		what, foreign := p.inWords()
-		goes := "winning"
-		if p.RiskDifference.Estimate < 0 {
-			goes = "losing"
-		}
 		text := fmt.Sprintf("- Goes with %s: %s. Won %s points %s (95 %% CI %s to %s; q %s; n %d, %d of them with it); later conversations: %s (%s to %s; n %d, %d with it). %s",
-			goes, what, points(math.Abs(p.RiskDifference.Estimate))[1:], oftener(p.RiskDifference.Estimate), points(p.RiskDifference.Low), points(p.RiskDifference.High),
+			p.goesWith(), what, points(math.Abs(p.RiskDifference.Estimate))[1:], oftener(p.RiskDifference.Estimate), points(p.RiskDifference.Low), points(p.RiskDifference.High),
 			figure(p.Q), p.Counts.With+p.Counts.Without, p.Counts.With,
 			points(p.Later.Estimate), points(p.Later.Low), points(p.Later.High), p.LaterCounts.With+p.LaterCounts.Without, p.LaterCounts.With, examples(p.Examples))
 		lines = append(lines, Line{Pattern: i, Text: text, Foreign: append(foreign, p.Examples...)})
@@ -53,6 +51,14 @@ func (Template) Judge(_ context.Context, _ string, _ Evidence, candidates [][]Li
 		return -1, "no line passed the lint", nil
 	}
 	return 0, "", nil
+}
+
+// goesWith is winning or losing.
+func (p Pattern) goesWith() string {
+	if p.RiskDifference.Estimate < 0 {
+		return "losing"
+	}
+	return "winning"
 }
 
 func oftener(difference float64) string {

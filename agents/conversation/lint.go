@@ -20,6 +20,7 @@ const (
 	readsAsOrder     = "reads as an instruction to the reader"
 	repeatsAClient   = "repeats more than six words in a row of a client's message"
 	tooLong          = "is too long"
+	holdsNumber      = "holds a number that no program counted"
 	beyondTheLimit   = "beyond the number of lines that a block has"
 	withoutAnyReason = ""
 )
@@ -171,7 +172,7 @@ var (
 
 // Refuse says why a line must not stand in the block; empty is that it may.
 func (l *Lint) Refuse(line Line) string {
-	if utf8.RuneCountInString(line.Text) > maxLine {
+	if utf8.RuneCountInString(line.Text) > maxLine || utf8.RuneCountInString(line.Advice) > maxAdvice {
 		return tooLong
 	}
 	if !utf8.ValidString(line.Text) || strings.ContainsFunc(line.Text, func(r rune) bool {
@@ -183,6 +184,9 @@ func (l *Lint) Refuse(line Line) string {
 		if reason := l.refuse(text); reason != withoutAnyReason {
 			return reason
 		}
+	}
+	if strings.ContainsFunc(line.Advice, unicode.IsNumber) {
+		return holdsNumber
 	}
 	return withoutAnyReason
 }

@@ -33,6 +33,10 @@ type Proposed struct {
 	ID     string `json:"id,omitempty"`
 	Prompt string `json:"prompt,omitempty"`
 	Lines  int    `json:"lines"`
+	// Engine wrote the lines: template, or the model as provider/model; empty where no
+	// model is configured. Trial is what the model was asked and how that was judged.
+	Engine string `json:"engine,omitempty"`
+	Trial  *Trial `json:"trial,omitempty"`
 	// LeftOut counts confirmed patterns that have no line, and why.
 	LeftOut []Omission `json:"left_out"`
 	Branch  string     `json:"branch,omitempty"`
@@ -66,6 +70,12 @@ type draft struct {
 	Lines    []Line     `json:"lines"`
 	LeftOut  []Omission `json:"left_out"`
 	Reason   string     `json:"reason"` // why there are no lines
+	// Of are the lines that the proposal's id is made of, where a model wrote others
+	// of the same patterns: it may write otherwise each time, and a proposal is one.
+	Of    []Line `json:"of,omitempty"`
+	Trial *Trial `json:"trial,omitempty"`
+
+	refused map[string]int // lines of all candidates, by the reason
 }
 
 // propose makes of what was confirmed a proposal, and brings it to the repository.
@@ -104,8 +114,12 @@ func (m *mining) propose(ctx context.Context, r *Result, found tested) (*Propose
 	p, err := agents.StepTx(ctx, m.task, "write the proposal", func(ctx context.Context, tx pgx.Tx) (*Proposed, error) {
 		return d.write(ctx, tx, m.task.ExecutionID, base)
 	})
-	if err != nil || p.ID == "" || m.trainer.Repository == nil {
-		return p, err
+	if err != nil {
+		return nil, err
+	}
+	p.Engine, p.Trial = d.engine(), d.Trial
+	if p.ID == "" || m.trainer.Repository == nil {
+		return p, nil
 	}
 	return m.bring(ctx, p, base.Commit)
 }
@@ -181,7 +195,7 @@ func hopeless(err error) error {
 	return err
 }
 
-// draft has the author write lines, lints them, and has it judge what is left.
+// draft has the author write lines, and the model where there is one.
 func (m *mining) draft(ctx context.Context, base string, e Evidence) (draft, error) {
 	d := draft{LeftOut: []Omission{}, Lines: []Line{}}
 	var ids []string
@@ -201,6 +215,15 @@ func (m *mining) draft(ctx context.Context, base string, e Evidence) (draft, err
 	if author == nil {
 		author = Template{}
 	}
+	if d, err = m.written(ctx, author, base, e); err != nil || m.trainer.Model == nil || len(d.Lines) == 0 {
+		return d, err
+	}
+	return m.try(ctx, base, d)
+}
+
+// written has an author write lines, lints them, and has it judge what is left.
+func (m *mining) written(ctx context.Context, author Author, base string, e Evidence) (draft, error) {
+	d := draft{LeftOut: []Omission{}, Lines: []Line{}, refused: map[string]int{}}
 	candidates, err := author.Propose(ctx, base, e)
 	if err != nil {
 		return d, fmt.Errorf("write candidates: %w", err)
@@ -211,7 +234,8 @@ func (m *mining) draft(ctx context.Context, base string, e Evidence) (draft, err
 			foreign = append(foreign, line.Foreign...)
 		}
 	}
-	if lint, err = m.lint(ctx, foreign, e); err != nil {
+	lint, err := m.lint(ctx, foreign, e)
+	if err != nil {
 		return d, err
 	}
 	passed, reasons := [][]Line{}, []map[string]int{}
@@ -228,6 +252,9 @@ func (m *mining) draft(ctx context.Context, base string, e Evidence) (draft, err
 			default:
 				kept = append(kept, line)
 			}
+		}
+		for reason, n := range out {
+			d.refused[reason] += n
 		}
 		if len(kept) > 0 {
 			passed, reasons = append(passed, kept), append(reasons, out)
@@ -298,32 +325,49 @@ func (d draft) write(ctx context.Context, tx pgx.Tx, execution string, base base
 		p.Prompt, p.LeftOut = base.Name, d.LeftOut
 		return p, nil
 	}
-	patterns, err := d.Evidence.hash(texts)
+	id, patterns, err := d.id(base.Text)
 	if err != nil {
-		return nil, agents.Permanent(err)
+		return nil, err
 	}
 	plot, err := d.Evidence.Forest(d.Lines)
 	if err != nil {
 		return nil, agents.Permanent(err)
 	}
-	hash := hashOf(base.Text)
-	p := &Proposed{Status: written, ID: d.Evidence.key(hash, patterns), Prompt: base.Name, Lines: len(d.Lines), LeftOut: d.LeftOut}
+	p := &Proposed{Status: written, ID: id, Prompt: base.Name, Lines: len(d.Lines), LeftOut: d.LeftOut}
 	lines := make([]string, len(d.Lines))
 	for i, line := range d.Lines {
 		lines[i] = line.Text
 	}
-	_, err = tx.Exec(ctx, `
+	report := d.Evidence.Report(d.Lines, d.LeftOut, p.ID+".svg") + d.Trial.report(d.Lines)
+	tag, err := tx.Exec(ctx, `
 		INSERT INTO ciclo.prompt_proposals (
 			id, execution_id, prompt, base_version, path, base_commit, base_hash, patterns_hash, window_from, window_to,
 			title, body, lines, left_out, report, plot, data_until)
 		VALUES ($1, $2, $3, $4, nullif($5, ''), nullif($6, ''), $7, $8, $9::text::date, $10::text::date, $11, $12, $13, $14, $15, $16, $17)
 		ON CONFLICT (id) DO NOTHING`,
-		p.ID, execution, base.Name, base.Version, base.Path, base.Commit, hash, patterns, d.Evidence.From, d.Evidence.AsOf,
-		d.Evidence.title(len(d.Lines)), body, lines, d.LeftOut, d.Evidence.Report(d.Lines, d.LeftOut, p.ID+".svg"), string(plot), d.Evidence.until())
+		p.ID, execution, base.Name, base.Version, base.Path, base.Commit, hashOf(base.Text), patterns, d.Evidence.From, d.Evidence.AsOf,
+		d.Evidence.title(len(d.Lines)), body, lines, d.LeftOut, report, string(plot), d.Evidence.until())
 	if err != nil {
 		return nil, fmt.Errorf("write the proposal: %w", err)
 	}
+	if d.Trial != nil && tag.RowsAffected() == 0 { // an earlier run's stays, which may be the model's
+		if err := tx.QueryRow(ctx, `SELECT cardinality(lines), left_out FROM ciclo.prompt_proposals WHERE id = $1`, id).Scan(&p.Lines, &p.LeftOut); err != nil {
+			return nil, fmt.Errorf("read the earlier proposal: %w", err)
+		}
+	}
 	return p, nil
+}
+
+// id is the proposal's, and the hash of its patterns.
+func (d draft) id(base string) (id, patterns string, err error) {
+	of := d.Of
+	if of == nil {
+		of = d.Lines
+	}
+	if patterns, err = d.Evidence.hash(d.Evidence.blockLines(of)); err != nil {
+		return "", "", agents.Permanent(err)
+	}
+	return d.Evidence.key(hashOf(base), patterns), patterns, nil
 }
 
 // until is when the last conversation began.

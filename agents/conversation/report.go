@@ -43,11 +43,7 @@ func (e Evidence) Report(lines []Line, leftOut []Omission, plot string) string {
 	for i, line := range lines {
 		p := e.Patterns[line.Pattern]
 		what, _ := p.inWords()
-		goes := "winning"
-		if p.RiskDifference.Estimate < 0 {
-			goes = "losing"
-		}
-		say("| %d | %s | %s | %s | %s | %s | %d, %d | %d, %d | %s |", i+1, plain(what), goes, interval(p.RiskDifference), interval(*p.Later), figure(p.Q),
+		say("| %d | %s | %s | %s | %s | %s | %d, %d | %d, %d | %s |", i+1, plain(what), p.goesWith(), interval(p.RiskDifference), interval(*p.Later), figure(p.Q),
 			p.Counts.With+p.Counts.Without, p.Counts.With, p.LaterCounts.With+p.LaterCounts.Without, p.LaterCounts.With, plain(strings.Join(p.Examples, ", ")))
 	}
 	say("\nA difference of +10 points: of a hundred conversations with it, ten more were won than of a hundred without, compared within the same channel, segment and month. The interval is where the true difference lies, in 95 of 100 such intervals.")

@@ -56,7 +56,11 @@ func main() {
 		if err != nil {
 			return err
 		}
-		trainer := conversation.Trainer{Repository: repository, Config: c.Trainer}
+		models, err := c.Models.Open()
+		if err != nil {
+			return err
+		}
+		trainer := conversation.Trainer{Repository: repository, Config: c.Trainer, Model: models.For(conversation.Name)}
 		return c.Work(ctx, log, catalogue, registry(trainer, sender))
 	})
 }
