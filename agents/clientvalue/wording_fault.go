@@ -86,7 +86,8 @@ func kept(body string) []string {
 	return all
 }
 
-// words finds in a text what must not be there unless the template has it too.
+// words finds in a text what must not be there unless the template has it too: its
+// first group is what is compared.
 type words struct{ *regexp.Regexp }
 
 // whole finds whole words, in whatever case: Go's \b knows ASCII alone.
@@ -94,7 +95,7 @@ func whole(alternatives string) words {
 	return words{regexp.MustCompile(`(?:^|\PL)(` + alternatives + `)(?:\PL|$)`)}
 }
 
-// any finds a pattern anywhere; its one group is what is compared.
+// anywhere finds a pattern wherever it is, in lower case.
 func anywhere(pattern string) words { return words{regexp.MustCompile(`(` + pattern + `)`)} }
 
 // found are what it finds, in lower case and without the punctuation after it.
@@ -126,11 +127,11 @@ var strays = []struct {
 	{whole(`usd|eur|idr|gbp|rp|euros?|dollars?|doll?ar[io]|rupiah|sterlin[ae]|pounds?|cents?|ribu|juta`), "an amount of money"},
 	{anywhere(`\+?\(?\pN[\pN ().\-/]{5,}\pN`), "a telephone number"},
 	{whole(`discount(?:s|ed)?|vouchers?|coupons?|promo(?:s|tions?)?|special offers?|free of charge|for free|complimentary|half[ -]price|cash-?back|rebates?|gifts?|cheaper|percent|per cent` +
-		`|scont[oi]|scontat[oaie]|omaggi?o?|gratis|gratuit[oaie]s?|offert[ae] special[ei]|promozion[ei]|regal[oi]|per ?cento` +
+		`|scont[oi]|scontat[oaie]|omaggio?|gratis|gratuit[oaie]s?|offert[ae] special[ei]|promozion[ei]|regal[oi]|per ?cento` +
 		`|diskon|potongan|hadiah|cuma-cuma|kupon|voucer|persen|descuentos?|remises?|réductions?|rabatt|kostenlos`), "a promise of a discount"},
 	{anywhere(`%`), "a promise of a discount"},
 	{anywhere(`\pN+(?:[.,:/]\pN+)*`), "a number"},
-	{whole(`churn(?:ed|ing)?|scor(?:es?|ed|ing)|segment\pL*|vip|algor\pL+|analy[sz]\pL*|anali[sz]\pL*|predict\pL*|predizion[ei]|prediksi|probabilit\pL*|statisti\pL*|risks?|rischio|risiko|punteggi?o?|skor` +
+	{whole(`churn(?:ed|ing)?|scor(?:es?|ed|ing)|segment\pL*|vip|algor\pL+|analy[sz]\pL*|anali[sz]\pL*|predict\pL*|predizion[ei]|prediksi|probabilit\pL*|statisti\pL*|risks?|rischio|risiko|punteggio?|skor` +
 		`|our (?:records|data)|i nostri dati|data kami|most valu\pL+|compute[rd]s?|calculat\pL*|calcol\pL*`), "a word of how the client was chosen"},
 }
 
