@@ -9,14 +9,21 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/agents/llm"
 )
 
 // Name is the agent's name in the catalogue.
 const Name = "client-value-predictor"
 
 // Agent is the Client Value Predictor: it reads source.payments and writes
-// ciclo.client_scores, ciclo.value_models and ciclo.segment_changes.
-type Agent struct{}
+// ciclo.client_scores, ciclo.value_models, ciclo.segment_changes and ciclo.messages.
+type Agent struct {
+	// Model writes the messages that it drafts, of those that leave by e-mail; nil has
+	// them all from templates.
+	Model *llm.Model
+	// Asking is how long an attempt asks it; 0 is ten minutes.
+	Asking time.Duration
+}
 
 // parameters are agent.json's.
 type parameters struct {
@@ -82,7 +89,7 @@ type TopClient struct {
 const topClients = 10
 
 // Run scores every client that has paid.
-func (Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error) {
+func (a Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error) {
 	var p parameters
 	if err := task.Decode(&p); err != nil {
 		return nil, err
@@ -113,7 +120,7 @@ func (Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error) 
 			return nil, hopeless(err)
 		}
 	}
-	drafts, err := draftMessages(ctx, task, p.SlippingRisk, p.MaxDrafts)
+	drafts, err := a.draftMessages(ctx, task, p.SlippingRisk, p.MaxDrafts)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,18 +38,24 @@ type Drafts struct {
 	Approved int `json:"approved"`
 	// Skipped are the others, by reason.
 	Skipped []SkippedClients `json:"skipped"`
+	// Engine is the language model that was asked to write those that leave by e-mail,
+	// Written how many it wrote, and Fallbacks why the others of them have the
+	// template's text.
+	Engine    string           `json:"engine,omitempty"`
+	Written   int              `json:"written,omitempty"`
+	Fallbacks []SkippedClients `json:"fallbacks,omitempty"`
 	// Error says why nothing could be drafted: a view of the firm's that can't be
 	// read. The scores stand without.
 	Error string `json:"error,omitempty"`
 }
 
-// SkippedClients counts clients for whom nothing was drafted.
+// SkippedClients counts clients for whom nothing was drafted, or not as intended.
 type SkippedClients struct {
 	Reason  string `json:"reason"`
 	Clients int    `json:"clients"`
 }
 
-// Reasons are the numbers for which a message was drafted.
+// Reasons are the numbers for which a message was drafted, and who wrote it.
 type Reasons struct {
 	Segment           string  `json:"segment"`
 	PreviousSegment   *string `json:"previous_segment"`
@@ -59,6 +66,8 @@ type Reasons struct {
 	SilentDays        float64 `json:"silent_days"`
 	MeanGapDays       float64 `json:"mean_gap_days"`
 	ExpectedPurchases float64 `json:"expected_purchases"`
+	// Engine is the language model that wrote the text; empty where it is the template's.
+	Engine string `json:"engine,omitempty"`
 }
 
 // slipping is a client for whom a message may be drafted.
@@ -84,17 +93,36 @@ type contactPolicy struct {
 	now          time.Time           // the database's
 }
 
-type template struct{ subject, body string }
+type template struct {
+	Subject string `json:"subject"`
+	Body    string `json:"body"`
+}
+
+// fill puts the client's name and the firm's into it.
+func (t template) fill(name, firm string) template {
+	return template{fill(t.Subject, name, firm), fill(t.Body, name, firm)}
+}
 
 // draftMessages drafts at most so many messages to the clients of this run who are
-// slipping, those first of whom most is at stake, in one transaction.
-func draftMessages(ctx context.Context, task *agents.Task, risk float64, most int) (Drafts, error) {
+// slipping, those first of whom most is at stake, in one transaction. Where there is a
+// model it is asked before that; what may have changed meanwhile is looked at again.
+func (a Agent) draftMessages(ctx context.Context, task *agents.Task, risk float64, most int) (Drafts, error) {
+	w, err := a.writeMessages(ctx, task, risk, most)
+	if err != nil {
+		return Drafts{}, err
+	}
 	return agents.StepTx(ctx, task, "draft messages", func(ctx context.Context, tx pgx.Tx) (Drafts, error) {
-		return draft(ctx, tx, task.ExecutionID, risk, most)
+		return w.draft(ctx, tx, task.ExecutionID, risk, most)
 	})
 }
 
+// draft drafts them from templates alone.
 func draft(ctx context.Context, tx pgx.Tx, execution string, risk float64, most int) (Drafts, error) {
+	return (*written)(nil).draft(ctx, tx, execution, risk, most)
+}
+
+// eachDraft takes at most so many messages, in their order, and counts who gets none.
+func eachDraft(ctx context.Context, tx pgx.Tx, execution string, risk float64, most int, take func(p contactPolicy, m draftedMessage) error) (Drafts, error) {
 	d := Drafts{Skipped: []SkippedClients{}}
 	if most == 0 {
 		return d, nil
@@ -130,19 +158,22 @@ func draft(ctx context.Context, tx pgx.Tx, execution string, risk float64, most 
 			skipped[why]++
 			continue
 		}
-		if err := m.insert(ctx, tx, execution, p.auto); err != nil {
+		if err := take(p, m); err != nil {
 			return d, fmt.Errorf("draft a message to client %q: %w", c.id, err)
 		}
 		d.Drafted++
-		if p.auto {
-			d.Approved++
-		}
 	}
-	for reason, n := range skipped {
-		d.Skipped = append(d.Skipped, SkippedClients{reason, n})
-	}
-	slices.SortFunc(d.Skipped, func(a, b SkippedClients) int { return strings.Compare(a.Reason, b.Reason) })
+	d.Skipped = byReason(skipped)
 	return d, nil
+}
+
+// byReason are counts in the order of their reasons.
+func byReason(clients map[string]int) []SkippedClients {
+	all := []SkippedClients{}
+	for _, reason := range slices.Sorted(maps.Keys(clients)) {
+		all = append(all, SkippedClients{reason, clients[reason]})
+	}
+	return all
 }
 
 // brokenView says what is wrong with a view of the firm's, where that is the error:
@@ -177,7 +208,7 @@ func readContactPolicy(ctx context.Context, tx pgx.Tx) (contactPolicy, error) {
 	}
 	var language string
 	var t template
-	if _, err := pgx.ForEachRow(rows, []any{&language, &t.subject, &t.body}, func() error { p.templates[language] = t; return nil }); err != nil {
+	if _, err := pgx.ForEachRow(rows, []any{&language, &t.Subject, &t.Body}, func() error { p.templates[language] = t; return nil }); err != nil {
 		return p, fmt.Errorf("read message templates: %w", err)
 	}
 	return p, nil
@@ -224,9 +255,11 @@ const (
 
 // draftedMessage is a row of ciclo.messages.
 type draftedMessage struct {
-	client, language, channel, address, zone, subject, body string
-	variables                                               map[string]string
-	reasons                                                 Reasons
+	client, name, language, channel, address, zone, subject, body string
+	// template is the text before the names are filled in.
+	template  template
+	variables map[string]string
+	reasons   Reasons
 }
 
 // draft makes the message for a client, or says why there is none.
@@ -255,13 +288,13 @@ func (p contactPolicy) draft(c slipping) (m draftedMessage, why string) {
 			m.zone = zone
 		}
 	}
-	var t template
-	if m.language, t = p.template(text(c.lang)); m.language == "" {
+	if m.language, m.template = p.template(text(c.lang)); m.language == "" {
 		return m, "no template in a language of theirs"
 	}
-	name := properName(text(c.name))
-	m.subject, m.body = fill(t.subject, name, p.firm), fill(t.body, name, p.firm)
-	m.variables = map[string]string{"1": name, "2": p.firm}
+	m.name = properName(text(c.name))
+	filled := m.template.fill(m.name, p.firm)
+	m.subject, m.body = filled.Subject, filled.Body
+	m.variables = map[string]string{"1": m.name, "2": p.firm}
 	if len([]rune(m.subject)) > maxSubject || len([]rune(m.body)) > maxMessage || m.subject == "" || m.body == "" {
 		return m, "the template gives no text, or too long a one"
 	}

@@ -124,6 +124,12 @@ func TestRedaction(t *testing.T) {
 	if got := d.restore(want[0].Text); !strings.EqualFold(got, was) {
 		t.Errorf("restored it is %s", got)
 	}
+	// Inside of JSON an escape is no part of a name, or of an address.
+	r = Request{Messages: []Message{{User, `{"said": "hello\nAnna, \u003canna@firm.example\u003e,\tanna\nno.tanna@firm.example and nAnna"}`}}, Names: []string{"Anna"}}
+	d = redact(&r)
+	if got, want := r.Messages[0].Text, `{"said": "hello\n[name 1], \u003c[e-mail 1]\u003e,\t[name 1]\n[e-mail 2] and nAnna"}`; got != want || !json.Valid([]byte(d.restore(got))) {
+		t.Errorf("inside of JSON it is %s, want %s", got, want)
+	}
 	r = Request{Messages: []Message{{User, `"Anna" Weber`}}, Names: []string{`"Anna" Weber`}, Schema: json.RawMessage(`{}`)}
 	d = redact(&r)
 	if got := d.restore(`{"to": "` + r.Messages[0].Text + `"}`); !json.Valid([]byte(got)) || !strings.Contains(got, "Anna") {

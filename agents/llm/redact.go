@@ -46,8 +46,8 @@ func redact(r *Request) redaction {
 	}
 	names := nameWords(r.Names)
 	of := func(text string) string {
-		text = mailAddress.ReplaceAllStringFunc(text, replace("e-mail"))
-		text = phoneNumber.ReplaceAllStringFunc(text, replace("phone"))
+		text = replaceAll(text, mailAddress, replace("e-mail"))
+		text = replaceAll(text, phoneNumber, replace("phone"))
 		return replaceNames(text, names, replace("name"))
 	}
 	r.System = of(r.System)
@@ -56,6 +56,46 @@ func redact(r *Request) redaction {
 		r.Messages[i].Text = of(r.Messages[i].Text)
 	}
 	return d
+}
+
+// replaceAll replaces what a pattern finds, without the escape of JSON that it may begin
+// in: texts are often inside of a JSON string, where a line's end is \n.
+func replaceAll(text string, pattern *regexp.Regexp, replace func(string) string) string {
+	var out strings.Builder
+	last := 0
+	for _, at := range pattern.FindAllStringIndex(text, -1) {
+		from := afterEscape(text, at[0])
+		if from >= at[1] || from < last {
+			continue
+		}
+		out.WriteString(text[last:from])
+		out.WriteString(replace(text[from:at[1]]))
+		last = at[1]
+	}
+	out.WriteString(text[last:])
+	return out.String()
+}
+
+// afterEscape is the place, or the end of the escape of JSON whose letters it is in.
+func afterEscape(text string, at int) int {
+	for back := 1; back <= 5 && back <= at; back++ { // from the backslash on
+		if found := escape.FindString(text[at-back:]); found != "" && len(found) > back {
+			return at - back + len(found)
+		}
+	}
+	return at
+}
+
+var escape = regexp.MustCompile(`^\\(?:[bfnrt]|u[0-9a-fA-F]{4})`)
+
+// escaped says whether an escape of JSON ends at the place.
+func escaped(text string, at int) bool {
+	for _, n := range []int{2, 6} {
+		if at >= n && escape.FindString(text[at-n:]) == text[at-n:at] {
+			return true
+		}
+	}
+	return false
 }
 
 // restore puts back what was replaced.
@@ -99,7 +139,7 @@ func replaceNames(text string, names []string, replace func(string) string) stri
 		for _, at := range pattern.FindAllStringIndex(text, -1) {
 			before, _ := utf8.DecodeLastRuneInString(text[:at[0]])
 			after, _ := utf8.DecodeRuneInString(text[at[1]:])
-			if unicode.IsLetter(before) || unicode.IsLetter(after) || inWord(text, at[0]) {
+			if unicode.IsLetter(before) && !escaped(text, at[0]) || unicode.IsLetter(after) || inWord(text, at[0]) {
 				continue
 			}
 			out.WriteString(text[last:at[0]])

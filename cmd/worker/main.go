@@ -18,9 +18,9 @@ import (
 )
 
 // registry is the agents that this binary runs: one line each.
-func registry(trainer conversation.Trainer, sender messagesender.Agent) map[string]agents.Agent {
+func registry(trainer conversation.Trainer, sender messagesender.Agent, models *llm.Models) map[string]agents.Agent {
 	return map[string]agents.Agent{
-		clientvalue.Name:    clientvalue.Agent{},
+		clientvalue.Name:    clientvalue.Agent{Model: models.For(clientvalue.Name)},
 		conversation.Name:   trainer,
 		knowledgegraph.Name: knowledgegraph.Builder{},
 		messagesender.Name:  sender,
@@ -61,6 +61,6 @@ func main() {
 			return err
 		}
 		trainer := conversation.Trainer{Repository: repository, Config: c.Trainer, Model: models.For(conversation.Name)}
-		return c.Work(ctx, log, catalogue, registry(trainer, sender))
+		return c.Work(ctx, log, catalogue, registry(trainer, sender, models))
 	})
 }
