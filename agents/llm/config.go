@@ -36,6 +36,9 @@ func (c *Config) Open() (*Models, error) {
 	if err != nil {
 		return nil, fmt.Errorf("CICLO_MODELS: %w", err)
 	}
+	if len(bytes.TrimSpace(text)) == 0 { // a place for one
+		return &Models{}, nil
+	}
 	models, err := read(text, os.Getenv, os.ReadFile)
 	if err != nil {
 		return nil, fmt.Errorf("CICLO_MODELS: %s: %w", c.ModelsFile, err)

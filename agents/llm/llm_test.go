@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +102,24 @@ func TestWhatTheModelsFileRefuses(t *testing.T) {
 		if _, err := read([]byte(text), environment, noFile); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "sk-1") {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+// A file that is empty is a place for one; one that isn't there is a mistake.
+func TestAnEmptyModelsFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "models")
+	if err := os.WriteFile(file, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []Config{{}, {ModelsFile: file}} {
+		if models, err := c.Open(); err != nil || len(models.Agents()) != 0 || models.For("x") != nil {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	c := Config{ModelsFile: file + "x"}
+	if err := c.Check(); err == nil || !strings.Contains(err.Error(), "CICLO_MODELS") {
+		t.Errorf("a file that isn't there: %v", err)
 	}
 }
 
