@@ -198,8 +198,9 @@ func TestOneExecutionsPage(t *testing.T) {
 	id := a.failed()
 	of := a.visitors("read", "run")
 	l, runner := of[0], of[1]
+	a.exec(`UPDATE ciclo.executions SET llm_tokens = 12345, llm_cost = 0.01236 WHERE id = '` + id + `'`)
 	p := l.get("/executions/" + id)
-	p.says(t, "test-steps", "failed", "Why it failed: permanent", "A person must look", "mail after publish", "publish", "Bytes kept", "Parameters", "steps 7", "attempt 1: failed")
+	p.says(t, "345 tokens, 0.0124 dollars", "test-steps", "failed", "Why it failed: permanent", "A person must look", "mail after publish", "publish", "Bytes kept", "Parameters", "steps 7", "attempt 1: failed")
 	if n := len(elements(p.doc, "svg")); n != 2 {
 		t.Errorf("%d drawings", n)
 	}

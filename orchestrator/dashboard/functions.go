@@ -23,6 +23,7 @@ func (d *Dashboard) functions() template.FuncMap {
 		"seconds":  seconds,
 		"took":     func(from, to time.Time) string { return seconds(to.Sub(from).Seconds()) },
 		"number":   number,
+		"dollars":  dollars,
 		"percent":  percent,
 		"short":    short,
 		"words":    words,
@@ -165,6 +166,15 @@ func float(v any) (float64, bool) {
 		return float64(r.Uint()), true
 	}
 	return 0, false
+}
+
+// dollars are shown to a hundredth of a cent: what a call to a model costs.
+func dollars(v any) string {
+	f, ok := float(v)
+	if !ok {
+		return "–"
+	}
+	return strconv.FormatFloat(f, 'f', 4, 64)
 }
 
 // number shows a number with its thousands apart, and up to two decimals where it
