@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nuzantara/ciclo/agents"
+	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -45,13 +46,21 @@ func (j *journal) Attach(ctx context.Context, step, hash, providerID string) err
 	return err
 }
 
-// Finish outlives the attempt's context, as Settle does.
+// answerKept is for how long an answer that was paid is tried to be written down while
+// the database is away.
+const answerKept = 30 * time.Second
+
+// Finish outlives the attempt's context, as Settle does, and the database's absence for
+// a while: what is lost here was paid for nothing.
 func (j *journal) Finish(ctx context.Context, step, hash string, o agents.CallOutcome) error {
-	ctx, cancel := outliving(ctx)
-	defer cancel()
-	err := j.store.SettleCall(ctx, j.a, step, hash, postgres.CallOutcome{
-		State: o.State, ProviderID: o.ProviderID, Input: o.Input, Output: o.Output, Cost: o.Cost.String(), Answer: o.Answer, Error: o.Error, Ill: o.Ill,
-	})
+	var err error
+	for began, again := time.Now(), true; again; {
+		err = j.finish(ctx, step, hash, o)
+		again = err != nil && !errors.Is(err, execution.ErrStale) && !postgres.Refused(err) && time.Since(began) < answerKept
+		if again {
+			time.Sleep(finishEvery) //nolint:forbidigo // the attempt's context may be over; the loop is bounded
+		}
+	}
 	j.refusedBy(err, call)
 	if err == nil {
 		j.meters.calls.WithLabelValues(j.a.Execution.Agent, o.State).Inc()
@@ -60,6 +69,17 @@ func (j *journal) Finish(ctx context.Context, step, hash string, o agents.CallOu
 		j.meters.dollars.WithLabelValues(j.a.Execution.Agent).Add(float64(o.Cost) / 1e9)
 	}
 	return err
+}
+
+// finishEvery is the pause between two tries to write an answer down.
+const finishEvery = 300 * time.Millisecond
+
+func (j *journal) finish(ctx context.Context, step, hash string, o agents.CallOutcome) error {
+	ctx, cancel := outliving(ctx)
+	defer cancel()
+	return j.store.SettleCall(ctx, j.a, step, hash, postgres.CallOutcome{
+		State: o.State, ProviderID: o.ProviderID, Input: o.Input, Output: o.Output, Cost: o.Cost.String(), Answer: o.Answer, Error: o.Error, Ill: o.Ill,
+	})
 }
 
 // outliving outlives the attempt's context: what happened is written down even where

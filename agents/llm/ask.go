@@ -30,9 +30,6 @@ type Model struct {
 
 	prices prices
 	seal   seal
-	// sleep and now are the clock's.
-	sleep func(ctx context.Context, d time.Duration) error
-	now   func() time.Time
 }
 
 // Engine is how results name who wrote them.
@@ -108,7 +105,7 @@ func (m *Model) once(ctx context.Context, calls agents.Calls, execution, step st
 	if err != nil {
 		return Answer{}, agents.Permanent(fmt.Errorf("encode the request: %w", err))
 	}
-	price, has := m.prices.at(m.clock())
+	price, has := m.prices.at(time.Now())
 	if !has {
 		return Answer{}, agents.Permanent(fmt.Errorf("%s has no price yet", m.Name))
 	}
@@ -151,12 +148,20 @@ func (m *Model) once(ctx context.Context, calls agents.Calls, execution, step st
 	}
 }
 
-// pause waits, where patience is left for that; else it returns why it would have.
+// pause waits, where patience is left for that; else it returns why it would have. There
+// is always enough to see a call that was cut off to its end.
 func (c *call) pause(ctx context.Context, d time.Duration, why error) error {
-	if c.waited += d; c.waited > patience {
+	if c.waited += d; c.waited > max(patience, c.Timeout+2*underWay) {
 		return why
 	}
-	return c.wait(ctx, d)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // reserve waits for the call's turn.
@@ -277,26 +282,4 @@ func (c *call) settle(ctx context.Context, state agents.CallState, answer Answer
 		return errors.Join(err, fmt.Errorf("settle the call: %w", settled))
 	}
 	return err
-}
-
-func (m *Model) clock() time.Time {
-	if m.now != nil {
-		return m.now()
-	}
-	return time.Now()
-}
-
-// wait returns early where ctx is done.
-func (m *Model) wait(ctx context.Context, d time.Duration) error {
-	if m.sleep != nil {
-		return m.sleep(ctx, d)
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -282,7 +282,7 @@ func (s *Store) SettleCall(ctx context.Context, a *Attempt, step, hash string, o
 			          CASE $6 WHEN 'answered' THEN $8::bigint + $9::bigint - reserved_tokens WHEN 'not_done' THEN -reserved_tokens ELSE 0 END`,
 			a.fence(step, hash, o.State, o.ProviderID, o.Input, o.Output, cost(o), o.Answer, o.Error)...).Scan(&provider, &agent, &cycle, &day, &back, &tokens)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return execution.ErrStale
+			return settledSo(ctx, tx, a, step, hash, o)
 		}
 		if err != nil {
 			return err
@@ -299,6 +299,15 @@ func (s *Store) SettleCall(ctx context.Context, a *Attempt, step, hash string, o
 		}
 		return charge(ctx, tx, a, tokens, back)
 	})
+}
+
+// settledSo is nil where the attempt has settled the call just so: it says it again, since
+// nobody answered it. Else it is ErrStale.
+func settledSo(ctx context.Context, tx pgx.Tx, a *Attempt, step, hash string, o CallOutcome) error {
+	return theCall(tx.Exec(ctx, `
+		SELECT FROM ciclo.llm_calls
+		WHERE execution_id = $1 AND attempt = $2 AND worker_id = $3 AND step = $4 AND hash = $5 AND state = $6 AND answer IS NOT DISTINCT FROM $7 AND coalesce(error_text, '') = $8`,
+		a.fence(step, hash, o.State, o.Answer, o.Error)...))
 }
 
 func cost(o CallOutcome) string {

@@ -63,6 +63,7 @@ func TestCalls(t *testing.T) {
 			t.Errorf("%s was settled again: %v", step, err)
 		}
 	}
+	b.settle(first, aCall("answered"), answered(`{"a":1}`)) // again, since nobody answered: it is so
 	// One is answered, one not done; of three the reservation counts.
 	for _, scope := range []string{"execution", "agent", "day"} {
 		if got := b.spent(scope); got != "3400 0.034" {
