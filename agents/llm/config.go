@@ -18,6 +18,9 @@ import (
 
 // Config says where the models' file is, as flags and environment.
 type Config struct {
+	// Askers are the agents that may have a model; nil is any.
+	Askers []string `kong:"-"`
+
 	ModelsFile string `name:"models" env:"CICLO_MODELS" unit:"file" help:"JSON file that says which agents ask which language models, at what price and within which budgets. Default: no agent asks one."`
 }
 
@@ -42,6 +45,11 @@ func (c *Config) Open() (*Models, error) {
 	models, err := read(text, os.Getenv, os.ReadFile)
 	if err != nil {
 		return nil, fmt.Errorf("CICLO_MODELS: %s: %w", c.ModelsFile, err)
+	}
+	for _, agent := range models.Agents() {
+		if c.Askers != nil && !slices.Contains(c.Askers, agent) {
+			return nil, fmt.Errorf("CICLO_MODELS: %s: agent %q asks no model: those that can are %s", c.ModelsFile, agent, strings.Join(c.Askers, ", "))
+		}
 	}
 	return models, nil
 }

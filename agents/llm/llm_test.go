@@ -121,6 +121,18 @@ func TestAnEmptyModelsFile(t *testing.T) {
 	if err := c.Check(); err == nil || !strings.Contains(err.Error(), "CICLO_MODELS") {
 		t.Errorf("a file that isn't there: %v", err)
 	}
+	own := strings.ReplaceAll(whole, `"key_variable": "KEY"`, `"key_variable": "PATH"`) // whatever it holds
+	if err := os.WriteFile(file, []byte(own), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c = Config{ModelsFile: file, Askers: []string{"client-value-predictor"}}
+	if err := c.Check(); err == nil || !strings.Contains(err.Error(), `agent "knowledge-graph-builder" asks no model: those that can are client-value-predictor`) {
+		t.Errorf("an agent that asks none: %v", err)
+	}
+	c.Askers = append(c.Askers, "knowledge-graph-builder")
+	if err := c.Check(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestRedaction(t *testing.T) {

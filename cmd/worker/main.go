@@ -38,7 +38,7 @@ type command struct {
 }
 
 func main() {
-	var c command
+	c := command{Models: llm.Config{Askers: []string{clientvalue.Name, conversation.Name}}}
 	service.Main("worker", "Takes executions from the queue and runs their agents.", &c, func(ctx context.Context, log *slog.Logger) error {
 		catalogue, err := agents.Embedded()
 		if err != nil {
