@@ -72,10 +72,12 @@ CREATE TABLE ciclo.llm_providers (
     -- Illnesses in a row; from so many on nobody asks before probe_after, and then one.
     failures      integer NOT NULL DEFAULT 0 CHECK (failures >= 0),
     probe_after   timestamptz,
-    -- Until when the one that asks may take.
-    probing_until timestamptz,
+    -- The attempt that asks, and until when it may take: it is waited for while it runs.
+    probing_until     timestamptz,
+    probing_execution text COLLATE "C",
+    probing_attempt   integer,
     error_text    text,
-    CONSTRAINT llm_providers_one_probes CHECK (probing_until IS NULL OR probe_after IS NOT NULL)
+    CONSTRAINT llm_providers_one_probes CHECK (probing_until IS NULL OR (probe_after IS NOT NULL AND probing_execution IS NOT NULL AND probing_attempt IS NOT NULL))
 );
 
 -- An execution that ends leaves no call open: what is reserved may be paid. What is

@@ -137,6 +137,9 @@ func newMeters(registry prometheus.Registerer, concurrency map[string]int, lease
 		for _, state := range []string{"answered", "not_done", "unknown"} {
 			m.calls.WithLabelValues(agent, state)
 		}
+		m.tokens.WithLabelValues(agent, "input")
+		m.tokens.WithLabelValues(agent, "output")
+		m.dollars.WithLabelValues(agent)
 	}
 	m.beats.WithLabelValues("answered")
 	m.beats.WithLabelValues("failed")

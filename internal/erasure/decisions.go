@@ -59,7 +59,7 @@ var Decisions = []Decision{
 	{"ciclo.llm_calls", "request answer", Emptied, "of calls about the client"},
 	{"ciclo.llm_calls", "error_text", Stays, "the provider's own words for the error, without what was asked"},
 	{"ciclo.llm_calls", "execution_id step hash agent cycle_id provider model state provider_id client_ids", Stays, "that it was asked, and what that cost; client_ids are pseudonyms"},
-	{"ciclo.llm_providers", "name error_text", Stays, "a provider's state"},
+	{"ciclo.llm_providers", "name error_text probing_execution", Stays, "a provider's state"},
 	{"ciclo.llm_spent", "scope key", Stays, "sums"},
 	{"ciclo.mentions", "message_id surface type record_id extractor version", Deleted, "in the client's messages, and of the client in others'"},
 	{"ciclo.message_templates", "name language subject body changed_by", Stays, "the firm's texts for everybody"},

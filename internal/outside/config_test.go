@@ -263,7 +263,7 @@ func TestConfigCheckOfADatabase(t *testing.T) {
 	if found := check("a pooler", 0, "", pooled, "--workers", "3"); found.Connections != 3*902+902 || found.DirectConnections != 3*6 {
 		t.Errorf("past a pooler %d of %d connections", found.DirectConnections, found.Connections)
 	}
-	check("too many past a pooler", 1, "up to 600 connections", pooled, "--workers", "100")
+	check("too many past a pooler", 1, "up to 60000 connections", pooled, "--workers", "10000")
 	check("no schema", 1, "ciclo migrate", env(testdatabase.Empty(t)))
 	check("a wrong database", 1, "does not exist", env(strings.Replace(owner, "/ciclo_", "/nobody_", 1)))
 	check("nobody there", 1, "connect", env("postgres://nobody:"+rolePassword+"@127.0.0.1:1/x"))

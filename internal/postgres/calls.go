@@ -88,7 +88,7 @@ func (s *Store) ReserveCall(ctx context.Context, a *Attempt, c Call) (state Call
 		if state, err = takeCall(ctx, tx, a, c); err != nil || !state.Fresh {
 			return err
 		}
-		if err := admit(ctx, tx, c); err != nil {
+		if err := admit(ctx, tx, a, c); err != nil {
 			return err
 		}
 		return spend(ctx, tx, a, c)
@@ -135,7 +135,7 @@ func takeCall(ctx context.Context, tx pgx.Tx, a *Attempt, c Call) (state CallSta
 
 // admit takes the call's share of the provider's minute. The bucket holds a minute's
 // worth; a call that is larger than all of it waits until it is full.
-func admit(ctx context.Context, tx pgx.Tx, c Call) error {
+func admit(ctx context.Context, tx pgx.Tx, a *Attempt, c Call) error {
 	// The row is there from its first call on; its lock is what serialises workers.
 	_, err := tx.Exec(ctx, `INSERT INTO ciclo.llm_providers (name, requests_left, tokens_left) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 		c.Provider, float64(c.RequestsPerMinute), float64(c.TokensPerMinute))
@@ -145,7 +145,9 @@ func admit(ctx context.Context, tx pgx.Tx, c Call) error {
 	var requests, tokens, sinceRefill float64
 	var rest, probing *time.Duration
 	err = tx.QueryRow(ctx, `
-		SELECT requests_left, tokens_left, greatest(extract(epoch FROM clock_timestamp() - refilled_at), 0)::float8, probe_after - clock_timestamp(), probing_until - clock_timestamp()
+		SELECT requests_left, tokens_left, greatest(extract(epoch FROM clock_timestamp() - refilled_at), 0)::float8, probe_after - clock_timestamp(),
+		       CASE WHEN EXISTS (SELECT FROM ciclo.executions e WHERE e.id = probing_execution AND e.attempt = probing_attempt AND e.status = 'running')
+		            THEN probing_until - clock_timestamp() END
 		FROM ciclo.llm_providers WHERE name = $1 FOR UPDATE`, c.Provider).Scan(&requests, &tokens, &sinceRefill, &rest, &probing)
 	if err != nil {
 		return err
@@ -163,8 +165,8 @@ func admit(ctx context.Context, tx pgx.Tx, c Call) error {
 	}
 	_, err = tx.Exec(ctx, `
 		UPDATE ciclo.llm_providers SET requests_left = $2, tokens_left = $3, refilled_at = clock_timestamp(),
-		       probing_until = CASE WHEN probe_after IS NOT NULL THEN clock_timestamp() + $4::interval END
-		WHERE name = $1`, c.Provider, requests, tokens, probeTakes)
+		       probing_until = CASE WHEN probe_after IS NOT NULL THEN clock_timestamp() + $4::interval END, probing_execution = $5, probing_attempt = $6
+		WHERE name = $1`, c.Provider, requests, tokens, probeTakes, a.Execution.ID, a.Execution.Attempt)
 	return err
 }
 

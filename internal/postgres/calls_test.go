@@ -274,6 +274,18 @@ func TestAnIllProviderIsProbedByOne(t *testing.T) {
 		t.Errorf("while it is probed: %s", got)
 	}
 	b.settle(a, aCall("probe"), postgres.CallOutcome{State: "not_done", Error: "500", Ill: true})
+	// Who asks may die: nobody waits for him then.
+	b.exec(`UPDATE ciclo.llm_providers SET probe_after = now() - interval '1 s', failures = 5`)
+	dies := b.run(b.accept().ID, b.worker())
+	b.reserve(dies, aCall("probe of one who dies"))
+	if got := later("while he lives"); !strings.Contains(got, "another asks it first") {
+		t.Errorf("while he lives: %s", got)
+	}
+	b.must(b.Interrupt(b.ctx, dies))
+	if got := later("when he is gone"); got != "now" {
+		t.Errorf("when he is gone: %s", got)
+	}
+	b.settle(a, aCall("when he is gone"), postgres.CallOutcome{State: "not_done", Error: "500", Ill: true})
 	if n := b.count(`SELECT extract(epoch FROM probe_after - now())::int FROM ciclo.llm_providers`); n < 15 || n > 20 {
 		t.Errorf("after a probe in vain it rests %d s", n)
 	}

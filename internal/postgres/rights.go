@@ -27,7 +27,7 @@ func allRights() []rights {
 		{"ciclo.effects", "s i u", "s i u", "s u(outcome)"},
 		{"ciclo.llm_calls", "s u(request,answer)", "s i u", "s u(request,answer,error_text)"},
 		{"ciclo.llm_spent", "s u(day) d", "s i u", ""},
-		{"ciclo.llm_providers", "s u(failures,probe_after,probing_until)", "s i u", ""},
+		{"ciclo.llm_providers", "s", "s i u", ""},
 		{"ciclo.dry_runs", "", "s i", ""},
 		{"ciclo.workers", "s u", "s i u", "s"},
 		{"ciclo.pauses", "s i u d", "s i u d", "s u(reason)"},

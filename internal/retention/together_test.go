@@ -378,7 +378,7 @@ func TestEveryForeignKeyToExecutionsHasAnIndex(t *testing.T) {
 	// a: results, the execution's row stays; c: history, goes with it; n: forgets it.
 	want := []string{
 		"client_scores.execution_id a", "cycle_agents.cycle_id c", "cycle_agents.execution_id n", "effects.execution_id c", "entity_merges.execution_id a", "executions.cycle_id a",
-		"graph_messages.execution_id a", "messages.drafted_by a", "messages.execution_id a", "notices.execution_id c", "patterns.execution_id a", "prompt_proposals.execution_id a",
+		"graph_messages.execution_id a", "llm_calls.execution_id c", "messages.drafted_by a", "messages.execution_id a", "notices.execution_id c", "patterns.execution_id a", "prompt_proposals.execution_id a",
 		"segment_changes.execution_id a", "segment_changes.previous_execution_id a", "slots.cycle_id a", "steps.execution_id c", "transitions.execution_id c",
 		"value_models.execution_id a", "value_payments.execution_id c", "webhook_deliveries.transition_id c",
 	}
