@@ -86,7 +86,7 @@ func askDatabases(ctx context.Context, c checked, of string) []databaseReport {
 		go func() { found <- askOne(ctx, name, url, of) }()
 	}
 	reports := []databaseReport{}
-	for len(reports) < len(urls) {
+	for len(urls) > 0 { // those that have not answered
 		select {
 		case d := <-found:
 			delete(urls, d.Variable)

@@ -260,7 +260,7 @@ func TestConfigCheckOfADatabase(t *testing.T) {
 	check("another's role", 1, "INSERT on ciclo.executions", env(as(postgres.RoleWorker, owner)), "--of", "orchestrator")
 	check("too many connections", 1, "raise max_connections", env(owner, "CICLO_MAX_CONNS=40"), "--workers", "50")
 	pooled := env(owner, "DATABASE_POOLER=transaction", "DATABASE_DIRECT_URL="+owner, "CICLO_MAX_CONNS=900") // the pool's are the pooler's
-	if found := check("a pooler", 0, "", pooled, "--workers", "3"); found.Connections != 3*902+902 || found.DirectConnections != 3*6 {
+	if found := check("a pooler", 0, "", pooled, "--workers", "3"); found.Connections != 3*902+902 || found.DirectConnections != 3*6 || len(found.Databases) != 2 {
 		t.Errorf("past a pooler %d of %d connections", found.DirectConnections, found.Connections)
 	}
 	check("too many past a pooler", 1, "up to 60000 connections", pooled, "--workers", "10000")
