@@ -180,7 +180,7 @@ func (c *Command) Serve(ctx context.Context, log *slog.Logger, catalogue agents.
 	defer stop()
 	known := make(chan error, 1)
 	go func() {
-		err := c.Await(ctx, pool, nil, log)
+		err := c.Await(ctx, "orchestrator", pool, nil, log)
 		if err != nil && ctx.Err() == nil {
 			stop() // this database is not ours to serve
 		} else {

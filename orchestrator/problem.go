@@ -76,6 +76,7 @@ func problemOf(err error) *problem {
 	var tooLarge *http.MaxBytesError
 	var routing *echo.HTTPError
 	var schema *postgres.SchemaError
+	var rights *postgres.RightsError
 	var inFlight *postgres.InFlightError
 	var message *postgres.MessageStatusError
 	var pathGaveUp *graph.GaveUpError
@@ -128,6 +129,8 @@ func problemOf(err error) *problem {
 		p := newProblem(http.StatusConflict, "in-flight", "The agent runs one execution at a time", inFlight.ID+" is in flight")
 		p.ExecutionID = inFlight.ID
 		return p
+	case errors.As(err, &rights):
+		return newProblem(http.StatusServiceUnavailable, "rights", "The database's role may not do what this service does", rights.Error())
 	case errors.As(err, &schema):
 		return newProblem(http.StatusServiceUnavailable, "schema", "The database's schema is not this service's", schema.Error())
 	case unavailable(err), errors.Is(err, postgres.ErrContended):
@@ -154,9 +157,11 @@ func unavailable(err error) bool {
 	var network net.Error
 	var pgErr *pgconn.PgError
 	switch {
+	case errors.As(err, &connect): // whatever the server said to that: a wrong password too
+		return true
 	case errors.As(err, &pgErr):
 		return pgErr.Code[:2] == "08" || pgErr.Code[:2] == "53" || pgErr.Code[:3] == "57P" || slices.Contains(passing, pgErr.Code)
-	case errors.As(err, &connect), errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
 		return true
 	default:
 		return pgconn.SafeToRetry(err) || errors.Is(err, net.ErrClosed)

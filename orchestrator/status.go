@@ -117,7 +117,12 @@ type health struct {
 // healthz says that the process answers.
 func (o *Orchestrator) healthz(echo.Context) (health, error) { return health{"ok"}, nil }
 
-// readyz says that the database answers and has this service's schema.
+// readyz says that the database answers, has this service's schema, and lets it accept
+// executions.
 func (o *Orchestrator) readyz(c echo.Context) (health, error) {
-	return health{"ready"}, postgres.CheckSchema(c.Request().Context(), o.cfg.Pool)
+	err := postgres.CheckSchema(c.Request().Context(), o.cfg.Pool)
+	if err == nil {
+		err = postgres.CheckAccepts(c.Request().Context(), o.cfg.Pool)
+	}
+	return health{"ready"}, err
 }

@@ -120,7 +120,7 @@ func (c *Command) Work(ctx context.Context, log *slog.Logger, catalogue agents.C
 		}
 		defer func() { err = errors.Join(err, shown.Close()) }()
 	}
-	if err := c.Await(ctx, pool, direct, log); err != nil {
+	if err := c.Await(ctx, "worker", pool, direct, log); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop before the database was there
 		}

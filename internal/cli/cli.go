@@ -11,12 +11,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/nuzantara/ciclo/client"
 	"github.com/nuzantara/ciclo/internal/dev"
+	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/service"
 )
 
@@ -139,6 +141,9 @@ func Main(args []string, out, errOut io.Writer) int {
 		fmt.Fprintln(errOut, "ciclo:", err)
 		return ExitUsage
 	default:
+		if postgres.Forbidden(err) {
+			err = fmt.Errorf("%w: the role of DATABASE_URL may not do that; SECURITY.md says which one may", err)
+		}
 		fmt.Fprintln(errOut, "ciclo:", err)
 		return ExitFailed
 	}
@@ -174,12 +179,13 @@ func (g *Globals) where() where {
 
 // here fills in what the folder of ciclo dev gives.
 func (w where) here(g *Globals) where {
-	// A file of the folder that can't be read gives nothing.
+	// A file of the folder that can't be read gives nothing. Its token is for its own
+	// orchestrator alone: no other is to see it.
+	address, _ := dev.Dir(g.Data).Address()
 	if w.url == "" {
-		w.url, _ = dev.Dir(g.Data).Address()
-		w.urlFrom = fromDev
+		w.url, w.urlFrom = address, fromDev
 	}
-	if w.token == "" && w.err == nil {
+	if w.token == "" && w.err == nil && strings.TrimSuffix(w.url, "/") == strings.TrimSuffix(address, "/") {
 		w.token, _ = dev.Dir(g.Data).Token()
 		w.tokenFrom = fromDev
 	}

@@ -156,7 +156,7 @@ func (d *databaseReport) ask(ctx context.Context, pool *pgxpool.Pool, of string)
 		SELECT current_setting('server_version'), current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), pg_is_in_recovery(),
 		       (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl),
 		       current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int,
-		       (SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'),
+		       (SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datid IS NOT NULL AND usesysid IS NOT NULL),
 		       coalesce((SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'ciclo'), false)`).
 		Scan(&d.Version, &d.Role, &d.Superuser, &d.Replica, &tls, &d.MaxConnections, &reserved, &d.Used, &d.Owner)
 	if err != nil {

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -107,4 +110,47 @@ func byRole(t *testing.T, program string, args, env []string) []string {
 		}
 	}
 	return env
+}
+
+// A service with another's role, or a wrong password, isn't ready and says why.
+func TestAServiceWithAnothersRole(t *testing.T) {
+	t.Parallel()
+	owner := testdatabase.New(t)
+	wrong := strings.Replace(as(postgres.RoleOrchestrator, owner), rolePassword, "wrong", 1)
+	for _, c := range []struct{ name, service, url, want string }{
+		{"the worker's", "orchestrator", as(postgres.RoleWorker, owner), "ciclo_worker is the worker's role: give the orchestrator the URL of its own"},
+		{"the orchestrator's", "worker", as(postgres.RoleOrchestrator, owner), "ciclo_orchestrator is the orchestrator's role: give the worker the URL of its own"},
+		{"a wrong password", "orchestrator", wrong, "the role or the password in DATABASE_URL is refused"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if conn, err := pgx.Connect(t.Context(), c.url); c.url == wrong && err == nil {
+				_ = conn.Close(t.Context())
+				t.Skip("this Postgres asks for no password")
+			}
+			address, said := freePort(t), &safeBuffer{}
+			cmd := exec.CommandContext(t.Context(), binary(t, "test/"+c.service)) //nolint:gosec // our own program
+			cmd.Env = append(clean(os.Environ()), "DATABASE_URL="+c.url, "CICLO_TOKEN="+token, "CICLO_LISTEN="+address)
+			cmd.Stderr = said
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				_ = cmd.Process.Kill()
+				_ = cmd.Wait() // it was killed
+			})
+			eventually(t, 20*time.Second, "it says why it waits", func() bool { return strings.Contains(said.String(), c.want) })
+			if c.service == "worker" {
+				return
+			}
+			resp, err := http.Get("http://" + address + "/readyz") //nolint:noctx // a test's own server
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusServiceUnavailable {
+				t.Errorf("it answers %s", resp.Status)
+			}
+		})
+	}
 }

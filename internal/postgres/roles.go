@@ -182,3 +182,48 @@ func (p privilege) held(ctx context.Context, tx pgx.Tx) (has bool, err error) {
 	err = tx.QueryRow(ctx, `SELECT bool_and(has_column_privilege($1, c, $2)) FROM unnest($3::text[]) c`, p.relation, p.name, p.columns).Scan(&has)
 	return has, err
 }
+
+// RightsError says that the session's role lacks what a service needs.
+type RightsError struct {
+	Role, Service string
+	// Missing are some of the rights, such as "INSERT on ciclo.steps", of All.
+	Missing []string
+	All     int
+}
+
+func (e *RightsError) Error() string {
+	hint := ""
+	if other := map[string]string{RoleWorker: "worker", RoleOrchestrator: "orchestrator"}[e.Role]; other != "" && other != e.Service {
+		hint = fmt.Sprintf("%s is the %s's role: give the %s the URL of its own; or else ", e.Role, other, e.Service)
+	}
+	return fmt.Sprintf("the database's role %s lacks %d rights that the %s needs, such as %s: %srun `ciclo migrate` as the owner of the schema, which grants them",
+		e.Role, e.All, e.Service, strings.Join(e.Missing, " and "), hint)
+}
+
+// CheckRights returns a *RightsError where the session's role lacks rights that a
+// service needs: orchestrator or worker.
+func CheckRights(ctx context.Context, pool *pgxpool.Pool, service string) error {
+	missing, err := MissingRights(ctx, pool, service)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	e := &RightsError{Service: service, Missing: missing[:min(len(missing), 2)], All: len(missing)}
+	if err := pool.QueryRow(ctx, `SELECT current_user`).Scan(&e.Role); err != nil {
+		return fmt.Errorf("ask for the role: %w", err)
+	}
+	return e
+}
+
+// CheckAccepts returns a *RightsError where the session's role can't accept executions:
+// the least that tells an orchestrator's from another, by one question.
+func CheckAccepts(ctx context.Context, pool *pgxpool.Pool) error {
+	e := &RightsError{Service: "orchestrator", Missing: []string{"INSERT on ciclo.executions"}, All: 1}
+	var may bool
+	if err := pool.QueryRow(ctx, `SELECT current_user, has_table_privilege('ciclo.executions', 'INSERT')`).Scan(&e.Role, &may); err != nil {
+		return fmt.Errorf("ask for the role's rights: %w", err)
+	}
+	if !may {
+		return e
+	}
+	return nil
+}

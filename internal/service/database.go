@@ -140,14 +140,17 @@ func (d *Database) ConnectDirect(ctx context.Context, name string, maxConns int3
 	return postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: name, MaxConns: maxConns, Pooled: true})
 }
 
-// Await waits until the database answers and returns nil where its schema serves
-// this binary, it is the one that the services knew, and its sessions, with and without a pooler, are what services rely on.
+// Await waits until the database answers and its role may do what the service, of, needs,
+// and returns nil where its schema serves this binary, it is the one that the services knew, and its sessions, with and without a pooler, are what services rely on.
 // What waiting can't mend is an error at once, which says what does. Direct may be
 // nil.
-func (d *Database) Await(ctx context.Context, pool, direct *pgxpool.Pool, log *slog.Logger) error {
+func (d *Database) Await(ctx context.Context, of string, pool, direct *pgxpool.Pool, log *slog.Logger) error {
 	return await(ctx, log, func(ctx context.Context) error {
 		if err := known(ctx, pool, log); err != nil {
 			return err
+		}
+		if err := postgres.CheckRights(ctx, pool, of); err != nil {
+			return err // a migration under way may be about to grant them
 		}
 		if d.Pooled() {
 			if err := postgres.CheckPooled(ctx, pool, d.stall()); err != nil {

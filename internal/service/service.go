@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/nuzantara/ciclo/internal/config"
@@ -130,7 +131,8 @@ func Secret(value, file string) (string, error) {
 
 // await tries until check says nil, or what waiting can't mend.
 func await(ctx context.Context, log *slog.Logger, check func(ctx context.Context) error) error {
-	for waiting := false; ; waiting = true {
+	said := ""
+	for {
 		once, cancel := context.WithTimeout(ctx, 10*time.Second)
 		err := check(once)
 		cancel()
@@ -142,14 +144,31 @@ func await(ctx context.Context, log *slog.Logger, check func(ctx context.Context
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case !waiting:
-			log.Warn("waiting for the database", "error", err)
+		}
+		if text := explained(err).Error(); text != said {
+			said = text
+			log.Warn("waiting for the database", "error", text)
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(time.Second):
 		}
+	}
+}
+
+// explained says what mends it where the server lets nobody in.
+func explained(err error) error {
+	var refused *pgconn.PgError
+	switch {
+	case !errors.As(err, &refused):
+		return err
+	case refused.Code == "28P01" || refused.Code == "28000":
+		return fmt.Errorf("the role or the password in DATABASE_URL is refused (a role that deploy/roles.sql made has no password until it is given one): %w", err)
+	case refused.Code == "3D000":
+		return fmt.Errorf("the database in DATABASE_URL isn't there (createdb makes it): %w", err)
+	default:
+		return err
 	}
 }
 
