@@ -516,9 +516,10 @@ func TestSchedulersRace(t *testing.T) {
 	}
 	racing.Wait()
 	for what, want := range map[string]int{
-		`SELECT count(*) FROM ciclo.slots`:                                                       single + down*100,
-		`SELECT count(*) FROM ciclo.slots WHERE outcome = 'fired'`:                               single,
-		`SELECT count(*) FROM ciclo.slots WHERE outcome = 'caught_up'`:                           down,
+		`SELECT count(*) FROM ciclo.slots`: single + down*100,
+		// On a machine that takes more than a minute for all of them some are late.
+		`SELECT count(*) FROM ciclo.slots WHERE outcome IN ('fired', 'caught_up') AND schedule LIKE 'single-%'`: single,
+		`SELECT count(*) FROM ciclo.slots WHERE outcome = 'caught_up' AND schedule LIKE 'down-%'`:               down,
 		`SELECT count(*) FROM ciclo.cycles`:                                                      single + down,
 		`SELECT count(*) FROM ciclo.executions`:                                                  single + down,
 		`SELECT count(DISTINCT cycle_id) FROM ciclo.executions`:                                  single + down,
