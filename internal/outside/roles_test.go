@@ -143,7 +143,7 @@ func TestAServiceWithAnothersRole(t *testing.T) {
 			if c.service == "worker" {
 				return
 			}
-			resp, err := http.Get("http://" + address + "/readyz") //nolint:noctx // a test's own server
+			resp, err := http.Get("http://" + address + "/readyz")
 			if err != nil {
 				t.Fatal(err)
 			}
