@@ -58,7 +58,8 @@ func Step[T any](ctx context.Context, t *Task, name string, fn func(ctx context.
 // StepTx runs fn in the transaction that stores its result: what fn writes by tx
 // happens exactly once, whatever crashes. A retry, being another execution, runs it
 // again, since what it wrote belongs to the old one. fn must not wait on anything but the
-// database, since the execution's row is locked while it runs.
+// database, since the execution's row is locked while it runs. Where the connection breaks
+// fn is called again, so it must not change what lies outside it.
 func StepTx[T any](ctx context.Context, t *Task, name string, fn func(ctx context.Context, tx pgx.Tx) (T, error)) (result T, err error) {
 	ctx, span := beginSpan(ctx, "step", name)
 	defer func() { span.end(err) }()

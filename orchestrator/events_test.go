@@ -104,7 +104,7 @@ func (a *api) live(id string, progressed <-chan struct{}) {
 	}
 	step := func(of *postgres.Attempt, name string) {
 		must(store.SaveProgress(ctx, of, execution.Progress{Done: 1, Total: 2, Text: name}))
-		must(store.RecordStep(ctx, of, name, time.Now(), false, func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`1`), nil }))
+		must(store.RecordStep(ctx, of, name, time.Now(), false, false, func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`1`), nil }))
 		time.Sleep(30 * time.Millisecond) // so that streams have something to wait for
 	}
 	first := claim()

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/labstack/echo/v4"
@@ -145,27 +145,17 @@ func problemOf(err error) *problem {
 }
 
 // passing are SQLSTATEs of what may go well the next time: a statement that was
-// cancelled, a lock, a serialization failure or a deadlock, a standby that was not
-// promoted yet.
-var passing = []string{"57014", "55P03", "40001", "40P01", "25006"}
+// cancelled, a lock, a serialization failure or a deadlock.
+var passing = []string{"57014", "55P03", "40001", "40P01"}
 
-// unavailable reports whether the database couldn't be asked, or was going away:
-// no connection, no answer in time, or SQLSTATE 08 (connection), 53 (resources),
-// 57P (shutdown, crash, starting up), or one of the passing ones.
+// unavailable reports whether the database was away, didn't answer in time, lacked
+// resources (SQLSTATE 53), or answered with one of the passing ones.
 func unavailable(err error) bool {
-	var connect *pgconn.ConnectError
-	var network net.Error
 	var pgErr *pgconn.PgError
-	switch {
-	case errors.As(err, &connect): // whatever the server said to that: a wrong password too
+	if errors.As(err, &pgErr) && (strings.HasPrefix(pgErr.Code, "53") || slices.Contains(passing, pgErr.Code)) {
 		return true
-	case errors.As(err, &pgErr):
-		return pgErr.Code[:2] == "08" || pgErr.Code[:2] == "53" || pgErr.Code[:3] == "57P" || slices.Contains(passing, pgErr.Code)
-	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
-		return true
-	default:
-		return pgconn.SafeToRetry(err) || errors.Is(err, net.ErrClosed)
 	}
+	return postgres.Away(err) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // answerError is echo's error handler.

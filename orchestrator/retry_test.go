@@ -30,8 +30,8 @@ func (a *api) failed() string {
 	must(err)
 	attempt := attempts[0]
 	for _, name := range []string{"load", "fit", "score", "publish"} {
-		must(store.RecordStep(ctx, attempt, name, time.Now(), name == "score", func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`"` + name + `"`), nil }))
-		_, _, err := store.IntendEffect(ctx, attempt, "mail after "+name, id+name, "once")
+		must(store.RecordStep(ctx, attempt, name, time.Now(), name == "score", false, func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`"` + name + `"`), nil }))
+		_, _, err := store.IntendEffect(ctx, attempt, "mail after "+name, id+name, "once", false)
 		must(err)
 		if name != "publish" {
 			must(store.SettleEffect(ctx, attempt, "mail after "+name, "done", json.RawMessage(`1`)))

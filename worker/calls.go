@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/nuzantara/ciclo/agents"
-	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/postgres"
 )
 
@@ -17,15 +16,15 @@ func (j *journal) Reserve(ctx context.Context, c agents.Call) (agents.CallState,
 	for i, b := range c.Budgets {
 		limits[i] = postgres.SpendLimit{Scope: b.Scope, Tokens: b.Tokens, Cost: b.Cost.String()}
 	}
-	began := time.Now()
-	state, err := j.store.ReserveCall(ctx, j.a, postgres.Call{
+	asked := postgres.Call{
 		Step: c.Step, Hash: c.Hash, Provider: c.Provider, Model: c.Model, Tokens: c.Tokens, Cost: c.Cost.String(), Limits: limits,
 		RequestsPerMinute: c.RequestsPerMinute, TokensPerMinute: c.TokensPerMinute, Request: c.Request, ClientIDs: c.About, Keep: c.Keep,
-	})
-	for err == nil && time.Since(began) > intendWithin {
-		began = time.Now()
-		err = j.store.StillRuns(ctx, j.a)
 	}
+	var state postgres.CallState
+	err := j.intend(ctx, func(again bool) (err error) {
+		state, err = j.store.ReserveCall(ctx, j.a, asked, again)
+		return err
+	})
 	var over *postgres.OverBudgetError
 	var later *postgres.CallLaterError
 	switch {
@@ -39,28 +38,19 @@ func (j *journal) Reserve(ctx context.Context, c agents.Call) (agents.CallState,
 }
 
 func (j *journal) Attach(ctx context.Context, step, hash, providerID string) error {
-	ctx, cancel := outliving(ctx)
-	defer cancel()
-	err := j.store.AttachCall(ctx, j.a, step, hash, providerID)
+	err := insist(ctx, keptFor, func(bool) error {
+		ctx, cancel := outliving(ctx)
+		defer cancel()
+		return j.store.AttachCall(ctx, j.a, step, hash, providerID)
+	})
 	j.refusedBy(err, call)
 	return err
 }
 
-// answerKept is for how long an answer that was paid is tried to be written down while
-// the database is away.
-const answerKept = 30 * time.Second
-
-// Finish outlives the attempt's context, as Settle does, and the database's absence for
-// a while: what is lost here was paid for nothing.
+// Finish outlives the attempt's context, as Settle does, and the database's absence:
+// what is lost here was paid for nothing.
 func (j *journal) Finish(ctx context.Context, step, hash string, o agents.CallOutcome) error {
-	var err error
-	for began, again := time.Now(), true; again; {
-		err = j.finish(ctx, step, hash, o)
-		again = err != nil && !errors.Is(err, execution.ErrStale) && !postgres.Refused(err) && time.Since(began) < answerKept
-		if again {
-			time.Sleep(finishEvery) //nolint:forbidigo // the attempt's context may be over; the loop is bounded
-		}
-	}
+	err := insist(ctx, keptFor, func(bool) error { return j.finish(ctx, step, hash, o) })
 	j.refusedBy(err, call)
 	if err == nil {
 		j.meters.calls.WithLabelValues(j.a.Execution.Agent, o.State).Inc()
@@ -70,9 +60,6 @@ func (j *journal) Finish(ctx context.Context, step, hash string, o agents.CallOu
 	}
 	return err
 }
-
-// finishEvery is the pause between two tries to write an answer down.
-const finishEvery = 300 * time.Millisecond
 
 func (j *journal) finish(ctx context.Context, step, hash string, o agents.CallOutcome) error {
 	ctx, cancel := outliving(ctx)

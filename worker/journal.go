@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,16 +43,82 @@ func (j *journal) refusedBy(err error, write string) {
 	}
 }
 
-func (j *journal) Read(ctx context.Context, fn func(tx pgx.Tx) error) error {
-	return j.store.Read(ctx, fn)
+// retryEvery is the pause before the database is asked once more.
+const retryEvery = 300 * time.Millisecond
+
+// keptFor is how long what happened outside is tried to be written down, whatever the
+// error: also where the attempt is being interrupted, or Postgres is short of something.
+const keptFor = 30 * time.Second
+
+// insist asks the database until it answers, for as long as the attempt runs: that it is
+// away costs nobody a try. Ask is told whether it is called again. An error that may pass
+// is tried again for keep, beyond the attempt's end too.
+func insist(ctx context.Context, keep time.Duration, ask func(again bool) error) error {
+	began := time.Now()
+	for again := false; ; again = true {
+		err := ask(again)
+		late := time.Since(began) >= keep
+		switch {
+		case err == nil, errors.Is(err, execution.ErrStale), postgres.Refused(err), late && ctx.Err() != nil, late && !postgres.Away(err):
+			return err
+		}
+		over := ctx.Done()
+		if !late {
+			over = nil
+		}
+		select {
+		case <-over:
+		case <-time.After(retryEvery):
+		}
+	}
 }
 
-func (j *journal) Output(ctx context.Context, step string) (json.RawMessage, error) {
-	return j.store.StepOutput(ctx, j.a, step)
+// Read begins again where the database is away; what broke in the middle of fn is the
+// attempt's to begin again.
+func (j *journal) Read(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	var broken error
+	err := insist(ctx, 0, func(bool) error {
+		began := false
+		err := j.store.Read(ctx, func(tx pgx.Tx) error {
+			began = true
+			return fn(tx)
+		})
+		if began {
+			broken = err
+			return nil
+		}
+		return err
+	})
+	return cmp.Or(err, broken)
 }
+
+func (j *journal) Output(ctx context.Context, step string) (output json.RawMessage, err error) {
+	err = insist(ctx, 0, func(bool) error {
+		output, err = j.store.StepOutput(ctx, j.a, step)
+		return err
+	})
+	return output, err
+}
+
+// recordTries is how often fn is called where the connection breaks meanwhile: it may be
+// what breaks it.
+const recordTries = 3
 
 func (j *journal) Record(ctx context.Context, name string, startedAt time.Time, writes bool, fn func(ctx context.Context, tx pgx.Tx) (json.RawMessage, error)) error {
-	err := j.store.RecordStep(ctx, j.a, name, startedAt, writes, func(tx pgx.Tx) (json.RawMessage, error) { return fn(ctx, tx) })
+	var broken error
+	tries := 0
+	err := insist(ctx, 0, func(again bool) error {
+		err := j.store.RecordStep(ctx, j.a, name, startedAt, writes, again, func(tx pgx.Tx) (json.RawMessage, error) {
+			tries++
+			return fn(ctx, tx)
+		})
+		if tries >= recordTries {
+			broken = err
+			return nil
+		}
+		return err
+	})
+	err = cmp.Or(err, broken)
 	j.refusedBy(err, step)
 	return err
 }
@@ -60,23 +127,41 @@ func (j *journal) Record(ctx context.Context, name string, startedAt time.Time, 
 // when an effect is about to happen; well below any lease.
 const intendWithin = 500 * time.Millisecond
 
-// Intend also looks again where the answer took long, as for a process that was
-// frozen meanwhile: another attempt may have come, asked, and done it.
-func (j *journal) Intend(ctx context.Context, name, key string, policy agents.Policy) (agents.EffectState, error) {
-	began := time.Now()
-	e, fresh, err := j.store.IntendEffect(ctx, j.a, name, key, string(policy))
-	for err == nil && time.Since(began) > intendWithin {
+// intend asks for leave to do something outside. Where the answer took long it looks again,
+// as for a process that was frozen meanwhile: another attempt may have come, asked, and
+// done it.
+func (j *journal) intend(ctx context.Context, ask func(again bool) error) error {
+	var began time.Time
+	err := insist(ctx, 0, func(again bool) error {
 		began = time.Now()
-		err = j.store.StillRuns(ctx, j.a)
+		return ask(again)
+	})
+	for err == nil && time.Since(began) > intendWithin {
+		err = insist(ctx, 0, func(bool) error {
+			began = time.Now()
+			return j.store.StillRuns(ctx, j.a)
+		})
 	}
+	return err
+}
+
+func (j *journal) Intend(ctx context.Context, name, key string, policy agents.Policy) (agents.EffectState, error) {
+	var state agents.EffectState
+	err := j.intend(ctx, func(again bool) error {
+		e, fresh, err := j.store.IntendEffect(ctx, j.a, name, key, string(policy), again)
+		state = agents.EffectState{State: e.State, Fresh: fresh, Outcome: e.Outcome}
+		return err
+	})
 	j.refusedBy(err, effect)
-	return agents.EffectState{State: e.State, Fresh: fresh, Outcome: e.Outcome}, err
+	return state, err
 }
 
 func (j *journal) Settle(ctx context.Context, name, state string, outcome json.RawMessage) error {
-	ctx, cancel := outliving(ctx)
-	defer cancel()
-	err := j.store.SettleEffect(ctx, j.a, name, state, outcome)
+	err := insist(ctx, keptFor, func(bool) error {
+		ctx, cancel := outliving(ctx)
+		defer cancel()
+		return j.store.SettleEffect(ctx, j.a, name, state, outcome)
+	})
 	j.refusedBy(err, effect)
 	if err == nil {
 		j.meters.effects.WithLabelValues(j.a.Execution.Agent, state).Inc()

@@ -401,7 +401,7 @@ func TestAKilledTrialGoesOn(t *testing.T) {
 func TestABudgetEndsTheTrial(t *testing.T) {
 	t.Parallel()
 	f := newFirm(t, played{candidates: candidates(candidate(advice)), judge: prefers("begin")})
-	f.model.Budgets = []agents.Budget{{Scope: agents.BudgetExecution, Cost: 250_000_000}}
+	f.model.Budgets = []agents.Budget{{Scope: agents.BudgetExecution, Cost: 160_000_000}} // the first call reserves 131, all take 186
 	e, _ := f.run(f.model)
 	if e.Status != execution.Failed || !strings.Contains(e.Error.Text, "over budget: the budget of execution") || e.Attempt != 1 || len(f.proposals()) != 0 {
 		t.Errorf("attempt %d is %s: %+v", e.Attempt, e.Status, e.Error)

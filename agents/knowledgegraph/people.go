@@ -42,7 +42,6 @@ func (b *building) resolve(ctx context.Context, round int) (Resettling, error) {
 // resolveOnce writes the firm's clients, looks at the records as they then are,
 // computes without holding anything, and writes what came of it.
 func (b *building) resolveOnce(ctx context.Context, try string) (Resettling, error) {
-	var done Resettling
 	removed, err := agents.StepTx(ctx, b.task, "write clients "+try, func(ctx context.Context, tx pgx.Tx) (int64, error) {
 		if _, err := graph.Lock(ctx, tx); err != nil {
 			return 0, err
@@ -53,14 +52,14 @@ func (b *building) resolveOnce(ctx context.Context, try string) (Resettling, err
 		return graph.Collect(ctx, tx)
 	})
 	if err != nil {
-		return done, err
+		return Resettling{}, err
 	}
 	// Computed before the step, whose transaction others wait for.
 	r, revision, err := b.resolution(ctx)
 	if err != nil {
-		return done, err
+		return Resettling{}, err
 	}
-	return agents.StepTx(ctx, b.task, "resolve "+try, func(ctx context.Context, tx pgx.Tx) (Resettling, error) {
+	return agents.StepTx(ctx, b.task, "resolve "+try, func(ctx context.Context, tx pgx.Tx) (done Resettling, err error) {
 		done.Removed = removed
 		for _, cluster := range r.Clusters {
 			done.Records += len(cluster)

@@ -270,6 +270,7 @@ const putOffStep = 5 * time.Minute
 // refuse writes down that the message did not leave, and ends the execution.
 func (a Agent) refuse(ctx context.Context, task *agents.Task, id string, r refusal) (agents.Result, error) {
 	r, err := agents.StepTx(ctx, task, "not sent", func(ctx context.Context, tx pgx.Tx) (refusal, error) {
+		r := r
 		if r.NotBefore != nil && !r.ours {
 			var times int
 			if err := tx.QueryRow(ctx, `UPDATE ciclo.messages SET put_off = put_off + 1 WHERE id = $1 RETURNING put_off`, id).Scan(&times); err != nil {

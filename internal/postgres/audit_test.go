@@ -51,8 +51,8 @@ func (b *bundle) lively() (running *postgres.Attempt) {
 	b.expire(lost)
 	b.sweepAll()
 	running = b.run(b.accept().ID, w)
-	b.must(b.RecordStep(b.ctx, running, "one", time.Now(), false, func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`1`), nil }))
-	_, _, err = b.IntendEffect(b.ctx, running, "mail", "k", "once")
+	b.must(b.RecordStep(b.ctx, running, "one", time.Now(), false, false, func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`1`), nil }))
+	_, _, err = b.IntendEffect(b.ctx, running, "mail", "k", "once", false)
 	b.must(err)
 	b.cycle()
 	m := &messaging{b, running.Execution.ID}

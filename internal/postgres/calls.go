@@ -79,13 +79,19 @@ const (
 
 // ReserveCall notes that an attempt is about to call a model, in one transaction that
 // holds the execution's row: what the provider and the budgets bear, once for each
-// (execution, step, hash). What was answered is returned as it is.
-func (s *Store) ReserveCall(ctx context.Context, a *Attempt, c Call) (state CallState, err error) {
+// (execution, step, hash). What was answered is returned as it is. Again says that the
+// attempt asks once more, since nobody answered it: what it reserved then is fresh still.
+func (s *Store) ReserveCall(ctx context.Context, a *Attempt, c Call, again bool) (state CallState, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := s.hold(ctx, tx, a); err != nil {
 			return err
 		}
 		if state, err = takeCall(ctx, tx, a, c); err != nil || !state.Fresh {
+			if err == nil && again && state.State == "reserved" {
+				// What this attempt took over was reserved before it began.
+				err = tx.QueryRow(ctx, `SELECT l.reserved_at >= e.running_at FROM ciclo.executions e JOIN ciclo.llm_calls l ON l.execution_id = e.id WHERE e.id = $1 AND l.step = $2 AND l.hash = $3`,
+					a.Execution.ID, c.Step, c.Hash).Scan(&state.Fresh)
+			}
 			return err
 		}
 		if err := admit(ctx, tx, a, c); err != nil {

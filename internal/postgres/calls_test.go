@@ -20,7 +20,7 @@ func aCall(step string) postgres.Call {
 
 func (b *bundle) reserve(a *postgres.Attempt, c postgres.Call) postgres.CallState {
 	b.t.Helper()
-	state, err := b.ReserveCall(b.ctx, a, c)
+	state, err := b.ReserveCall(b.ctx, a, c, false)
 	b.must(err)
 	return state
 }
@@ -90,7 +90,7 @@ func TestCalls(t *testing.T) {
 		t.Errorf("another request of the step: %+v", s)
 	}
 	for what, write := range map[string]func() error{
-		"reserve": func() error { _, err := b.ReserveCall(b.ctx, first, aCall("late")); return err },
+		"reserve": func() error { _, err := b.ReserveCall(b.ctx, first, aCall("late"), false); return err },
 		"settle":  func() error { return b.SettleCall(b.ctx, first, "cut off", aCall("").Hash, answered(`1`)) },
 		"attach":  func() error { return b.AttachCall(b.ctx, first, "cut off", aCall("").Hash, "x") },
 	} {
@@ -126,7 +126,7 @@ func TestTwoWorkersCannotOverdrawABudget(t *testing.T) {
 			for i := range races / 2 {
 				c := aCall(fmt.Sprintf("call %d", i))
 				c.Limits = []postgres.SpendLimit{{Scope: "day", Cost: "25"}, {Scope: "execution", Tokens: 100_000_000}}
-				_, err := b.ReserveCall(b.ctx, a, c)
+				_, err := b.ReserveCall(b.ctx, a, c, false)
 				var over *postgres.OverBudgetError
 				switch {
 				case errors.As(err, &over) && over.Scope == "day":
@@ -177,7 +177,7 @@ func TestBudgetsRefuse(t *testing.T) {
 			limited.Limits = []postgres.SpendLimit{c.limit}
 			b.reserve(a, limited)
 			limited.Step = "two"
-			_, err := b.ReserveCall(b.ctx, a, limited)
+			_, err := b.ReserveCall(b.ctx, a, limited, false)
 			var over *postgres.OverBudgetError
 			if !errors.As(err, &over) || over.Scope != c.limit.Scope || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("it said %v, want %q", err, c.want)
@@ -201,7 +201,7 @@ func TestARateIsSharedByAllWorkers(t *testing.T) {
 		c := aCall(fmt.Sprintf("call %d of %d", i, requests))
 		c.RequestsPerMinute, c.TokensPerMinute = requests, tokens
 		c.Provider = fmt.Sprintf("%d %d", requests, tokens)
-		_, err := b.ReserveCall(b.ctx, attempts[i%2], c)
+		_, err := b.ReserveCall(b.ctx, attempts[i%2], c, false)
 		var later *postgres.CallLaterError
 		if errors.As(err, &later) {
 			return later.In
@@ -245,7 +245,7 @@ func TestAnIllProviderIsProbedByOne(t *testing.T) {
 	}
 	later := func(step string) string {
 		t.Helper()
-		_, err := b.ReserveCall(b.ctx, a, aCall(step))
+		_, err := b.ReserveCall(b.ctx, a, aCall(step), false)
 		var later *postgres.CallLaterError
 		if err == nil {
 			return "now"

@@ -28,14 +28,23 @@ const effectColumns = `name, key, policy, state, attempt, intended_at, settled_a
 
 // IntendEffect notes that an effect is about to happen. Fresh means that it
 // surely has not happened: nobody intended it before, or it is known not to have
-// been done. ErrStale where the attempt is superseded.
-func (s *Store) IntendEffect(ctx context.Context, a *Attempt, name, key, policy string) (e Effect, fresh bool, err error) {
+// been done. Again says that the attempt asks once more, since nobody answered it: what
+// it intended then is fresh still. ErrStale where the attempt is superseded.
+func (s *Store) IntendEffect(ctx context.Context, a *Attempt, name, key, policy string, again bool) (e Effect, fresh bool, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := s.hold(ctx, tx, a); err != nil {
 			return err
 		}
 		if e, fresh, err = intend(ctx, tx, a, name, key, policy); err != nil {
 			return err
+		}
+		if again && !fresh && e.State == "intended" {
+			// What this attempt took over was intended before it began.
+			err := tx.QueryRow(ctx, `SELECT f.intended_at >= e.running_at FROM ciclo.executions e JOIN ciclo.effects f ON f.execution_id = e.id WHERE e.id = $1 AND f.name = $2`,
+				a.Execution.ID, name).Scan(&fresh)
+			if err != nil {
+				return err
+			}
 		}
 		e, fresh, err = doubt(ctx, tx, a, e, fresh)
 		return err
@@ -92,8 +101,8 @@ func doubt(ctx context.Context, tx pgx.Tx, a *Attempt, e Effect, fresh bool) (Ef
 	return e, false, err
 }
 
-// SettleEffect notes how an intended effect ended. ErrStale where the attempt is
-// superseded: then the next one settles it by its policy.
+// SettleEffect notes how an intended effect ended; to say the same again is no error.
+// ErrStale where the attempt is superseded: then the next one settles it by its policy.
 func (s *Store) SettleEffect(ctx context.Context, a *Attempt, name, state string, outcome json.RawMessage) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := s.hold(ctx, tx, a); err != nil {
@@ -107,9 +116,15 @@ func (s *Store) SettleEffect(ctx context.Context, a *Attempt, name, state string
 			return err
 		}
 		if tag.RowsAffected() == 0 {
+			tag, err = tx.Exec(ctx, `
+				SELECT FROM ciclo.effects
+				WHERE execution_id = $1 AND attempt = $2 AND worker_id = $3 AND name = $4 AND state = $5 AND outcome IS NOT DISTINCT FROM $6::jsonb`,
+				a.fence(name, state, outcome)...)
+		}
+		if err == nil && tag.RowsAffected() == 0 {
 			return execution.ErrStale
 		}
-		return nil
+		return err
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 
 func (b *bundle) intend(a *postgres.Attempt, name string) (postgres.Effect, bool) {
 	b.t.Helper()
-	e, fresh, err := b.IntendEffect(b.ctx, a, name, a.Execution.ID+"/"+name, "once")
+	e, fresh, err := b.IntendEffect(b.ctx, a, name, a.Execution.ID+"/"+name, "once", false)
 	b.must(err)
 	return e, fresh
 }
@@ -47,7 +47,7 @@ func TestEffects(t *testing.T) {
 		t.Errorf("one that surely did not: %+v, fresh %v", e, fresh)
 	}
 	for what, write := range map[string]func() error{
-		"intend": func() error { _, _, err := b.IntendEffect(b.ctx, first, "late", "late", "once"); return err },
+		"intend": func() error { _, _, err := b.IntendEffect(b.ctx, first, "late", "late", "once", false); return err },
 		"look":   func() error { return b.StillRuns(b.ctx, first) },
 		"settle": func() error { return b.SettleEffect(b.ctx, first, "crashed", "done", json.RawMessage(`1`)) },
 	} {

@@ -266,7 +266,7 @@ func TestTheFence(t *testing.T) {
 			"cancelled": func() error { return b.Cancelled(b.ctx, a) },
 			"progress":  func() error { return b.SaveProgress(b.ctx, a, execution.Progress{Text: "stale"}) },
 			"step": func() error {
-				return b.RecordStep(b.ctx, a, "stale", time.Now(), false, func(tx pgx.Tx) (json.RawMessage, error) {
+				return b.RecordStep(b.ctx, a, "stale", time.Now(), false, false, func(tx pgx.Tx) (json.RawMessage, error) {
 					_, err := tx.Exec(b.ctx, `INSERT INTO crm.practice_types VALUES ('stale', 'stale')`)
 					return json.RawMessage(`1`), err
 				})
@@ -298,9 +298,9 @@ func TestSteps(t *testing.T) {
 	if output, err := b.StepOutput(b.ctx, a, "one"); output != nil || err != nil {
 		t.Fatalf("an unfinished step has the output %s, %v", output, err)
 	}
-	b.must(b.RecordStep(b.ctx, a, "one", time.Now(), false, func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`{"n": 1}`), nil }))
+	b.must(b.RecordStep(b.ctx, a, "one", time.Now(), false, false, func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`{"n": 1}`), nil }))
 	failed := errors.New("no")
-	err := b.RecordStep(b.ctx, a, "two", time.Now(), false, func(tx pgx.Tx) (json.RawMessage, error) {
+	err := b.RecordStep(b.ctx, a, "two", time.Now(), false, false, func(tx pgx.Tx) (json.RawMessage, error) {
 		if _, err := tx.Exec(b.ctx, `INSERT INTO crm.practice_types VALUES ('x', 'x')`); err != nil {
 			return nil, err
 		}
@@ -314,7 +314,7 @@ func TestSteps(t *testing.T) {
 	if output, err := b.StepOutput(b.ctx, later, "one"); string(output) != `{"n": 1}` || err != nil {
 		t.Errorf("a later attempt got the output %s, %v", output, err)
 	}
-	if err := b.RecordStep(b.ctx, later, "one", time.Now(), false, func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`2`), nil }); !postgres.Refused(err) {
+	if err := b.RecordStep(b.ctx, later, "one", time.Now(), false, false, func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`2`), nil }); !postgres.Refused(err) {
 		t.Errorf("a finished step was stored once more: %v", err)
 	}
 }

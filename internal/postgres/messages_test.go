@@ -140,7 +140,7 @@ func TestAReservationIsByThePolicyAlone(t *testing.T) {
 func (m *messaging) settled(a *postgres.Attempt, effect string) {
 	m.t.Helper()
 	if effect != "" {
-		_, _, err := m.IntendEffect(m.ctx, a, "send", a.Execution.ID+"/send", "once")
+		_, _, err := m.IntendEffect(m.ctx, a, "send", a.Execution.ID+"/send", "once", false)
 		m.must(err)
 		if effect != "intended" {
 			var outcome []byte
@@ -490,7 +490,7 @@ func TestWhatMayHaveLeftStays(t *testing.T) {
 	m := newMessaging(t)
 	id, a := m.approved("C-1", "c1@firm.example")
 	m.reserve(id)
-	_, _, err := m.IntendEffect(m.ctx, a, "send", a.Execution.ID+"/send", "once")
+	_, _, err := m.IntendEffect(m.ctx, a, "send", a.Execution.ID+"/send", "once", false)
 	m.must(err)
 	for name, sql := range map[string]string{
 		"sent again":          `UPDATE ciclo.messages SET status = 'approved', execution_id = NULL WHERE id = $1`,

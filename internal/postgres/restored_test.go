@@ -15,7 +15,7 @@ import (
 // intendAs intends an effect by a policy.
 func (b *bundle) intendAs(a *postgres.Attempt, name, policy string) (state string, fresh bool) {
 	b.t.Helper()
-	e, fresh, err := b.IntendEffect(b.ctx, a, name, a.Execution.ID+"/"+name, policy)
+	e, fresh, err := b.IntendEffect(b.ctx, a, name, a.Execution.ID+"/"+name, policy, false)
 	b.must(err)
 	return e.State, fresh
 }
@@ -63,7 +63,7 @@ func TestExecutionsAfterARestore(t *testing.T) {
 	if state := b.jobState(job); state != "cancelled" {
 		t.Errorf("its River row is %s", state)
 	}
-	if _, _, err := b.IntendEffect(b.ctx, a, "late", "late", "once"); !errors.Is(err, execution.ErrStale) {
+	if _, _, err := b.IntendEffect(b.ctx, a, "late", "late", "once", false); !errors.Is(err, execution.ErrStale) {
 		t.Errorf("a worker from before could go on: %v", err)
 	}
 	if _, _, err := b.Beat(b.ctx, zombie, lease); !errors.Is(err, postgres.ErrWorkerGone) {

@@ -53,7 +53,7 @@ func TestHowTheSystemStands(t *testing.T) {
 		t.Errorf("the oldest waits %v s; want → got:\n%s", age, diff)
 	}
 
-	_, _, err = b.IntendEffect(b.ctx, a, "send", "key", "once")
+	_, _, err = b.IntendEffect(b.ctx, a, "send", "key", "once", false)
 	b.must(err)
 	if n := b.standing()[postgres.EffectsUnknown][""]; n != 0 {
 		t.Errorf("an intended effect is counted as unknown: %v", n)

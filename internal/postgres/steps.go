@@ -30,11 +30,18 @@ func (s *Store) StepOutput(ctx context.Context, a *Attempt, name string) (json.R
 
 // RecordStep runs fn and stores its output as the step's, in one transaction
 // that holds the execution's row: a superseded attempt gets ErrStale and has
-// written nothing.
-func (s *Store) RecordStep(ctx context.Context, a *Attempt, name string, startedAt time.Time, writes bool, fn func(tx pgx.Tx) (json.RawMessage, error)) error {
+// written nothing. Again says that the attempt asks once more, since nobody answered it:
+// fn isn't called where the step is stored.
+func (s *Store) RecordStep(ctx context.Context, a *Attempt, name string, startedAt time.Time, writes, again bool, fn func(tx pgx.Tx) (json.RawMessage, error)) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := s.hold(ctx, tx, a); err != nil {
 			return err
+		}
+		if again {
+			tag, err := tx.Exec(ctx, `SELECT FROM ciclo.steps WHERE execution_id = $1 AND attempt = $2 AND worker_id = $3 AND name = $4`, a.fence(name)...)
+			if err != nil || tag.RowsAffected() > 0 {
+				return err
+			}
 		}
 		output, err := fn(tx)
 		if err != nil {

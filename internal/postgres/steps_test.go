@@ -19,7 +19,7 @@ func TestStepsAfter(t *testing.T) {
 	for i, known := range []int{0, 1, 2, 3, 9} {
 		a := b.run(b.accept().ID, w)
 		for _, name := range []string{"first", "then", "last"} {
-			b.must(b.RecordStep(b.ctx, a, name, time.Now(), false, func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`1`), nil }))
+			b.must(b.RecordStep(b.ctx, a, name, time.Now(), false, false, func(pgx.Tx) (json.RawMessage, error) { return json.RawMessage(`1`), nil }))
 		}
 		skip[a.Execution.ID] = known
 		if i < 3 {
