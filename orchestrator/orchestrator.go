@@ -275,6 +275,10 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(o.cfg.Log.Handler(), slog.LevelDebug),
 	}
+	here, err := newPresence(o.store, o.cfg.Version, o.cfg.Log.With("component", "presence"))
+	if err != nil {
+		return err
+	}
 	loopCtx, stopLoops := context.WithCancel(ctx)
 	defer stopLoops()
 	o.river.running = loopCtx
@@ -288,6 +292,7 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	loops.Go(func() {
 		(&rememberer{pool: o.cfg.Pool, every: memoryEvery, log: o.cfg.Log.With("component", "memory")}).run(loopCtx)
 	})
+	loops.Go(func() { here.run(loopCtx) })
 	loops.Go(func() { (&eraser{o.erasures, o.cfg.Log.With("component", "eraser")}).run(loopCtx) })
 	loops.Go(func() {
 		(&pruner{o.cfg.Pool, o.cfg.Retention, o.cfg.PruneEvery, o.cfg.Log.With("component", "pruner")}).run(loopCtx)
@@ -304,7 +309,6 @@ func (o *Orchestrator) Run(ctx context.Context, listener net.Listener) error {
 	go func() { served <- server.Serve(listener) }()
 	o.cfg.Log.Info("orchestrator started", "address", listener.Addr().String())
 
-	var err error
 	select {
 	case <-ctx.Done():
 		shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -81,10 +82,13 @@ func askDatabases(ctx context.Context, c checked, of string) []databaseReport {
 		}
 	}
 	found := make(chan databaseReport, len(urls))
+	pooled := os.Getenv("DATABASE_POOLER") == "transaction"
 	for name, url := range urls {
-		// Nobody waits for its end where the time is up: see doctor's.
-		go func() { found <- askOne(ctx, name, url, of) }()
+		// Nobody waits for its end where the time is up: see doctor's. The services connect
+		// so too: a pooler that nobody spoke of is found.
+		go func() { found <- askOne(ctx, name, url, of, pooled || name != "DATABASE_URL") }()
 	}
+	whole := maps.Clone(urls)
 	reports := []databaseReport{}
 	for len(urls) > 0 { // those that have not answered
 		select {
@@ -102,7 +106,7 @@ func askDatabases(ctx context.Context, c checked, of string) []databaseReport {
 	slices.SortFunc(reports, func(a, b databaseReport) int { return strings.Compare(a.Variable, b.Variable) })
 	for i := range reports {
 		// Behind a pooler the services' connections are the pooler's, but for those past it.
-		d, pooled := &reports[i], os.Getenv("DATABASE_POOLER") == "transaction"
+		d := &reports[i]
 		switch {
 		case d.Variable == "DATABASE_URL" && !pooled:
 			d.judgeConnections(c.Connections)
@@ -110,7 +114,20 @@ func askDatabases(ctx context.Context, c checked, of string) []databaseReport {
 			d.judgeConnections(c.DirectConnections)
 		}
 	}
+	judgeTogether(ctx, whole, reports, leaseOf(c))
 	return reports
+}
+
+// leaseOf is the services' CICLO_LEASE, which is the same in both.
+func leaseOf(c checked) time.Duration {
+	for _, v := range merged(c.Programs) {
+		if v.Name == "CICLO_LEASE" {
+			if lease, err := time.ParseDuration(v.Value); err == nil {
+				return lease
+			}
+		}
+	}
+	return 0
 }
 
 // named says whether an error names a variable of a database.
@@ -120,9 +137,9 @@ func named(reports []*config.Report, database string) bool {
 	})
 }
 
-func askOne(ctx context.Context, name, url, of string) databaseReport {
+func askOne(ctx context.Context, name, url, of string, pooled bool) databaseReport {
 	d := databaseReport{Variable: name, Errors: []string{}, Warnings: []string{}}
-	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: "ciclo config check", MaxConns: 1, Pooled: true})
+	pool, err := postgres.Connect(ctx, postgres.PoolConfig{URL: url, Name: "ciclo config check", MaxConns: 1, Pooled: pooled, Stall: time.Minute})
 	if err != nil {
 		d.wrong("it can't be used: see docs/configuration.md") // pgx shows parts of it
 		return d
@@ -143,7 +160,9 @@ func (d *databaseReport) ask(ctx context.Context, pool *pgxpool.Pool, of string)
 	d.Server = fmt.Sprintf("%s@%s/%s", to.User, net.JoinHostPort(to.Host, fmt.Sprint(to.Port)), to.Database)
 	var reserved int
 	var tls *string
-	if err := pool.Ping(ctx); err != nil {
+	if err := pool.Ping(ctx); postgres.Pooler(err) {
+		return postgres.ErrPooler
+	} else if err != nil {
 		return errors.New(oneLine(err.Error()))
 	}
 	began := time.Now()
@@ -167,6 +186,9 @@ func (d *databaseReport) ask(ctx context.Context, pool *pgxpool.Pool, of string)
 		d.TLS = *tls
 	}
 	d.judge(to.Host)
+	if d.Replica && d.Variable != "DATABASE_READ_URL" {
+		d.wrong("it is a replica or still recovers: it takes no writes; next: the primary's URL, or, with several hosts, target_session_attrs=read-write")
+	}
 	if err := d.schema(ctx, pool); err != nil || d.Schema == 0 || d.Replica || d.Owner {
 		return err
 	}

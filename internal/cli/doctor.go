@@ -356,7 +356,12 @@ func databaseFinding(ctx context.Context, url string) finding {
 	var schema *postgres.SchemaError
 	switch {
 	case err == nil:
-		if err := postgres.CheckIncarnation(ctx, pool, false); err != nil {
+		err := postgres.CheckIncarnation(ctx, pool, false)
+		if errors.Is(err, postgres.ErrRecovering) {
+			f.Detail, f.Next = "the database of DATABASE_URL is a replica or still recovers: it takes no writes", "export DATABASE_URL=… # the primary's: pg_is_in_recovery() is false there"
+			return f
+		}
+		if err != nil {
 			f.Detail, f.Next = err.Error(), "ciclo restored --dry-run"
 			return f
 		}

@@ -71,6 +71,7 @@ var Decisions = []Decision{
 	{"ciclo.opt_outs", "address_hash client_id source ended_by", Stays, "who was erased must not be written to again, whatever is imported"},
 	{"ciclo.patterns", "execution_id kind feature same_as", Deleted, "a feature that is the client's name; counts of many conversations stay, they show nobody"},
 	{"ciclo.patterns", "examples", Emptied, "of the client's conversations"},
+	{"ciclo.orchestrators", "host version", Stays, "the processes"},
 	{"ciclo.pauses", "reason", Searched, ""},
 	{"ciclo.pauses", "agent kind probe_id", Stays, "what is paused"},
 	{"ciclo.prompt_proposals", "title body lines left_out report plot reason", Searched, "ids of conversations among examples stay: they lead to empty ones"},

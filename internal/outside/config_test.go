@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -259,7 +260,10 @@ func TestConfigCheckOfADatabase(t *testing.T) {
 	check("the worker's role", 0, "", env(as(postgres.RoleWorker, owner)), "--of", "worker")
 	check("another's role", 1, "INSERT on ciclo.executions", env(as(postgres.RoleWorker, owner)), "--of", "orchestrator")
 	check("too many connections", 1, "raise max_connections", env(owner, "CICLO_MAX_CONNS=40"), "--workers", "50")
-	pooled := env(owner, "DATABASE_POOLER=transaction", "DATABASE_DIRECT_URL="+owner, "CICLO_MAX_CONNS=900") // the pool's are the pooler's
+	pooled := env(owner, "DATABASE_POOLER=transaction", "DATABASE_DIRECT_URL="+owner, "CICLO_MAX_CONNS=900")
+	check("a pooler whose sessions lack a setting", 1, "ALTER ROLE", pooled, "--workers", "3")
+	prepared(t, owner, 5*time.Second)
+	pooled = env(owner, "DATABASE_POOLER=transaction", "DATABASE_DIRECT_URL="+owner, "CICLO_MAX_CONNS=900") // the pool's are the pooler's
 	if found := check("a pooler", 0, "", pooled, "--workers", "3"); found.Connections != 3*902+902 || found.DirectConnections != 3*6 || len(found.Databases) != 2 {
 		t.Errorf("past a pooler %d of %d connections", found.DirectConnections, found.Connections)
 	}

@@ -157,6 +157,16 @@ func throughPooler(t *testing.T, through, database string, direct bool, env []st
 	started := fmt.Sprintf(`"poll_only":%t`, !direct)
 	eventually(t, 20*time.Second, "the worker says whether it polls", func() bool { return strings.Contains(first.err.String(), started) })
 
+	// Who runs is known to whoever is about to migrate, whatever the sessions are called.
+	eventually(t, 20*time.Second, "both services show in the plan", func() bool {
+		p := planOf(t, "ciclo", append([]string{"DATABASE_URL=" + database}, quick...))
+		seen := map[string]bool{}
+		for _, s := range p.Sessions {
+			seen[s.Service] = s.SchemaVersion == p.SchemaVersion
+		}
+		return seen["worker"] && seen["orchestrator"]
+	})
+
 	// Steps and effects to the end, and what pollers, streams and pages see of it.
 	whole := s.run("test-steps", map[string]any{"steps": 3, "millis": 5})
 	events := s.get("/api/autonomous-agents/executions/" + whole + "/events")
@@ -224,6 +234,9 @@ func TestAPoolerThatNobodySpokeOf(t *testing.T) {
 		if _, said, code := run(t, "", "test/"+c.program, env); code != 1 || !strings.Contains(said, c.says) {
 			t.Errorf("%s, %s: exit code %d, %s", c.name, c.program, code, said)
 		}
+		if out, said, code := run(t, "", "ciclo", env, "config", "check", "--of", c.program); code != 1 || !strings.Contains(out+said, c.says) {
+			t.Errorf("%s: ciclo config check of the %s ends with %d, %s%s", c.name, c.program, code, out, said)
+		}
 	}
 	prepared(t, database, 5*time.Second)
 	fresh := pooled(t, database) // the others' sessions know nothing of it
@@ -234,6 +247,12 @@ func TestAPoolerThatNobodySpokeOf(t *testing.T) {
 			if _, said, code := run(t, "", "test/worker", append(slices.Clone(env), "DATABASE_DIRECT_URL="+direct)); code != 1 || !strings.Contains(said, "DATABASE_DIRECT_URL") {
 				t.Errorf("exit code %d, %s", code, said)
 			}
+			if out, said, code := run(t, "", "ciclo", append(slices.Clone(env), "DATABASE_DIRECT_URL="+direct), "config", "check", "--of", "worker"); code != 1 || !strings.Contains(out+said, "carries no notices") {
+				t.Errorf("ciclo config check ends with %d, %s%s", code, out, said)
+			}
 		})
+	}
+	if out, said, code := run(t, "", "ciclo", append(slices.Clone(env), "DATABASE_DIRECT_URL="+database), "config", "check", "--of", "worker"); code != 0 {
+		t.Errorf("ciclo config check of what is right ends with %d, %s%s", code, out, said)
 	}
 }

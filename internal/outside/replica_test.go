@@ -133,3 +133,77 @@ func TestReadsFromAReplica(t *testing.T) {
 		return strings.Contains(string(b.get("/metrics")), "ciclo_replica_usable 0")
 	})
 }
+
+// A replica that was left running when its primary was restored to an earlier point has
+// what is forgotten, and lacks what is new: it is asked for nothing.
+func TestAReplicaOfWhatIsForgotten(t *testing.T) {
+	t.Parallel()
+	primary, replica := withReplica(t)
+	dir, err := os.MkdirTemp("/var/tmp", "ciclo-restored-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	removeDatabase(t, dir)
+	env := append([]string{"DATABASE_READ_URL=" + replica.URL("postgres")}, quick...)
+	lived := newSystem(t, primary.URL("postgres"), env...)
+	lived.worker()
+	known := lived.run("test-noop", nil)
+	if err := primary.Backup(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	forgotten := lived.run("test-noop", nil)
+	for _, id := range []string{known, forgotten} {
+		lived.await(id, 30*time.Second, "it is completed", client.Execution.Final)
+	}
+	statement(t, primary.URL("postgres"), "SELECT pg_logical_emit_message(false, 'test', repeat('x', 1000000))")
+	eventually(t, 30*time.Second, "the replica has it", func() bool {
+		return ask(t, replica.URL("postgres"), "SELECT pg_last_wal_replay_lsn()") == ask(t, primary.URL("postgres"), "SELECT pg_current_wal_flush_lsn()") &&
+			ask(t, replica.URL("postgres"), "SELECT count(*) FROM ciclo.executions WHERE ended_at IS NOT NULL") == "2"
+	})
+	if err := syscall.Kill(primary.PID(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-primary.Done()
+	restored, err := localpostgres.Start(t.Context(), localpostgres.Config{Dir: dir, Settings: map[string]string{
+		"restore_command": "false", "recovery_target": "immediate", "recovery_target_action": "promote", "synchronous_commit": "on", "max_connections": "300",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := restored.Stop(); err != nil {
+			t.Errorf("stop the restored database: %v", err)
+		}
+	})
+	url := restored.URL("postgres")
+	eventually(t, 30*time.Second, "it takes writes", func() bool { return ask(t, url, "SELECT pg_is_in_recovery()") == "false" })
+	out, said, code := run(t, t.TempDir(), "ciclo", []string{"DATABASE_URL=" + url, env[0]}, "config", "check", "--of", "orchestrator")
+	if code != 1 || !strings.Contains(out+said, "has another history than the primary") {
+		t.Errorf("ciclo config check ends with %d: %s%s", code, out, said)
+	}
+	for _, when := range []string{"behind the replica", "past the replica, taken over"} {
+		if when != "behind the replica" {
+			statement(t, url, "SELECT pg_logical_emit_message(false, 'test', repeat('x', 10000000))")
+			if out, said, code := run(t, t.TempDir(), "ciclo", []string{"DATABASE_URL=" + url}, "restored", "--force"); code != 0 {
+				t.Fatalf("ciclo restored: %d, %s%s", code, out, said)
+			}
+		}
+		a, b := newSystem(t, url, env...), newSystem(t, url, env...)
+		for range 20 {
+			fresh := a.run("test-noop", nil)
+			for _, s := range []*system{a, b} {
+				if _, err := s.api.Get(t.Context(), fresh); err != nil {
+					t.Errorf("%s: what was accepted: %v", when, err)
+				}
+				if _, err := s.api.Get(t.Context(), forgotten); err == nil {
+					t.Errorf("%s: what is forgotten is there", when)
+				}
+			}
+		}
+		for _, s := range []*system{a, b} {
+			if n := s.answeredBy("replica"); n != 0 || !strings.Contains(string(s.get("/metrics")), "ciclo_replica_usable 0") {
+				t.Errorf("%s: the replica answered %d reads", when, n)
+			}
+		}
+	}
+}

@@ -45,6 +45,9 @@ func value(n *int64) int64 {
 	return *n
 }
 
+// timelineNow is the timeline of a server that takes writes.
+const timelineNow = `('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint`
+
 // readIncarnation asks the database for its numbers. Those that it doesn't tell, as a
 // managed one may not, are nil; a replica has no timeline of its own.
 func readIncarnation(ctx context.Context, db querier) (Incarnation, error) {
@@ -55,7 +58,7 @@ func readIncarnation(ctx context.Context, db querier) (Incarnation, error) {
 	}{
 		{&n.Database, `SELECT oid::bigint FROM pg_database WHERE datname = current_database()`},
 		{&n.System, `SELECT system_identifier FROM pg_control_system()`},
-		{&n.Timeline, `SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint WHERE NOT pg_is_in_recovery()`},
+		{&n.Timeline, `SELECT `+timelineNow+` WHERE NOT pg_is_in_recovery()`},
 	} {
 		err := one(ctx, db, []any{ask.into}, ask.sql)
 		var pgErr *pgconn.PgError

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,7 +63,8 @@ type PlannedLock struct {
 type Session struct {
 	// Service is worker or orchestrator.
 	Service string `json:"service"`
-	// ID is the worker's, or the process id of the orchestrator's session.
+	// ID is the worker's or the orchestrator's; the process id of its session where that
+	// is too old to say.
 	ID   string `json:"id"`
 	Host string `json:"host"`
 	// Version is the program's; empty where only its API says it.
@@ -72,7 +72,7 @@ type Session struct {
 	// SchemaVersion is what it was built with; 0 where it is too old to say.
 	SchemaVersion int64 `json:"schema_version"`
 	// ShutOut says that a pending migration takes away what it needs.
-	ShutOut bool `json:"shut_out"`
+	ShutOut bool `json:"shut_out" db:"-"`
 }
 
 // ShutOutError says that migrations would break services that run now.
@@ -247,36 +247,32 @@ func OrchestratorName() (string, error) {
 
 const orchestratorName = "ciclo reaper, schema "
 
-var versionOfName = regexp.MustCompile(`^` + orchestratorName + `(\d+)$`)
-
 // withSchemaVersion is the version from which workers say theirs.
 const withSchemaVersion = 30
 
-// liveSessions are the services that run on a database of a schema version.
+// liveSessions are the services that run on a database of a schema version. Orchestrators
+// of today say so in a table, older ones by the name of a session, which a pooler hides.
 func liveSessions(ctx context.Context, db querier, version int64) ([]Session, error) {
-	built := `coalesce(w.schema_version, 0)`
+	built, seen := `coalesce(w.schema_version, 0)`, ``
 	if version < withSchemaVersion {
 		built = `0::bigint`
+	}
+	if version >= withOrchestrators {
+		seen = `UNION ALL SELECT 'orchestrator', id::text, host, version, schema_version FROM ciclo.orchestrators WHERE seen_at > now() - $1::interval`
 	}
 	rows, err := db.Query(ctx, `
 		SELECT 'worker', w.id::text, w.host, w.version, `+built+` FROM ciclo.workers w WHERE w.ended_at IS NULL AND w.lease_until > now()
 		UNION ALL
-		SELECT 'orchestrator', a.pid::text, coalesce(host(a.client_addr), ''), a.application_name, 0
-		FROM pg_stat_activity a WHERE a.datname = current_database() AND a.application_name LIKE 'ciclo reaper%'
-		ORDER BY 1 DESC, 2`)
+		SELECT 'orchestrator', pid::text, host, '', built FROM (
+			SELECT a.pid, coalesce(host(a.client_addr), '') AS host, coalesce(substring(a.application_name FROM '^ciclo reaper, schema (\d{1,18})$'), '0')::bigint AS built
+			FROM pg_stat_activity a WHERE a.datname = current_database() AND a.application_name LIKE 'ciclo reaper%'
+		) named WHERE $1::interval IS NOT NULL AND built < `+strconv.Itoa(withOrchestrators)+`
+		`+seen+`
+		ORDER BY 1 DESC, 2`, orchestratorSilence)
 	if err != nil {
 		return nil, fmt.Errorf("look for services that run: %w", err)
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (s Session, err error) {
-		if err = row.Scan(&s.Service, &s.ID, &s.Host, &s.Version, &s.SchemaVersion); err != nil || s.Service == "worker" {
-			return s, err
-		}
-		if found := versionOfName.FindStringSubmatch(s.Version); found != nil {
-			s.SchemaVersion, err = strconv.ParseInt(found[1], 10, 64)
-		}
-		s.Version = ""
-		return s, err
-	})
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Session])
 }
 
 // mayShutOut looks, before anything is changed, whether what is pending takes away

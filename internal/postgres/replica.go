@@ -35,6 +35,10 @@ func (s *Store) reading(ctx context.Context) *pgxpool.Pool {
 // ErrNotReplica says that the replica's URL leads to something else.
 var ErrNotReplica = errors.New("DATABASE_READ_URL does not lead to a streaming replica of the database of DATABASE_URL")
 
+// ErrOtherHistory says that the replica has what the primary never had, or has forgotten:
+// the primary was restored to an earlier point, or a replica that lagged was promoted.
+var ErrOtherHistory = errors.New("the replica of DATABASE_READ_URL has another history than the primary, which was restored or promoted: make it anew from the primary (docs/poolers-and-replicas.md)")
+
 // CheckReplica looks whether the replica is one of this database, by what every
 // cluster is given when it is made. ErrNotReplica where it isn't, or was promoted.
 func (s *Store) CheckReplica(ctx context.Context) error {
@@ -63,29 +67,51 @@ func (e *BehindError) Error() string {
 // replicaPoll is how soon a replica that is behind is asked again.
 const replicaPoll = 2 * time.Millisecond
 
+// history is by what two servers are told apart whose past is not the same: the timeline,
+// and what services and ciclo restored have noted of the database.
+type history struct {
+	timeline int64
+	noted    string
+}
+
 // AwaitReplica returns when the replica has all that the primary had committed when
 // it was asked: what anybody was told of before is there. It goes by positions in
 // the log and by no clock, so that an idle primary looks like no delay. It waits as
-// long as ctx; then the error is a *BehindError.
+// long as ctx; then the error is a *BehindError. ErrOtherHistory where the replica was
+// ahead, or is of another timeline (so too until its next restartpoint, where it has
+// followed a promotion), or knows the database otherwise: it may show what is forgotten.
 func (s *Store) AwaitReplica(ctx context.Context) error {
-	const position = `::pg_lsn - '0/0'::pg_lsn)::bigint`
+	const told = `SELECT (%s::pg_lsn - '0/0'::pg_lsn)::bigint, %s, coalesce((SELECT noted_at FROM ciclo.incarnation)::text, '')`
+	replayed := fmt.Sprintf(told, `coalesce(pg_last_wal_replay_lsn(), '0/0')`, `(SELECT timeline_id FROM pg_control_checkpoint())`)
+	flushed := fmt.Sprintf(told, `pg_current_wal_flush_lsn()`, timelineNow)
 	var want, have int64
-	// What is committed and seen has been flushed.
-	if err := s.pool.QueryRow(ctx, `SELECT (pg_current_wal_flush_lsn()`+position).Scan(&want); err != nil {
+	var primary, replica history
+	if err := s.replica.QueryRow(ctx, replayed).Scan(&have, &replica.timeline, &replica.noted); err != nil {
+		return fmt.Errorf("ask the replica for its position: %w", err)
+	}
+	// What is committed and seen has been flushed, and nothing else goes to a replica: it
+	// was not ahead of what the primary says after it.
+	if err := s.pool.QueryRow(ctx, flushed).Scan(&want, &primary.timeline, &primary.noted); err != nil {
 		return fmt.Errorf("ask the primary for its position: %w", err)
 	}
+	if have > want {
+		return ErrOtherHistory
+	}
+	var err error
 	for pause := replicaPoll; ; pause *= 2 {
-		err := s.replica.QueryRow(ctx, `SELECT (coalesce(pg_last_wal_replay_lsn(), '0/0')`+position).Scan(&have)
 		switch {
+		case err != nil && ctx.Err() == nil:
+			return fmt.Errorf("ask the replica for its position: %w", err)
+		case err == nil && have >= want && replica != primary:
+			return ErrOtherHistory
 		case err == nil && have >= want:
 			return nil
-		case err != nil && (have == 0 || ctx.Err() == nil):
-			return fmt.Errorf("ask the replica for its position: %w", err)
 		}
 		select {
 		case <-ctx.Done():
 			return &BehindError{want - have}
 		case <-time.After(pause):
 		}
+		err = s.replica.QueryRow(ctx, replayed).Scan(&have, &replica.timeline, &replica.noted)
 	}
 }

@@ -30,6 +30,7 @@ func allRights() []rights {
 		{"ciclo.llm_providers", "s", "s i u", ""},
 		{"ciclo.dry_runs", "", "s i", ""},
 		{"ciclo.workers", "s u", "s i u", "s"},
+		{"ciclo.orchestrators", "s i u d", "", ""},
 		{"ciclo.pauses", "s i u d", "s i u d", "s u(reason)"},
 		{"ciclo.streaks", "s i u d", "s i u d", ""},
 		{"ciclo.notices", "s i u", "s i", "s u(subject,text,error)"},
