@@ -11,7 +11,7 @@
 --
 --   DATABASE_URL=postgres://ciclo_owner:…@host/database ciclo migrate
 --
---   ciclo_owner         owns the schemas: ciclo migrate, ciclo import
+--   ciclo_owner         owns the schemas: ciclo migrate, import, restored, replay
 --   ciclo_orchestrator  the orchestrator, ciclo token, ciclo prune
 --   ciclo_worker        the worker
 --   ciclo_eraser        nobody's: the orchestrator becomes it for an erasure's transactions

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/nuzantara/ciclo/client"
 	"github.com/nuzantara/ciclo/internal/dev"
@@ -207,13 +208,26 @@ func (g *Globals) client() (*client.Client, error) {
 	return &client.Client{URL: w.url, Token: w.token}, nil
 }
 
-// direct is the database's URL past a pooler, where there is one.
+// direct is the database's URL past a pooler, where there is one for the same role: who it
+// is that asks, DATABASE_URL says.
 func (g *Globals) direct() (string, error) {
-	url, err := service.Secret(os.Getenv("DATABASE_DIRECT_URL"), os.Getenv("DATABASE_DIRECT_URL_FILE"))
-	if url != "" || err != nil {
+	url, err := g.database()
+	if err != nil {
+		return "", err
+	}
+	direct, err := service.Secret(os.Getenv("DATABASE_DIRECT_URL"), os.Getenv("DATABASE_DIRECT_URL_FILE"))
+	if err != nil || direct == "" {
 		return url, err
 	}
-	return g.database()
+	through, err := pgx.ParseConfig(url)
+	if err != nil {
+		return url, nil //nolint:nilerr // whoever connects says so
+	}
+	past, err := pgx.ParseConfig(direct)
+	if err != nil || past.User != through.User {
+		return url, nil //nolint:nilerr // as above
+	}
+	return direct, nil
 }
 
 // database is the database's URL by the environment or the folder of ciclo dev.

@@ -20,7 +20,7 @@ func (c restoredCommand) Run(ctx context.Context, g *Globals) error {
 	if c.NothingLost && (c.DryRun || c.Force) {
 		return usageError{errors.New("--nothing-lost goes with no other flag")}
 	}
-	return g.withStore(ctx, func(store *postgres.Store) error {
+	err := g.withStore(ctx, func(store *postgres.Store) error {
 		if c.NothingLost {
 			if err := store.NothingLost(ctx); err != nil {
 				return err
@@ -44,6 +44,10 @@ func (c restoredCommand) Run(ctx context.Context, g *Globals) error {
 		g.printRestored(r)
 		return nil
 	})
+	if postgres.Forbidden(err) {
+		return fmt.Errorf("`ciclo restored` is for the role that owns the schema, as `ciclo migrate` is (ciclo_owner in deploy/roles.sql): set DATABASE_URL to its URL: %w", err)
+	}
+	return err
 }
 
 // printRestored says what was done, and what is left to people.

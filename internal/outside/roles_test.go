@@ -112,6 +112,25 @@ func byRole(t *testing.T, program string, args, env []string) []string {
 	return env
 }
 
+// Commands of the owner go by DATABASE_URL, whosever DATABASE_DIRECT_URL is, and say whose
+// they are where another one runs them.
+func TestTheOwnersCommands(t *testing.T) {
+	t.Parallel()
+	owner := testdatabase.New(t)
+	beside := []string{"DATABASE_URL=" + owner, "DATABASE_DIRECT_URL=" + as(postgres.RoleWorker, owner)}
+	if out, said, code := run(t, "", "ciclo", beside, "migrate"); code != 0 {
+		t.Errorf("ciclo migrate beside a worker's direct URL ends with %d: %s%s", code, out, said)
+	}
+	for _, args := range [][]string{{"restored", "--force"}, {"restored", "--nothing-lost"}, {"restored", "--force", "--dry-run"}} {
+		if out, said, code := run(t, "", "ciclo", []string{"DATABASE_URL=" + as(postgres.RoleOrchestrator, owner)}, args...); code != 1 || !strings.Contains(said, "for the role that owns the schema") {
+			t.Errorf("ciclo %s of the orchestrator's role ends with %d: %s%s", strings.Join(args, " "), code, out, said)
+		}
+		if out, said, code := run(t, "", "ciclo", []string{"DATABASE_URL=" + owner}, args...); code != 0 {
+			t.Errorf("ciclo %s of the owner's ends with %d: %s%s", strings.Join(args, " "), code, out, said)
+		}
+	}
+}
+
 // A service with another's role, or a wrong password, isn't ready and says why.
 func TestAServiceWithAnothersRole(t *testing.T) {
 	t.Parallel()
