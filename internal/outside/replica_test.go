@@ -121,6 +121,14 @@ func TestReadsFromAReplica(t *testing.T) {
 		return b.answeredBy("replica") > before
 	})
 
+	// One that is taken for the primary is called what it is.
+	mistaken := []string{"DATABASE_URL=" + replica.URL("postgres"), "CICLO_URL=" + a.api.URL, "CICLO_TOKEN=" + token}
+	for _, args := range [][]string{{"doctor"}, {"config", "check", "--of", "orchestrator"}} {
+		if out, said, code := run(t, t.TempDir(), "ciclo", mistaken, args...); code != 1 || !strings.Contains(out+said, "it takes no writes") || strings.Contains(out+said, "ciclo restored") {
+			t.Errorf("ciclo %s at a replica ends with %d: %s%s", args[0], code, out, said)
+		}
+	}
+
 	// Without it reads go on.
 	if err := syscall.Kill(replica.PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
