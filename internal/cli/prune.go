@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -16,12 +17,15 @@ import (
 const pruneRest = 1
 
 type pruneCommand struct {
-	OlderThan string `required:"" placeholder:"AGE" help:"What ended longer ago goes: 48h, 90d or 12w, at least a day."`
+	OlderThan string `placeholder:"AGE" help:"What ended longer ago goes: 48h, 90d or 12w, at least a day."`
 	Agent     string `help:"Prune this agent's executions alone, and nothing else."`
 	DryRun    bool   `help:"Count what would go, and change nothing."`
 }
 
 func (c pruneCommand) Run(ctx context.Context, g *Globals) error {
+	if c.OlderThan == "" {
+		return usageError{errors.New("--older-than is missing: ciclo prune --older-than 90d --dry-run counts what would go")}
+	}
 	age, err := retention.ParseAge(c.OlderThan)
 	if err != nil {
 		return usageError{fmt.Errorf("--older-than: %w", err)}

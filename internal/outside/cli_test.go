@@ -447,6 +447,7 @@ func TestExitCodes(t *testing.T) {
 		"a wrong flag":                  {[]string{"list", "--limit", "x"}, 2, "--limit"},
 		"a flag that there isn't":       {[]string{"list", "--color"}, 2, "--color"},
 		"no argument":                   {[]string{"cancel"}, 2, "id"},
+		"no age to prune by":            {[]string{"prune", "--dry-run"}, 2, "--older-than 90d --dry-run"},
 		"too late":                      {[]string{"run", "test-slow", "--millis", "20000", "--wait", "--timeout", "200ms"}, 4, "goes on"},
 		"too late, followed":            {[]string{"run", "test-slow", "--millis", "20000", "--follow", "--timeout", "200ms"}, 4, "goes on"},
 		"an execution that there isn't": {[]string{"cancel", "slow_none"}, 1, "No such execution"},
