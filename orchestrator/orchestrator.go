@@ -187,7 +187,7 @@ func New(cfg Config) (*Orchestrator, error) {
 	o.meters = newMeters(cfg.Metrics, names)
 	o.scheduler = &scheduler{
 		meters: o.meters,
-		store:  store, catalogue: cfg.Catalogue, planner: plan.Rules{}, zone: cfg.Zone, log: cfg.Log.With("component", "scheduler"),
+		store:  store, catalogue: cfg.Catalogue, planner: plan.For, zone: cfg.Zone, log: cfg.Log.With("component", "scheduler"),
 		accept: o.acceptance, off: cfg.NoScheduling, due: make(chan struct{}, 1),
 	}
 	o.dispatcher = &dispatcher{

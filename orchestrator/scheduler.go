@@ -33,7 +33,7 @@ const (
 type scheduler struct {
 	store     *postgres.Store
 	catalogue agents.Catalogue
-	planner   plan.Planner
+	planner   func(plan.Situation) plan.Planner
 	// zone is the firm's.
 	zone   *time.Location
 	log    *slog.Logger
@@ -384,6 +384,11 @@ func (s *scheduler) open(ctx context.Context, o *postgres.Opening, c postgres.Cy
 		return "", "", err
 	}
 	situation.OpenedBy, situation.Planned, situation.CooldownSeconds = c.OpenedBy, planned, cooldown
+	if planned && c.Schedule != nil {
+		if situation.Proposal, err = s.proposal(ctx, o, *c.Schedule); err != nil {
+			return "", "", err
+		}
+	}
 	decisions, planner, plannerError := s.decide(ctx, situation)
 	snapshot, err := json.Marshal(situation)
 	if err != nil {
@@ -416,17 +421,32 @@ func (s *scheduler) open(ctx context.Context, o *postgres.Opening, c postgres.Cy
 func (s *scheduler) decide(ctx context.Context, situation plan.Situation) (decisions []plan.Decision, planner string, failed *string) {
 	ctx, cancel := context.WithTimeout(ctx, planTimeout)
 	defer cancel()
-	decisions, err := s.planner.Plan(ctx, situation)
+	by := s.planner(situation)
+	decisions, err := by.Plan(ctx, situation)
 	if err == nil {
 		err = plan.Check(situation, decisions)
 	}
 	if err == nil {
-		return decisions, s.planner.Name(), nil
+		return decisions, by.Name(), nil
 	}
-	s.log.Warn("the planner failed: the rules decide", "planner", s.planner.Name(), "error", err)
+	s.log.Warn("the planner failed: the rules decide", "planner", by.Name(), "error", err)
 	decisions, _ = plan.Rules{}.Plan(ctx, situation) // never fails
 	text := err.Error()
 	return decisions, plan.Rules{}.Name(), &text
+}
+
+// proposal is the newest one for a schedule; nil where there is none, or it can't be read.
+func (s *scheduler) proposal(ctx context.Context, o *postgres.Opening, schedule string) (*plan.Proposal, error) {
+	result, err := o.Proposal(ctx, schedule)
+	if err != nil || result == nil {
+		return nil, err
+	}
+	var p plan.Proposal
+	if err := json.Unmarshal(result, &p); err != nil {
+		s.log.Warn("the newest proposal can't be read: the rules decide", "schedule", schedule, "error", err)
+		return nil, nil //nolint:nilnil // documented
+	}
+	return &p, nil
 }
 
 // situation is what a planner sees.

@@ -8,6 +8,7 @@ import (
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/agents/clientvalue"
 	"github.com/nuzantara/ciclo/agents/conversation"
+	"github.com/nuzantara/ciclo/agents/cycleplanner"
 	"github.com/nuzantara/ciclo/agents/knowledgegraph"
 	"github.com/nuzantara/ciclo/agents/llm"
 	"github.com/nuzantara/ciclo/agents/messagesender"
@@ -18,10 +19,11 @@ import (
 )
 
 // registry is the agents that this binary runs: one line each.
-func registry(trainer conversation.Trainer, sender messagesender.Agent, models *llm.Models) map[string]agents.Agent {
+func registry(catalogue agents.Catalogue, trainer conversation.Trainer, sender messagesender.Agent, models *llm.Models) map[string]agents.Agent {
 	return map[string]agents.Agent{
 		clientvalue.Name:    clientvalue.Agent{Model: models.For(clientvalue.Name)},
 		conversation.Name:   trainer,
+		cycleplanner.Name:   cycleplanner.Agent{Catalogue: catalogue, Model: models.For(cycleplanner.Name)},
 		knowledgegraph.Name: knowledgegraph.Builder{},
 		messagesender.Name:  sender,
 	}
@@ -38,7 +40,7 @@ type command struct {
 }
 
 func main() {
-	c := command{Models: llm.Config{Askers: []string{clientvalue.Name, conversation.Name}}}
+	c := command{Models: llm.Config{Askers: []string{clientvalue.Name, conversation.Name, cycleplanner.Name}}}
 	service.Main("worker", "Takes executions from the queue and runs their agents.", &c, func(ctx context.Context, log *slog.Logger) error {
 		catalogue, err := agents.Embedded()
 		if err != nil {
@@ -61,6 +63,6 @@ func main() {
 			return err
 		}
 		trainer := conversation.Trainer{Repository: repository, Config: c.Trainer, Model: models.For(conversation.Name)}
-		return c.Work(ctx, log, catalogue, registry(trainer, sender, models))
+		return c.Work(ctx, log, catalogue, registry(catalogue, trainer, sender, models))
 	})
 }

@@ -44,6 +44,7 @@ var laws = map[string]law{
 	"internal/graph":                             {own: []string{"internal/fold"}, libraries: []string{"github.com/jackc/pgx"}},
 	"agents/knowledgegraph/extraction/relations": {own: []string{"agents/knowledgegraph/extraction"}, libraries: []string{"golang.org/x/text", "gonum.org/v1/gonum"}},
 	"agents/llm":                                 {own: []string{"agents"}, libraries: []string{"github.com/anthropics/anthropic-sdk-go", "github.com/openai/openai-go", "github.com/santhosh-tekuri/jsonschema"}},
+	"agents/cycleplanner":                        {own: []string{"agents", "agents/llm", "internal/plan"}},
 	"agents/messagesender":                       {own: []string{"agents", "internal/channel"}},
 	"internal/erasure":                           {own: []string{"internal/graph", "internal/phone"}, libraries: []string{"github.com/jackc/pgx"}},
 	"internal/retention":                         {libraries: []string{"github.com/jackc/pgx"}},
@@ -72,7 +73,7 @@ var laws = map[string]law{
 	"internal/dev":                               {own: []string{"client", "internal/localpostgres", "internal/postgres"}},
 	"internal/cli":                               {own: []string{"client", "internal/config", "internal/dev", "internal/demo", "internal/imports", "internal/postgres", "internal/retention", "internal/service"}},
 	"cmd/orchestrator":                           {own: []string{"orchestrator", "agents", "internal/service"}},
-	"cmd/worker":                                 {own: []string{"worker", "agents", "agents/clientvalue", "agents/conversation", "agents/knowledgegraph", "agents/llm", "internal/service", "agents/messagesender", "internal/channel", "internal/pullrequest"}},
+	"cmd/worker":                                 {own: []string{"worker", "agents", "agents/clientvalue", "agents/conversation", "agents/cycleplanner", "agents/knowledgegraph", "agents/llm", "internal/service", "agents/messagesender", "internal/channel", "internal/pullrequest"}},
 	"cmd/ciclo":                                  {own: []string{"internal/cli"}},
 
 	// Tests, benches and figures: in no shipped binary.

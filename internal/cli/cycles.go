@@ -149,6 +149,8 @@ func printCycle(w io.Writer, c client.Cycle, now time.Time) {
 	fmt.Fprintln(w)
 	if c.PlannerError != nil {
 		fmt.Fprintf(w, "planned by %s, since the planner failed: %s\n", c.Planner, *c.PlannerError)
+	} else {
+		fmt.Fprintf(w, "planned by %s\n", c.Planner)
 	}
 	table(w, func(row func(...any)) {
 		row("AGENT", "DECISION", "STATUS", fmt.Sprintf("%-*s", ganttWidth, "0 s to "+end.Sub(c.OpenedAt).Round(100*time.Millisecond).String()), "WHY")

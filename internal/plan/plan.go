@@ -40,6 +40,7 @@ const (
 	ReasonBusinessHours = "business_hours" // it is heavy, and people work
 	ReasonDependency    = "dependency"     // what it needs did not complete
 	ReasonUnknownAgent  = "unknown_agent"
+	ReasonProposed      = "proposed" // a model proposed it, and the rules leave it open
 	ReasonRestored      = "restored" // it lies before a restore of the database
 	ReasonOverlap       = "overlap"  // it runs one at a time, and one is in flight
 	ReasonLate          = "late"     // the cycle's deadline passed first
@@ -62,6 +63,9 @@ type Situation struct {
 	// LowRatingsOfTheWeek are conversations rated 1 or 2; nil as above.
 	LowRatingsOfTheWeek *int        `json:"low_ratings_of_the_week"`
 	Agents              []Candidate `json:"agents"`
+	// Proposal is the newest one for the schedule; nil without one, and in cycles that
+	// aren't planned.
+	Proposal *Proposal `json:"proposal,omitempty"`
 }
 
 // Candidate is one agent that the cycle considers.
@@ -122,15 +126,27 @@ func (Rules) Plan(_ context.Context, s Situation) ([]Decision, error) {
 		d := Decision{Agent: c.Agent, Needs: []Need{}}
 		d.Run, d.Reason, d.Detail = decide(s, c)
 		if d.Run {
-			for _, n := range c.Needs { // what isn't in the cycle is no need of it
-				if slices.ContainsFunc(ordered, func(o Candidate) bool { return o.Agent == n.Agent }) {
-					d.Needs = append(d.Needs, Need{n.Agent, cmp.Or(n.IfFailed, IfFailedSkip)})
-				}
-			}
+			d.Needs = needsOf(c, s.Agents)
 		}
 		decisions = append(decisions, d)
 	}
 	return decisions, nil
+}
+
+// needsOf are an agent's needs in a cycle: what isn't in the cycle is no need of it.
+func needsOf(c Candidate, all []Candidate) []Need {
+	needs := []Need{}
+	for _, n := range c.Needs {
+		if slices.ContainsFunc(all, func(o Candidate) bool { return o.Agent == n.Agent }) {
+			needs = append(needs, Need{n.Agent, cmp.Or(n.IfFailed, IfFailedSkip)})
+		}
+	}
+	return needs
+}
+
+// busy says that it is heavy, and people work.
+func (s Situation) busy(c Candidate) bool {
+	return c.Heavy && s.LocalHour >= businessFrom && s.LocalHour < businessTo
 }
 
 func decide(s Situation, c Candidate) (run bool, reason, detail string) {
@@ -153,7 +169,7 @@ func decide(s Situation, c Candidate) (run bool, reason, detail string) {
 		return false, ReasonNotDue, "it has had no slot yet"
 	case c.LastCompletedAt != nil && !c.LastCompletedAt.Before(*c.LastSlotAt):
 		return false, ReasonNotDue, "it has completed since its last slot"
-	case !obeyed && c.Heavy && s.LocalHour >= businessFrom && s.LocalHour < businessTo:
+	case !obeyed && s.busy(c):
 		return false, ReasonBusinessHours, local
 	default:
 		return true, ReasonBehind, "it has not completed since its slot of " + c.LastSlotAt.UTC().Format(time.RFC3339)

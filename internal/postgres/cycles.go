@@ -151,6 +151,22 @@ func (o *Opening) LowRatings(ctx context.Context) (n *int, why, err error) {
 }
 
 // ofTheFirm counts in a view of the firm's.
+// Proposal is the newest result of the agent that proposes for a planned schedule; nil
+// where there is none.
+func (o *Opening) Proposal(ctx context.Context, schedule string) (result json.RawMessage, err error) {
+	err = o.tx.QueryRow(ctx, `
+		SELECT result FROM ciclo.executions
+		WHERE agent = $1 AND status = 'completed' AND NOT dry_run AND parameters->>'schedule' = $2
+		ORDER BY ended_at DESC, id DESC LIMIT 1`, CyclePlanner, schedule).Scan(&result)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return nil, fmt.Errorf("look for a proposal for %s: %w", schedule, err)
+	}
+	return result, nil
+}
+
+// CyclePlanner is the agent that proposes which agents the cycles of a planned schedule run.
+const CyclePlanner = "cycle-planner"
+
 func (o *Opening) ofTheFirm(ctx context.Context, count string) (n *int, why, err error) {
 	savepoint, err := o.tx.Begin(ctx)
 	if err != nil {

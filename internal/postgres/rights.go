@@ -51,7 +51,7 @@ func allRights() []rights {
 		{"ciclo.webhook_deliveries", "s i u", "i", "s u(error)"},
 
 		// When agents run.
-		{"ciclo.schedules", "s i u", "", "s u(description,parameters,paused_reason,broken)"},
+		{"ciclo.schedules", "s i u", "s(name,agents,planned)", "s u(description,parameters,paused_reason,broken)"},
 		{"ciclo.slots", "s i u", "", "s"},
 		{"ciclo.cycles", "s i u", "", "s u(parameters,planner_error,snapshot)"},
 		{"ciclo.cycle_agents", "s i u", "", "s u(detail)"},

@@ -85,7 +85,7 @@ func TestWhatRolesAreRefused(t *testing.T) {
 		},
 		postgres.RoleWorker: {
 			`INSERT INTO ciclo.executions DEFAULT VALUES`, `INSERT INTO ciclo.tokens (name) VALUES ('x')`, `SELECT hash FROM ciclo.tokens`, `UPDATE ciclo.tokens SET scopes = '{admin}'`,
-			`INSERT INTO ciclo.sessions DEFAULT VALUES`, `SELECT secret_hash FROM ciclo.sessions`, `INSERT INTO ciclo.schedules DEFAULT VALUES`, `SELECT FROM ciclo.schedules`,
+			`INSERT INTO ciclo.sessions DEFAULT VALUES`, `SELECT secret_hash FROM ciclo.sessions`, `INSERT INTO ciclo.schedules DEFAULT VALUES`, `SELECT parameters FROM ciclo.schedules`,
 			`INSERT INTO ciclo.audit_log DEFAULT VALUES`, `SELECT FROM ciclo.audit_log`, `SELECT secret FROM ciclo.webhooks`, `SELECT url FROM ciclo.webhooks`, `UPDATE ciclo.webhooks SET url = 'x'`,
 			`INSERT INTO ciclo.cycles DEFAULT VALUES`, `UPDATE ciclo.contact_policy SET channels = '{email}'`, `INSERT INTO ciclo.opt_outs DEFAULT VALUES`, `DELETE FROM ciclo.opt_outs`,
 			`INSERT INTO ciclo.message_templates DEFAULT VALUES`, `SELECT FROM crm.clients`, `INSERT INTO crm.payments DEFAULT VALUES`, `SELECT FROM dashboard.executions`,

@@ -220,6 +220,7 @@ func slotReason(reason string) string {
 		"overlap": "the last cycle was not over", "paused": "it was paused", "late": "it was too late to make up for it", "cooldown": "it had run a short while before",
 		"dependency": "what it needs did not complete", "breaker": "its breaker was open", "not_due": "nothing was behind", "business_hours": "it is heavy, and people worked",
 		"restored": "the database was restored to a time before it", "unknown_agent": "its agent is not there any more", "ended": "its cycle was cancelled first", "budget": "the budget was spent",
+		"proposed": "a model proposed to put it off",
 	}[reason]
 	if said == "" {
 		return words(reason)
