@@ -20,8 +20,8 @@ import (
 // modelKey opens the provider; it must show nowhere.
 const modelKey = "sk-secret-of-the-firm"
 
-// model is the agent's model at a server that speaks a format: anthropic, openai, or
-// stored for the latter with a list of its answers.
+// model is the agent's model at a server that speaks a format: anthropic, openai, stored
+// for the latter with a list of its answers, or background for OpenAI's Responses.
 func model(t *testing.T, server *modelserver.Server, format, more string) *llm.Model {
 	t.Helper()
 	address, stored := server.URL+"/v1", false
@@ -30,6 +30,9 @@ func model(t *testing.T, server *modelserver.Server, format, more string) *llm.M
 	}
 	if format == "stored" {
 		format, stored = "openai", true
+	}
+	if format == "background" {
+		format, more = "openai", `, "background": true`+more
 	}
 	file, key := filepath.Join(t.TempDir(), "models.json"), filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(key, []byte(modelKey+"\n"), 0o600); err != nil {
@@ -88,7 +91,7 @@ func (r *rig) ledger(id string) string {
 // Every way in which a provider misbehaves, in both formats.
 func TestAModelThatMisbehaves(t *testing.T) {
 	t.Parallel()
-	for _, format := range []string{"anthropic", "openai", "stored"} {
+	for _, format := range []string{"anthropic", "openai", "stored", "background"} {
 		for _, c := range []struct {
 			name   string
 			object bool
@@ -98,6 +101,8 @@ func TestAModelThatMisbehaves(t *testing.T) {
 			asked  int
 			paid   int
 			says   string // in the error, or the result
+			// background says that it happens there alone.
+			background bool
 		}{
 			{name: "well", status: execution.Completed, ledger: "ask 1 answered 1", asked: 1, paid: 1, says: "an answer"},
 			{name: "well, with an object", object: true, status: execution.Completed, ledger: "ask 1 answered 1", asked: 1, paid: 1, says: `{\"said\": \"an answer`},
@@ -113,7 +118,13 @@ func TestAModelThatMisbehaves(t *testing.T) {
 			{name: "stalls", faults: []modelserver.Fault{modelserver.Stall}, status: execution.Completed, ledger: "ask 1 unknown 1", asked: 1, says: `"lost": 1`},
 			{name: "breaks off", faults: []modelserver.Fault{modelserver.Cut}, status: execution.Completed, ledger: "ask 1 unknown 1", asked: 1, says: `"lost": 1`},
 			{name: "says garbage", faults: []modelserver.Fault{modelserver.Garbage}, status: execution.Completed, ledger: "ask 1 unknown 1", asked: 1, says: `"lost": 1`},
+			{name: "is slow", faults: []modelserver.Fault{modelserver.Slow}, status: execution.Completed, ledger: "ask 1 answered 1", asked: 1, paid: 1, says: "an answer", background: true},
+			{name: "begins and fails", faults: []modelserver.Fault{modelserver.Fails}, status: execution.Completed, ledger: "ask 1 answered 2", asked: 2, paid: 1, says: "an answer", background: true},
+			{name: "begins and forgets", faults: []modelserver.Fault{modelserver.Forgotten}, status: execution.Completed, ledger: "ask 1 unknown 1", asked: 1, says: `"lost": 1`, background: true},
 		} {
+			if c.background && format != "background" {
+				continue
+			}
 			t.Run(format+" "+c.name, func(t *testing.T) {
 				t.Parallel()
 				server := modelserver.Start(says)
@@ -259,5 +270,52 @@ func TestTheNextAttemptKnowsTheAnswers(t *testing.T) {
 			t.Errorf("%s was paid twice", c.Messages[0].Text)
 		}
 		seen[c.Messages[0].Text] = true
+	}
+}
+
+// A call that works in the background goes on while no worker is there; the next attempt
+// waits for the same one, and pays nothing again.
+func TestACallInTheBackgroundOutlivesItsAttempt(t *testing.T) {
+	t.Parallel()
+	server := modelserver.Start(says)
+	server.Pause = 300 * time.Millisecond
+	server.Fault = func(modelserver.Asked) modelserver.Fault { return modelserver.Slow }
+	t.Cleanup(server.Close)
+	m := model(t, server, "background", "")
+	r := newRig(t)
+	var err error
+	if r.catalogue, err = testagents.WithAsks(r.catalogue); err != nil {
+		t.Fatal(err)
+	}
+	start := func() func() error {
+		_, stop := r.start(func(cfg *worker.Config) {
+			cfg.Drain = time.Millisecond
+			cfg.Agents = map[string]agents.Agent{testagents.AsksName: testagents.Asks{Model: m}}
+		})
+		return stop
+	}
+	id := r.accept(testagents.AsksName, `{"calls": 6}`)
+	for attempt := range 3 {
+		stop := start()
+		r.await(id, func(execution.Execution) bool { return len(server.Asked()) > 2*attempt+1 })
+		var attached int
+		for attached == 0 { // its id is stored before it is waited for
+			err := r.pool.QueryRow(t.Context(), `SELECT count(*) FROM ciclo.llm_calls WHERE execution_id = $1 AND state = 'reserved' AND provider_id LIKE 'resp_%'`, id).Scan(&attached)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start()
+	e := r.await(id, func(e execution.Execution) bool { return e.Status.Final() })
+	var result testagents.Asked
+	if err := json.Unmarshal(e.Result, &result); err != nil || e.Status != execution.Completed || e.Attempt != 4 || len(result.Answers) != 6 || result.Lost != 0 {
+		t.Fatalf("attempt %d is %s, %d answers, %d lost: %+v: %v", e.Attempt, e.Status, len(result.Answers), result.Lost, e.Error, err)
+	}
+	if asked, paid := len(server.Asked()), len(server.Paid()); asked != 6 || paid != 6 {
+		t.Errorf("it was asked %d times and is paid %d times", asked, paid)
 	}
 }

@@ -134,7 +134,7 @@ func (m *Model) once(ctx context.Context, calls agents.Calls, execution, step st
 			return answer, err
 		case failure.Kind == Refused || failure.Kind == TooLong:
 			return Answer{}, agents.Permanent(err)
-		case failure.Kind == Lost:
+		case failure.Kind == Lost || failure.Kind == Gone:
 			return Answer{}, fmt.Errorf("%w: %w", ErrLost, err)
 		default:
 			if sent++; sent == tries {
@@ -273,7 +273,7 @@ func (c *call) settle(ctx context.Context, state agents.CallState, answer Answer
 		if encoded != nil {
 			return fmt.Errorf("keep the answer: %w", encoded)
 		}
-	case failure.Kind == Lost:
+	case failure.Kind == Lost || failure.Kind == Gone:
 		o = agents.CallOutcome{State: agents.CallUnknown, Error: failure.Error(), Ill: ctx.Err() == nil}
 	default:
 		o = agents.CallOutcome{State: agents.CallNotDone, Error: failure.Error(), Ill: failure.Kind == Ill || failure.Kind == Unsent}

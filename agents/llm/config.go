@@ -85,7 +85,10 @@ type fileProvider struct {
 	KeyVariable string `json:"key_variable"`
 	// Stored says that it stores what it answers and lists it, as OpenAI does: a call
 	// that was cut off is looked for there.
-	Stored            bool    `json:"stored"`
+	Stored bool `json:"stored"`
+	// Background says that calls go on while nobody is connected, by OpenAI's Responses API:
+	// a later attempt waits for the one that an earlier one began.
+	Background        bool    `json:"background"`
 	RequestsPerMinute int64   `json:"requests_per_minute"`
 	TokensPerMinute   int64   `json:"tokens_per_minute"`
 	StallSeconds      float64 `json:"stall_seconds"`
@@ -234,12 +237,16 @@ func (p fileProvider) open(variable func(string) string, readFile func(string) (
 		return nil, errors.New("requests_per_minute and tokens_per_minute must be 0 or more, stall_seconds and timeout_seconds in 0..3600")
 	}
 	settings := Settings{
-		URL: p.URL, Key: key, Stored: p.Stored,
+		URL: p.URL, Key: key, Stored: p.Stored, Background: p.Background,
 		Stall: cmp.Or(time.Duration(p.StallSeconds*float64(time.Second)), defaultStall), Timeout: p.timeout(),
 	}
 	switch {
+	case p.Stored && p.Background:
+		return nil, errors.New("stored, background: what works in the background is stored: background alone is enough")
 	case p.Format == "anthropic" && p.Stored:
 		return nil, errors.New("stored: Anthropic's API lists no messages")
+	case p.Format == "anthropic" && p.Background:
+		return nil, errors.New("background: Anthropic's Messages API has no such calls")
 	case p.Format == "anthropic" && key == "":
 		return nil, errors.New("a key is missing: key_file or key_variable")
 	case p.Format == "anthropic":
@@ -281,6 +288,8 @@ type Settings struct {
 	URL, Key string
 	// Stored has it store what it answers, and look there for what was cut off.
 	Stored bool
+	// Background has calls go on while nobody is connected.
+	Background bool
 	// Stall is how long a stream may be silent, Timeout how long all of it may take.
 	Stall, Timeout time.Duration
 }

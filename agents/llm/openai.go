@@ -27,12 +27,12 @@ const callMetadata = "ciclo_call"
 
 // NewOpenAI makes the provider. It reads nothing from the environment.
 func NewOpenAI(s Settings) Provider {
-	options := []option.RequestOption{option.WithMaxRetries(0), option.WithBaseURL("https://api.openai.com/v1/")}
-	if s.URL != "" {
-		options = append(options, option.WithBaseURL(strings.TrimSuffix(s.URL, "/")+"/"))
-	}
+	options := []option.RequestOption{option.WithMaxRetries(0), option.WithBaseURL(baseURL(s))}
 	if s.Key != "" {
 		options = append(options, option.WithAPIKey(s.Key))
+	}
+	if s.Background {
+		return newResponses(s, options...)
 	}
 	o := &OpenAI{s, openai.NewChatCompletionService(options...)}
 	if s.Stored {

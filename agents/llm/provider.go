@@ -24,7 +24,8 @@ type Finder interface {
 type Background interface {
 	// Begin returns the provider's id of the call at once.
 	Begin(ctx context.Context, model, key string, r Request) (id string, err error)
-	// Await returns the answer of a call that was begun, by whomever.
+	// Await returns the answer of a call that was begun, by whomever. Its failure is Gone
+	// where the call may be paid, and otherwise says that it surely isn't.
 	Await(ctx context.Context, id string) (Answer, error)
 }
 
@@ -46,10 +47,9 @@ const (
 	// Lost: it was sent and no whole answer came: a time-out, a stream that stalled, a
 	// connection that broke. It may be paid.
 	Lost Kind = "lost"
+	// Gone: as Lost, and waiting brings nothing more.
+	Gone Kind = "gone"
 )
-
-// Paid says whether the failed call may have to be paid.
-func (k Kind) Paid() bool { return k == Lost }
 
 // Error is a call that brought no answer. Its text holds no key and nothing of what
 // was asked.

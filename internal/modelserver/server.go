@@ -5,6 +5,7 @@
 package modelserver
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -33,11 +34,13 @@ const (
 	Garbage    Fault = "garbage"    // 200 and a page of HTML
 	Slow       Fault = "slow"       // a whole answer, after Server.Pause
 	Late       Fault = "late"       // the same after ten pauses, whoever still listens
+	Fails      Fault = "fails"      // in the background alone: it was begun, and failed
+	Forgotten  Fault = "forgotten"  // in the background alone: it was begun, and is there no more
 )
 
 // Asked is one request.
 type Asked struct {
-	// Format is anthropic or openai.
+	// Format is anthropic, openai, or responses.
 	Format string
 	Model  string
 	// Key is the Idempotency-Key, Token what opens the API.
@@ -49,6 +52,8 @@ type Asked struct {
 	Stream     bool
 	Store      bool
 	Metadata   map[string]string
+	// ID is of a call that works in the background; others get one with their answer.
+	ID string
 }
 
 // Message is one of a request.
@@ -81,6 +86,7 @@ type Server struct {
 	asked  []Asked
 	paid   []Call
 	stored []Call
+	jobs   []*job
 }
 
 // Start starts a server that answers with what the function says. Close ends it.
@@ -90,6 +96,9 @@ func Start(answer func(Asked) string) *Server {
 	mux.HandleFunc("POST /v1/messages", s.anthropic)
 	mux.HandleFunc("POST /v1/chat/completions", s.openAI)
 	mux.HandleFunc("GET /v1/chat/completions", s.list)
+	mux.HandleFunc("POST /v1/responses", s.begin)
+	mux.HandleFunc("GET /v1/responses/{id}", s.look)
+	mux.HandleFunc("POST /v1/responses/{id}/cancel", s.cancel)
 	s.Server = httptest.NewServer(mux)
 	return s
 }
@@ -168,7 +177,7 @@ func (s *Server) compose(a Asked, f Fault) Call {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.ID = fmt.Sprintf("answer_%d", len(s.paid)+1)
+	c.ID = cmp.Or(a.ID, fmt.Sprintf("answer_%d", len(s.paid)+1))
 	s.paid = append(s.paid, c)
 	if a.Store {
 		s.stored = append(s.stored, c)
@@ -207,7 +216,7 @@ func (s *Server) refuse(w http.ResponseWriter, a Asked, f Fault) bool {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	if a.Format == "openai" {
+	if a.Format != "anthropic" {
 		code := kind
 		if f == TooLong {
 			code = "context_length_exceeded"

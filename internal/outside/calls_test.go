@@ -35,13 +35,16 @@ func modelsOf(t *testing.T, server *modelserver.Server, format string, stored bo
 	if err := os.WriteFile(filepath.Join(dir, "key"), []byte(modelKey), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	address := server.URL
+	address, background := server.URL, format == "background"
+	if background {
+		format = "openai"
+	}
 	if format == "openai" {
 		address += "/v1"
 	}
-	text := fmt.Sprintf(`{"providers": {"played": {"format": %q, "url": %q, "key_file": %q, "stored": %t, "timeout_seconds": 2, "stall_seconds": 1}},
+	text := fmt.Sprintf(`{"providers": {"played": {"format": %q, "url": %q, "key_file": %q, "stored": %t, "background": %t, "timeout_seconds": 2, "stall_seconds": 1}},
 		"agents": {%q: {"provider": "played", "model": "small-1"}}, "prices": [{"model": "small-1", "from": "2026-01-01", "input": 3, "output": 15}]%s}`,
-		format, address, filepath.Join(dir, "key"), stored, agent, more)
+		format, address, filepath.Join(dir, "key"), stored, background, agent, more)
 	file := filepath.Join(dir, "models.json")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -84,7 +87,7 @@ func TestKilledInTheMiddleOfCalls(t *testing.T) {
 	for _, c := range []struct {
 		format string
 		stored bool
-	}{{"openai", true}, {"openai", false}, {"anthropic", false}} {
+	}{{"openai", true}, {"openai", false}, {"anthropic", false}, {"background", false}} {
 		t.Run(fmt.Sprintf("%s, stored %t", c.format, c.stored), func(t *testing.T) {
 			t.Parallel()
 			server := modelserver.Start(func(modelserver.Asked) string {

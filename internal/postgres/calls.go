@@ -295,7 +295,7 @@ func (s *Store) SettleCall(ctx context.Context, a *Attempt, step, hash string, o
 		if err != nil {
 			return err
 		}
-		if err := heal(ctx, tx, provider, o, tokens); err != nil {
+		if err := heal(ctx, tx, a, step, hash, provider, o, tokens); err != nil {
 			return err
 		}
 		for _, scope := range []struct{ name, key string }{{"execution", a.Execution.ID}, {"cycle", deref(cycle)}, {"agent", agent + " " + day}, {"day", day}} {
@@ -333,17 +333,22 @@ func deref(text *string) string {
 }
 
 // heal counts what the call says of its provider's health, and gives back the tokens
-// that it didn't take.
-func heal(ctx context.Context, tx pgx.Tx, provider string, o CallOutcome, tokens int64) error {
+// that it didn't take. While the provider rests, the failures of calls that were under way
+// before say nothing new: one reserved after the rest is the probe, and its failure alone
+// makes the next rest longer.
+func heal(ctx context.Context, tx pgx.Tx, a *Attempt, step, hash, provider string, o CallOutcome, tokens int64) error {
+	const news = `(p.probe_after IS NULL OR l.reserved_at >= p.probe_after)`
 	_, err := tx.Exec(ctx, `
-		UPDATE ciclo.llm_providers SET
-			tokens_left = tokens_left - $2,
-			failures = CASE WHEN $3 THEN failures + 1 WHEN $4 THEN 0 ELSE failures END,
-			probe_after = CASE WHEN $3 AND failures + 1 >= $5 THEN clock_timestamp() + least($6::interval * power(2, least(failures + 1 - $5, 20)), $7::interval)
-			                   WHEN $4 THEN NULL ELSE probe_after END,
-			probing_until = NULL,
-			error_text = CASE WHEN $3 THEN $8 WHEN $4 THEN NULL ELSE error_text END
-		WHERE name = $1`, provider, tokens, o.Ill, o.State == "answered", illnesses, firstRest, longestRest, o.Error)
+		UPDATE ciclo.llm_providers p SET
+			tokens_left = tokens_left - $5,
+			failures = CASE WHEN $6 AND `+news+` THEN failures + 1 WHEN $7 THEN 0 ELSE failures END,
+			probe_after = CASE WHEN $6 AND `+news+` AND failures + 1 >= $8 THEN clock_timestamp() + least($9::interval * power(2, least(failures + 1 - $8, 20)), $10::interval)
+			                   WHEN $7 THEN NULL ELSE probe_after END,
+			probing_until = CASE WHEN `+news+` OR $7 THEN NULL ELSE probing_until END,
+			error_text = CASE WHEN $6 THEN $11 WHEN $7 THEN NULL ELSE p.error_text END
+		FROM ciclo.llm_calls l
+		WHERE p.name = $4 AND l.execution_id = $1 AND l.step = $2 AND l.hash = $3`,
+		a.Execution.ID, step, hash, provider, tokens, o.Ill, o.State == "answered", illnesses, firstRest, longestRest, o.Error)
 	return err
 }
 

@@ -297,6 +297,45 @@ func TestAnIllProviderIsProbedByOne(t *testing.T) {
 	}
 }
 
+// Many calls that fail at once open the breaker once: its rest grows by probes alone.
+func TestARestGrowsByProbesAlone(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	a := b.run(b.accept().ID, b.worker())
+	fail := func(step string) {
+		t.Helper()
+		b.settle(a, aCall(step), postgres.CallOutcome{State: "not_done", Error: "500", Ill: true})
+	}
+	rests := func(want int) {
+		t.Helper()
+		if n := b.count(`SELECT extract(epoch FROM probe_after - now())::int FROM ciclo.llm_providers`); n > want || n < want-5 {
+			t.Errorf("it rests %d s, want %d", n, want)
+		}
+	}
+	for i := range 60 {
+		b.reserve(a, aCall(fmt.Sprint("at once ", i)))
+	}
+	for i := range 50 {
+		fail(fmt.Sprint("at once ", i))
+	}
+	rests(10)
+	b.exec(`UPDATE ciclo.llm_calls SET reserved_at = now() - interval '1 hour' WHERE step LIKE 'at once%'`)
+	late := 50
+	for want := 20; want <= 600; want *= 2 {
+		b.exec(`UPDATE ciclo.llm_providers SET probe_after = now() - interval '1 s'`)
+		probe := fmt.Sprint("probe ", want)
+		b.reserve(a, aCall(probe))
+		fail(fmt.Sprint("at once ", late)) // it ends while the probe is under way, and says nothing
+		var later *postgres.CallLaterError
+		if _, err := b.ReserveCall(b.ctx, a, aCall("another"), false); !errors.As(err, &later) || !strings.Contains(later.Reason, "another asks it first") {
+			t.Errorf("while it is probed: %v", err)
+		}
+		fail(probe)
+		rests(want)
+		late++
+	}
+}
+
 // The ledger is no draft.
 func TestWhatTheLedgerOfCallsRefuses(t *testing.T) {
 	t.Parallel()

@@ -58,7 +58,7 @@ func readIncarnation(ctx context.Context, db querier) (Incarnation, error) {
 	}{
 		{&n.Database, `SELECT oid::bigint FROM pg_database WHERE datname = current_database()`},
 		{&n.System, `SELECT system_identifier FROM pg_control_system()`},
-		{&n.Timeline, `SELECT `+timelineNow+` WHERE NOT pg_is_in_recovery()`},
+		{&n.Timeline, `SELECT ` + timelineNow + ` WHERE NOT pg_is_in_recovery()`},
 	} {
 		err := one(ctx, db, []any{ask.into}, ask.sql)
 		var pgErr *pgconn.PgError
