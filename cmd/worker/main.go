@@ -22,7 +22,7 @@ func registry(trainer conversation.Trainer, sender messagesender.Agent, models *
 	return map[string]agents.Agent{
 		clientvalue.Name:    clientvalue.Agent{Model: models.For(clientvalue.Name)},
 		conversation.Name:   trainer,
-		knowledgegraph.Name: knowledgegraph.Builder{},
+		knowledgegraph.Name: knowledgegraph.Builder{Model: models.For(knowledgegraph.Name)},
 		messagesender.Name:  sender,
 	}
 }
@@ -38,7 +38,7 @@ type command struct {
 }
 
 func main() {
-	c := command{Models: llm.Config{Askers: []string{clientvalue.Name, conversation.Name}}}
+	c := command{Models: llm.Config{Askers: []string{clientvalue.Name, conversation.Name, knowledgegraph.Name}}}
 	service.Main("worker", "Takes executions from the queue and runs their agents.", &c, func(ctx context.Context, log *slog.Logger) error {
 		catalogue, err := agents.Embedded()
 		if err != nil {
