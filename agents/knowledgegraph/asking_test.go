@@ -175,6 +175,7 @@ func TestAModelThatMisbehaves(t *testing.T) {
 		{fault: modelserver.Misfit, always: true, why: whyMisfit, calls: 2},
 		{fault: modelserver.Truncated, always: true, why: whyMisfit, calls: 2},
 		{fault: modelserver.Slow, calls: 2},
+		{fault: modelserver.Late, calls: 2},
 	} {
 		t.Run(fmt.Sprintf("%s %t", c.fault, c.always), func(t *testing.T) {
 			t.Parallel()

@@ -1,29 +1,17 @@
 package knowledgegraph
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/agents/knowledgegraph/eval"
 	"github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
 	"github.com/nuzantara/ciclo/internal/demo"
 	"github.com/nuzantara/ciclo/internal/modelserver"
 )
-
-// ledger is a firm's journal that lets each call be made.
-type ledger struct{ *firm }
-
-func (ledger) Reserve(context.Context, agents.Call) (agents.CallState, error) {
-	return agents.CallState{State: agents.CallReserved, Fresh: true}, nil
-}
-func (ledger) Attach(context.Context, string, string, string) error             { return nil }
-func (ledger) Finish(context.Context, string, string, agents.CallOutcome) error { return nil }
 
 // perfect says of the demo's messages what the truth has, by their texts.
 func perfect(f *firm, truth demo.Knowledge) func(modelserver.Asked) string {
@@ -115,12 +103,7 @@ func TestAPerfectModel(t *testing.T) {
 			t.Cleanup(a.server.Close)
 			model := a.asks(`"agents": {"knowledge-graph-builder": {"provider": "played", "model": "small-1"}}`)
 			f.begin()
-			task := agents.NewTask(agents.Task{ExecutionID: f.execution, StartedAt: today, Parameters: json.RawMessage(`{"days_back": 365, "max_calls": 500}`)}, ledger{f})
-			result, err := Builder{Model: model}.Run(t.Context(), task)
-			if err != nil {
-				t.Fatal(err)
-			}
-			said := result.(*Result).LanguageModel //nolint:forcetypeassert // it is this package's
+			said := newLedger(f).attempt(model, 500, nil).LanguageModel
 			if said.Calls < 400 || len(said.Fallbacks) != 0 || said.Waiting != 0 {
 				t.Fatalf("%+v", said)
 			}
