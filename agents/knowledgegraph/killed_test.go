@@ -104,3 +104,40 @@ func TestAnAttemptDiesAtAnyStep(t *testing.T) {
 		})
 	}
 }
+
+// However messages came, and however often a model was asked meanwhile, it is one graph.
+func TestAnyOrderOfArrivalWithAModel(t *testing.T) {
+	t.Parallel()
+	build := func(t *testing.T, order []int) []string {
+		t.Helper()
+		f := smallFirm(t)
+		f.say("1", "C1", "One. "+clara)
+		f.say("3", "C3", "Two. "+clara)
+		a := &askingFirm{firm: f, server: modelserver.Start(by(ofClara))}
+		defer a.server.Close()
+		model := a.asks(`"agents": {"knowledge-graph-builder": {"provider": "played", "model": "small-1"}}`)
+		f.exec(`CREATE TABLE later AS SELECT * FROM crm.messages`)
+		f.exec(`DELETE FROM crm.messages`)
+		for i, n := range order {
+			f.exec(`INSERT INTO crm.messages SELECT * FROM later WHERE id = 'm' || $1::int`, n+1)
+			if i%3 == 2 || i == len(order)-1 {
+				f.begin()
+				newLedger(f).attempt(model, 1+i, nil)
+			}
+		}
+		f.begin() // with what was left by the limit
+		if r := newLedger(f).attempt(model, 50, nil); r.LanguageModel.Waiting != 0 {
+			t.Errorf("%+v", r.LanguageModel)
+		}
+		return f.graph()
+	}
+	want := build(t, []int{0, 1, 2, 3, 4, 5, 6, 7})
+	for _, order := range [][]int{{7, 6, 5, 4, 3, 2, 1, 0}, {3, 0, 7, 1, 5, 2, 6, 4}, {6, 4, 1, 7, 0, 3, 2, 5}} {
+		t.Run(fmt.Sprint(order), func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(want, build(t, order)); diff != "" {
+				t.Errorf("it is another graph: %.3000s", diff)
+			}
+		})
+	}
+}

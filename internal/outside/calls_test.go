@@ -25,6 +25,11 @@ const modelKey = "sk-secret-of-the-firm"
 // models is the variable that names a file with one model of the agent that asks.
 func models(t *testing.T, server *modelserver.Server, format string, stored bool, more string) string {
 	t.Helper()
+	return modelsOf(t, testagents.AsksName, server, format, stored, more)
+}
+
+func modelsOf(t *testing.T, agent string, server *modelserver.Server, format string, stored bool, more string) string {
+	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "key"), []byte(modelKey), 0o600); err != nil {
 		t.Fatal(err)
@@ -35,7 +40,7 @@ func models(t *testing.T, server *modelserver.Server, format string, stored bool
 	}
 	text := fmt.Sprintf(`{"providers": {"played": {"format": %q, "url": %q, "key_file": %q, "stored": %t, "timeout_seconds": 2, "stall_seconds": 1}},
 		"agents": {%q: {"provider": "played", "model": "small-1"}}, "prices": [{"model": "small-1", "from": "2026-01-01", "input": 3, "output": 15}]%s}`,
-		format, address, filepath.Join(dir, "key"), stored, testagents.AsksName, more)
+		format, address, filepath.Join(dir, "key"), stored, agent, more)
 	file := filepath.Join(dir, "models.json")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
