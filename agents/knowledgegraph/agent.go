@@ -9,6 +9,7 @@ import (
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
+	"github.com/nuzantara/ciclo/agents/llm"
 	"github.com/nuzantara/ciclo/internal/graph"
 )
 
@@ -17,14 +18,16 @@ const Name = "knowledge-graph-builder"
 
 // Builder is the agent.
 type Builder struct {
-	// More are extractors that read after the firm's names and before relations; a
-	// language model's place.
-	More []extraction.Extractor
+	// Model is asked what else messages name and say; nil has the graph built without.
+	Model *llm.Model
+	// Asking is how long an attempt asks it; 0 is twenty minutes.
+	Asking time.Duration
 }
 
 type parameters struct {
 	DaysBack   int  `json:"days_back"`
 	InitSchema bool `json:"init_schema"`
+	MaxCalls   int  `json:"max_calls"`
 }
 
 // phases are the parts of a run that progress counts; of reading, it counts messages.
@@ -44,6 +47,11 @@ type building struct {
 	models   []Learned
 	// learned says that they were learned in this execution.
 	learned bool
+	// heard is what language models said of the messages that are being read, if any
+	// ever did.
+	heard *heard
+	// round counts how often who is who was found out.
+	round int
 }
 
 // Run brings the graph up to date.
@@ -103,7 +111,19 @@ func (builder Builder) Run(ctx context.Context, task *agents.Task) (agents.Resul
 	if err != nil {
 		return nil, err
 	}
-	return b.result(ctx, plan, resettled)
+	// After all else, so that a budget that is used up leaves a graph that is whole.
+	said, err := b.ask(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if said != nil {
+		more, err := b.settleMore(ctx)
+		if err != nil {
+			return nil, err
+		}
+		resettled.add(more)
+	}
+	return b.result(ctx, plan, resettled, said)
 }
 
 // from is when the window begins, at the beginning of a day.
@@ -155,7 +175,9 @@ type Result struct {
 	Top        []Top             `json:"top"`
 	Models     []Learned         `json:"models"`
 	Versions   map[string]string `json:"versions"`
-	Notes      []string          `json:"notes"`
+	// LanguageModel is what one was asked in this run; nil where none is.
+	LanguageModel *Said    `json:"language_model,omitempty"`
+	Notes         []string `json:"notes"`
 }
 
 // Changes counts entities and edges that came and went since the run was accepted.

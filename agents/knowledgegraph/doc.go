@@ -4,5 +4,9 @@
 //
 // agent.go goes through the steps; source.go says what there is to read, learning.go
 // what is learned from it, reading.go reads, records.go says which mentions are of
-// one record, people.go resolves, result.go tells what came of it. Imports: pgx.
+// one record, people.go resolves, result.go tells what came of it.
+//
+// Where there is a language model, choosing.go chooses what it is asked, asking.go has it
+// asked and takes in what it says, hearing.go asks (question.go), answer.go checks, and
+// saying.go finds what was said whenever a message is read. Imports: pgx, agents/llm.
 package knowledgegraph

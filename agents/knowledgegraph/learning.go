@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -136,14 +137,37 @@ func (b *building) train(ctx context.Context, messages int64) ([]graph.Model, er
 
 // before are the extractors that need nothing learned.
 func (b *building) before() []extraction.Extractor {
-	return append([]extraction.Extractor{b.exact, b.names, extraction.Addresses{}, extraction.Introductions{}}, b.builder.More...)
+	return []extraction.Extractor{b.exact, b.names, extraction.Addresses{}, extraction.Introductions{}}
 }
 
-// assemble makes the pipeline: what is certain first, then what was learned, then
-// what is said of it all. Relations are those that patterns say: what a model learned
+// spoken are the extractors of what language models said, of each that ever did.
+func (b *building) spoken(ctx context.Context) (all []extraction.Extractor, err error) {
+	var engines []string
+	if err := b.task.Read(ctx, func(tx pgx.Tx) (err error) { engines, err = graph.SaidBy(ctx, tx); return err }); err != nil {
+		return nil, err
+	}
+	if model := b.builder.Model; model != nil && b.p.MaxCalls > 0 && !slices.Contains(engines, model.Engine()) {
+		engines = append(engines, model.Engine())
+		slices.Sort(engines)
+	}
+	if len(engines) > 0 {
+		b.heard = &heard{}
+	}
+	for _, engine := range engines {
+		all = append(all, sayings{engine, b.heard})
+	}
+	return all, nil
+}
+
+// assemble makes the pipeline: what is certain first, then what language models named,
+// then what was learned, then what is said of it all. Relations are those that patterns say: what a model learned
 // from them finds beyond them is too little to be worth it (docs/decisions/0021).
 func (b *building) assemble(ctx context.Context) (err error) {
-	all := b.before()
+	spoken, err := b.spoken(ctx)
+	if err != nil {
+		return err
+	}
+	all := append(b.before(), spoken...)
 	for _, l := range b.models {
 		if l.Version == "" {
 			continue

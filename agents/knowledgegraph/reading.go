@@ -35,7 +35,7 @@ func (b *building) read(ctx context.Context, w work) error {
 		if err != nil {
 			return err
 		}
-		readings, err := b.extract(ctx, messages)
+		readings, err := b.extract(ctx, messages, nil)
 		if err != nil {
 			return err
 		}
@@ -56,8 +56,14 @@ func (b *building) read(ctx context.Context, w work) error {
 	return nil
 }
 
-// extract finds what is in messages. The order is the messages'.
-func (b *building) extract(ctx context.Context, messages []message) ([]graph.Reading, error) {
+// extract finds what is in messages, with what a language model said of them, fresh
+// before what it did earlier. The order is the messages'.
+func (b *building) extract(ctx context.Context, messages []message, fresh map[string]saying) ([]graph.Reading, error) {
+	if b.heard != nil {
+		if err := b.heard.hear(ctx, b.task.Read, messages, fresh); err != nil {
+			return nil, err
+		}
+	}
 	readings := make([]graph.Reading, len(messages))
 	writers := make(map[string]graph.Record, len(b.clients))
 	for _, c := range b.clients {
@@ -119,21 +125,33 @@ func (b *building) forget(ctx context.Context, w work) error {
 // another round.
 func (b *building) settle(ctx context.Context) (Resettling, error) {
 	var all Resettling
-	for round := 1; ; round++ {
-		done, err := b.resolve(ctx, round)
+	for {
+		b.round++
+		done, err := b.resolve(ctx, b.round)
 		if err != nil {
 			return all, err
 		}
 		all.add(done)
-		if err := b.derive(ctx, round); err != nil {
+		if err := b.derive(ctx, b.round); err != nil {
 			return all, err
 		}
-		var settled bool
-		err = b.task.Read(ctx, func(tx pgx.Tx) (err error) { settled, err = graph.Settled(ctx, tx); return err })
-		if err != nil || settled {
+		if settled, err := b.settled(ctx); err != nil || settled {
 			return all, err
 		}
 	}
+}
+
+// settleMore goes on where something came to it since it was settled.
+func (b *building) settleMore(ctx context.Context) (none Resettling, err error) {
+	if settled, err := b.settled(ctx); err != nil || settled {
+		return none, err
+	}
+	return b.settle(ctx)
+}
+
+func (b *building) settled(ctx context.Context) (settled bool, err error) {
+	err = b.task.Read(ctx, func(tx pgx.Tx) (err error) { settled, err = graph.Settled(ctx, tx); return err })
+	return settled, err
 }
 
 // derive brings entities and edges up to date, some a step, until none is left.

@@ -15,10 +15,10 @@ const (
 )
 
 // result reads what the graph is now.
-func (b *building) result(ctx context.Context, plan Messages, resettled Resettling) (*Result, error) {
+func (b *building) result(ctx context.Context, plan Messages, resettled Resettling, said *Said) (*Result, error) {
 	r := &Result{
 		From: b.from().Format(time.DateOnly), Resolution: resettled, Models: b.models, Versions: b.pipeline.Versions(), Notes: b.notes(plan),
-		Messages: plan,
+		Messages: plan, LanguageModel: said,
 	}
 	err := b.task.Read(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `SELECT count(*) FROM ciclo.graph_messages`).Scan(&r.Messages.Graph)

@@ -193,3 +193,26 @@ func readMessages(ctx context.Context, tx pgx.Tx, ids []string) ([]message, erro
 	slices.SortFunc(all, func(a, b message) int { return strings.Compare(a.ID, b.ID) })
 	return all, nil
 }
+
+// readUnsaid finds the messages of the window, as they were read, of which no language
+// model has said anything: by conversation, in the order in which they were sent. What
+// an engine couldn't read another one may.
+func readUnsaid(ctx context.Context, tx pgx.Tx, from time.Time, engine string) ([]candidate, error) {
+	rows, err := tx.Query(ctx, `
+		WITH present AS MATERIALIZED (`+presentSQL+`)
+		SELECT p.id, p.conversation_id, p.sent_at, p.size FROM present p JOIN ciclo.graph_messages g ON g.id = p.id AND g.body_hash = p.hash
+		WHERE p.sent_at >= $1 AND p.size > 0
+		  AND (g.said ->> 'hash', g.said ->> 'version') IS DISTINCT FROM (encode(p.hash, 'hex'), $2::text)
+		   OR p.sent_at >= $1 AND g.said ->> 'why' <> '' AND g.said ->> 'engine' <> $3
+		ORDER BY p.conversation_id, p.sent_at, p.id`, from, sayingVersion, engine)
+	if err != nil {
+		return nil, fmt.Errorf("look for messages to ask about: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c candidate, err error) {
+		return c, row.Scan(&c.id, &c.conversation, &c.sentAt, &c.size)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for messages to ask about: %w", err)
+	}
+	return all, nil
+}

@@ -24,7 +24,7 @@ func registry(catalogue agents.Catalogue, trainer conversation.Trainer, sender m
 		clientvalue.Name:    clientvalue.Agent{Model: models.For(clientvalue.Name)},
 		conversation.Name:   trainer,
 		cycleplanner.Name:   cycleplanner.Agent{Catalogue: catalogue, Model: models.For(cycleplanner.Name)},
-		knowledgegraph.Name: knowledgegraph.Builder{},
+		knowledgegraph.Name: knowledgegraph.Builder{Model: models.For(knowledgegraph.Name)},
 		messagesender.Name:  sender,
 	}
 }
@@ -40,7 +40,7 @@ type command struct {
 }
 
 func main() {
-	c := command{Models: llm.Config{Askers: []string{clientvalue.Name, conversation.Name, cycleplanner.Name}}}
+	c := command{Models: llm.Config{Askers: []string{clientvalue.Name, conversation.Name, cycleplanner.Name, knowledgegraph.Name}}}
 	service.Main("worker", "Takes executions from the queue and runs their agents.", &c, func(ctx context.Context, log *slog.Logger) error {
 		catalogue, err := agents.Embedded()
 		if err != nil {

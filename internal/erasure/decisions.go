@@ -53,7 +53,7 @@ var Decisions = []Decision{
 	{"ciclo.executions", "id agent status error_class origin requested_by retry_of cycle_id traceparent", Stays, "that it ran, and how it ended"},
 	{"ciclo.graph_changed_entities", "entity_id", Deleted, "what is to be derived anew: a hash of names"},
 	{"ciclo.graph_changed_records", "record_id", Deleted, "what is to be derived anew: a hash of names"},
-	{"ciclo.graph_messages", "id conversation_id client_id body_hash versions execution_id", Deleted, ""},
+	{"ciclo.graph_messages", "id conversation_id client_id body_hash versions said execution_id", Deleted, "those of the client; what a model said of others' has places and no words"},
 	{"ciclo.graph_models", "name version model", Deleted, "models that show a word of the name or a mail address: the next run trains others, which find other names than the old ones did, also in others' messages"},
 	{"ciclo.graph_records", "id type scope key name client_id entity_id", Deleted, "the client's own, of a person also those in others' conversations, and those that nothing else mentions"},
 	{"ciclo.llm_calls", "request answer", Emptied, "of calls about the client"},

@@ -35,6 +35,8 @@ func TestWhatTheDatabaseRefuses(t *testing.T) {
 		"a decision of nobody":                     `INSERT INTO ciclo.entity_reviews (id, record_a, record_b, status) SELECT 'review_0000000000000000', min(id), max(id), 'same' FROM ciclo.graph_records`,
 		"a merge by nobody":                        `INSERT INTO ciclo.entity_merges (kind, from_id, to_id, records) VALUES ('merge', 'a', 'b', '{r}')`,
 		"a message of no time":                     `UPDATE ciclo.graph_messages SET sent_at = 'infinity'`,
+		"said by nobody":                           `UPDATE ciclo.graph_messages SET said = '{"names": []}'`,
+		"said, and not an object":                  `UPDATE ciclo.graph_messages SET said = '["engine"]'`,
 		"a hash that is none":                      `UPDATE ciclo.graph_messages SET body_hash = 'x'`,
 		"a name of the firm's of no type":          `INSERT INTO crm.names (type, id, name) VALUES ('animal', 'a', 'b')`,
 		"a name of the firm's that is empty":       `INSERT INTO crm.names (type, id, name) VALUES ('law', 'a', '')`,

@@ -2,7 +2,9 @@ package outside
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"syscall"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/nuzantara/ciclo/client"
 	"github.com/nuzantara/ciclo/internal/demo"
+	"github.com/nuzantara/ciclo/internal/modelserver"
 	"github.com/nuzantara/ciclo/internal/testdatabase"
 )
 
@@ -25,7 +28,7 @@ type knowledge struct {
 	pool *pgxpool.Pool
 }
 
-func newKnowledge(t *testing.T) *knowledge {
+func newKnowledge(t *testing.T, extra ...string) *knowledge {
 	t.Helper()
 	url := testdatabase.New(t)
 	pool, err := pgxpool.New(t.Context(), url)
@@ -38,7 +41,7 @@ func newKnowledge(t *testing.T) *knowledge {
 	}
 	// A fifth of it is enough here.
 	execute(t, pool, `DELETE FROM crm.messages WHERE abs(hashtext(conversation_id)) % 5 <> 0`)
-	return &knowledge{newSystemOf(t, "", url, "CICLO_LEASE=2s", "CICLO_BEAT=500ms"), pool}
+	return &knowledge{newSystemOf(t, "", url, append(extra, "CICLO_LEASE=2s", "CICLO_BEAT=500ms")...), pool}
 }
 
 // graph is all of it, without when rows were written and by which run.
@@ -103,6 +106,65 @@ func TestKilledWhileTheGraphIsBuilt(t *testing.T) {
 	}
 	if string(e.Result) != string(whole.Result) {
 		t.Errorf("it is another result: %s", cmp.Diff(string(whole.Result), string(e.Result)))
+	}
+}
+
+// TestKilledWhileAModelReads kills the worker with -9 between and within calls: the
+// run completes, nothing is paid twice, and what was paid for is in the graph.
+func TestKilledWhileAModelReads(t *testing.T) {
+	t.Parallel()
+	server := modelserver.Start(func(a modelserver.Asked) string { // each message names Zenith Trading
+		var q struct{ Messages []struct{ Message int } }
+		if err := json.Unmarshal([]byte(a.Messages[0].Text), &q); err != nil {
+			return err.Error()
+		}
+		var names []string
+		for _, m := range q.Messages {
+			names = append(names, fmt.Sprintf(`{"message": %d, "type": "company", "text": "Zenith Trading"}`, m.Message))
+		}
+		return `{"names": [` + strings.Join(names, ", ") + `], "relations": []}`
+	})
+	t.Cleanup(server.Close)
+	server.Token, server.Pause = modelKey, 100*time.Millisecond
+	server.Fault = func(modelserver.Asked) modelserver.Fault { return modelserver.Slow }
+	k := newKnowledge(t, modelsOf(t, server, "anthropic", false, "knowledge-graph-builder", ""))
+	execute(t, k.pool, `UPDATE crm.messages SET body = body || ' Zenith Trading.'`)
+	id := k.run("knowledge-graph-builder", map[string]any{"days_back": 365, "max_calls": 20})
+	for _, paid := range []int{3, 9} {
+		worker := k.worker()
+		eventually(t, time.Minute, "calls are paid", func() bool { return len(server.Paid()) >= paid })
+		worker.signal(syscall.SIGKILL)
+		<-worker.done
+	}
+	k.worker()
+	e := k.await(id, 2*time.Minute, "the run completes", func(e client.Execution) bool { return e.Status == "completed" || e.Status == "failed" })
+	var r struct {
+		Said struct {
+			Calls, Messages, Names, Waiting int
+			Engine                          string
+			Fallbacks                       []struct{ Messages int }
+		} `json:"language_model"`
+	}
+	if err := json.Unmarshal(e.Result, &r); err != nil || e.Status != "completed" {
+		t.Fatalf("%v: %s", err, e.Raw)
+	}
+	if r.Said.Engine != "played/small-1" || r.Said.Calls != 20 || len(r.Said.Fallbacks) > 1 || r.Said.Waiting == 0 || r.Said.Names != r.Said.Messages || r.Said.Names == 0 {
+		t.Errorf("%+v", r.Said)
+	}
+	seen := map[string]bool{}
+	for _, call := range server.Paid() {
+		if seen[call.Key] {
+			t.Errorf("%s is paid twice", call.Key)
+		}
+		seen[call.Key] = true
+	}
+	var names, calls int
+	if err := k.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM ciclo.mentions WHERE extractor = 'model played/small-1'), (SELECT count(*) FROM ciclo.llm_calls)`).Scan(&names, &calls); err != nil {
+		t.Fatal(err)
+	}
+	// A call may have been cut off before it left.
+	if names != r.Said.Names || calls != 20 || len(seen) < 18 || len(seen) > 20 {
+		t.Errorf("%d names of %d, %d calls in the ledger, %d paid", names, r.Said.Names, calls, len(seen))
 	}
 }
 

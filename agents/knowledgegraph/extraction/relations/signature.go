@@ -25,11 +25,17 @@ var signatures = map[extraction.Predicate]signature{
 // predicates are the relations that two types may have, in order.
 func predicates(subject, object extraction.Type) []extraction.Predicate {
 	var all []extraction.Predicate
-	for p, s := range signatures {
-		if slices.Contains(s.subjects, subject) && slices.Contains(s.objects, object) {
+	for p := range signatures {
+		if Relates(p, subject, object) {
 			all = append(all, p)
 		}
 	}
 	slices.Sort(all)
 	return all
+}
+
+// Relates reports whether a thing of one type can have the relation to one of another.
+func Relates(p extraction.Predicate, subject, object extraction.Type) bool {
+	s := signatures[p]
+	return slices.Contains(s.subjects, subject) && slices.Contains(s.objects, object)
 }
