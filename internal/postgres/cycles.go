@@ -150,7 +150,6 @@ func (o *Opening) LowRatings(ctx context.Context) (n *int, why, err error) {
 	return o.ofTheFirm(ctx, `SELECT count(*) FROM (SELECT FROM source.conversations WHERE started_at > now() - interval '7 days' AND rating <= 2 LIMIT 10000) low`)
 }
 
-// ofTheFirm counts in a view of the firm's.
 // Proposal is the newest result of the agent that proposes for a planned schedule; nil
 // where there is none.
 func (o *Opening) Proposal(ctx context.Context, schedule string) (result json.RawMessage, err error) {
@@ -167,6 +166,7 @@ func (o *Opening) Proposal(ctx context.Context, schedule string) (result json.Ra
 // CyclePlanner is the agent that proposes which agents the cycles of a planned schedule run.
 const CyclePlanner = "cycle-planner"
 
+// ofTheFirm counts in a view of the firm's.
 func (o *Opening) ofTheFirm(ctx context.Context, count string) (n *int, why, err error) {
 	savepoint, err := o.tx.Begin(ctx)
 	if err != nil {
