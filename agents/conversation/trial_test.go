@@ -76,7 +76,7 @@ func TestTheModelsLines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFirm(t, c.played)
-			f.exec(`UPDATE crm.messages m SET body = body || ' For my family.' FROM crm.conversations c WHERE c.id = m.conversation_id AND c.segment = 'family' AND m.role = 'client'`)
+			f.Exec(`UPDATE crm.messages m SET body = body || ' For my family.' FROM crm.conversations c WHERE c.id = m.conversation_id AND c.segment = 'family' AND m.role = 'client'`)
 			e, p := f.run(f.model)
 			if e.Status != execution.Completed || p.Trial == nil {
 				t.Fatalf("%s: %+v %+v", e.Status, e.Error, p)
@@ -101,7 +101,7 @@ func TestTheModelsLines(t *testing.T) {
 				c.check(t, p.Trial)
 			}
 			// Who judges isn't told whose the replies are, and no name leaves the firm.
-			for _, a := range f.server.Asked() {
+			for _, a := range f.Server.Asked() {
 				text := a.System + a.Messages[0].Text
 				for _, name := range []string{"Rossi", "Maria", "Verdi", "Giuseppe", "Putra", "Wayan", "@mail.example"} {
 					if strings.Contains(text, name) {
@@ -156,9 +156,9 @@ func TestTheModelsLinesAreLinted(t *testing.T) {
 			}
 			f := newFirm(t, played{candidates: candidates(fmt.Sprintf(`{"lines": [{"pattern": %d, "text": %s}]}`, c.pattern, text)), judge: prefers("begin")})
 			if c.text == "Start soon" {
-				f.exec(`INSERT INTO crm.clients (id, name) VALUES ('x', 'Shall Begin')`)
+				f.Exec(`INSERT INTO crm.clients (id, name) VALUES ('x', 'Shall Begin')`)
 			}
-			f.exec(`UPDATE crm.messages SET body = 'They say we hear that you look for a house' WHERE id = 'q7'`)
+			f.Exec(`UPDATE crm.messages SET body = 'They say we hear that you look for a house' WHERE id = 'q7'`)
 			e, p := f.run(f.model)
 			if e.Status != execution.Completed || p.Engine != "template" || p.Trial.Candidates != 0 || len(p.Trial.LeftOut) != 1 || p.Trial.LeftOut[0].Reason != c.reason {
 				t.Fatalf("%s, %+v: %+v", e.Status, e.Error, p.Trial)
@@ -224,7 +224,7 @@ func TestAModelThatMisbehavesInTheTrial(t *testing.T) {
 						return ""
 					},
 				})
-				f.exec(`DELETE FROM crm.messages WHERE role = 'client' AND substr(id, 2)::int <= 284`)
+				f.Exec(`DELETE FROM crm.messages WHERE role = 'client' AND substr(id, 2)::int <= 284`)
 				e, p := f.run(f.model)
 				if c.fails != "" {
 					if e.Status != execution.Failed || !strings.Contains(e.Error.Text, c.fails) || len(f.proposals()) != 0 {
@@ -258,27 +258,27 @@ func TestWhenNobodyIsAsked(t *testing.T) {
 	t.Run("null data", func(t *testing.T) {
 		t.Parallel()
 		f := newFirm(t, asks())
-		f.exec(`UPDATE crm.messages SET body = 'shall we begin' WHERE role = 'agent'`)
+		f.Exec(`UPDATE crm.messages SET body = 'shall we begin' WHERE role = 'agent'`)
 		e, p := f.run(f.model)
-		if e.Status != execution.Completed || p.Status != "nothing" || p.Trial != nil || len(f.server.Asked()) != 0 || len(f.proposals()) != 0 {
+		if e.Status != execution.Completed || p.Status != "nothing" || p.Trial != nil || len(f.Server.Asked()) != 0 || len(f.proposals()) != 0 {
 			t.Errorf("%s %+v, asked %v", e.Status, p, f.asked())
 		}
 	})
 	t.Run("too few conversations with a client's word", func(t *testing.T) {
 		t.Parallel()
 		f := newFirm(t, asks())
-		f.exec(`DELETE FROM crm.messages WHERE role = 'client' AND conversation_id NOT IN ('c250', 'c251', 'c252', 'c253')`)
+		f.Exec(`DELETE FROM crm.messages WHERE role = 'client' AND conversation_id NOT IN ('c250', 'c251', 'c252', 'c253')`)
 		e, p := f.run(f.model)
-		if e.Status != execution.Completed || p.Engine != "template" || !strings.Contains(p.Trial.Reason, "of the later conversations can be judged") || len(f.server.Asked()) != 0 || len(f.proposals()) != 1 {
+		if e.Status != execution.Completed || p.Engine != "template" || !strings.Contains(p.Trial.Reason, "of the later conversations can be judged") || len(f.Server.Asked()) != 0 || len(f.proposals()) != 1 {
 			t.Errorf("%s %+v %+v, asked %v", e.Status, p, p.Trial, f.asked())
 		}
 	})
 	t.Run("a dry run", func(t *testing.T) {
 		t.Parallel()
 		f := newFirm(t, asks())
-		f.start(f.model)
+		f.Start(conversation.Trainer{Model: f.model})
 		e, p := f.ended(f.accept(true))
-		if e.Status != execution.Completed || p.Status != "written" || p.Trial != nil || p.Engine != "" || len(f.server.Asked()) != 0 || len(f.proposals()) != 0 {
+		if e.Status != execution.Completed || p.Status != "written" || p.Trial != nil || p.Engine != "" || len(f.Server.Asked()) != 0 || len(f.proposals()) != 0 {
 			t.Errorf("%s %+v %+v, asked %v", e.Status, e.Error, p, f.asked())
 		}
 	})
@@ -294,10 +294,10 @@ func TestWhenNobodyIsAsked(t *testing.T) {
 		t.Parallel()
 		f := newFirm(t, asks())
 		_, first := f.run(f.model)
-		n := len(f.server.Asked())
+		n := len(f.Server.Asked())
 		f.candidates = candidates(candidate("Something else"))
 		e, second := f.run(f.model)
-		if e.Status != execution.Completed || second.ID != first.ID || second.Lines != first.Lines || second.Engine != "" || !second.Trial.Known || len(f.server.Asked()) != n || n == 0 || len(f.proposals()) != 1 {
+		if e.Status != execution.Completed || second.ID != first.ID || second.Lines != first.Lines || second.Engine != "" || !second.Trial.Known || len(f.Server.Asked()) != n || n == 0 || len(f.proposals()) != 1 {
 			t.Errorf("%+v, %+v, %+v", first, second, second.Trial)
 		}
 	})
@@ -307,10 +307,10 @@ func TestWhenNobodyIsAsked(t *testing.T) {
 		if _, first := f.run(f.model); first.Engine != "played/small-1" {
 			t.Fatalf("%+v", first.Trial)
 		}
-		n := len(f.server.Asked())
-		f.exec(`UPDATE crm.prompts SET body = (SELECT body FROM ciclo.prompt_proposals)`)
+		n := len(f.Server.Asked())
+		f.Exec(`UPDATE crm.prompts SET body = (SELECT body FROM ciclo.prompt_proposals)`)
 		e, p := f.run(f.model)
-		if e.Status != execution.Completed || p.Status != "nothing" || !strings.Contains(p.Reason, "already") || len(f.server.Asked()) != n || len(f.proposals()) != 1 {
+		if e.Status != execution.Completed || p.Status != "nothing" || !strings.Contains(p.Reason, "already") || len(f.Server.Asked()) != n || len(f.proposals()) != 1 {
 			t.Errorf("%s %+v, %d proposals", e.Status, p, len(f.proposals()))
 		}
 	})
@@ -322,12 +322,12 @@ func TestTheSameRequests(t *testing.T) {
 	requests := func(sql ...string) []string {
 		f := newFirm(t, played{candidates: candidates(candidate(advice), candidate("Say so gladly")), judge: prefers("begin")})
 		for _, one := range sql {
-			f.exec(one)
+			f.Exec(one)
 		}
 		if e, _ := f.run(f.model); e.Status != execution.Completed {
 			t.Fatalf("%s: %+v", e.Status, e.Error)
 		}
-		rows, err := f.pool.Query(t.Context(), `SELECT step || ' ' || hash || ' ' || cardinality(client_ids) FROM ciclo.llm_calls ORDER BY step`)
+		rows, err := f.Pool.Query(t.Context(), `SELECT step || ' ' || hash || ' ' || cardinality(client_ids) FROM ciclo.llm_calls ORDER BY step`)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -372,15 +372,15 @@ func TestAKilledTrialGoesOn(t *testing.T) {
 		return prefers("begin")(conversation, a, b)
 	}})
 	t.Cleanup(letGo) // before the server is closed
-	stop := f.start(f.model)
+	stop := f.Start(conversation.Trainer{Model: f.model})
 	id := f.accept(false)
-	f.await(id, func(execution.Execution) bool { return judged.Load() > 30 })
+	f.Await(id, func(execution.Execution) bool { return judged.Load() > 30 })
 	stop()
 	letGo()
 	if e, _, err := f.Get(t.Context(), id); err != nil || e.Status.Final() {
 		t.Fatalf("it is %s before it is ended: %v", e.Status, err)
 	}
-	f.start(f.model)
+	f.Start(conversation.Trainer{Model: f.model})
 	e, p := f.ended(id)
 	if e.Status != execution.Completed || e.Attempt < 2 || p.Engine != "played/small-1" || len(f.proposals()) != 1 {
 		t.Fatalf("attempt %d is %s: %+v %+v", e.Attempt, e.Status, e.Error, p)
@@ -389,7 +389,7 @@ func TestAKilledTrialGoesOn(t *testing.T) {
 		t.Errorf("%d conversations were not judged", n)
 	}
 	seen := map[string]bool{}
-	for _, c := range f.server.Paid() {
+	for _, c := range f.Server.Paid() {
 		text := c.System + "\x00" + c.Messages[0].Text + "\x00" + c.Key
 		if seen[text] {
 			t.Errorf("%s was paid twice", c.Key)
@@ -406,7 +406,7 @@ func TestABudgetEndsTheTrial(t *testing.T) {
 	if e.Status != execution.Failed || !strings.Contains(e.Error.Text, "over budget: the budget of execution") || e.Attempt != 1 || len(f.proposals()) != 0 {
 		t.Errorf("attempt %d is %s: %+v", e.Attempt, e.Status, e.Error)
 	}
-	if n := len(f.server.Asked()); n < 2 {
+	if n := len(f.Server.Asked()); n < 2 {
 		t.Errorf("it was asked %d times", n)
 	}
 }

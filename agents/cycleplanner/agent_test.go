@@ -1,28 +1,23 @@
 package cycleplanner_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/agents/cycleplanner"
 	"github.com/nuzantara/ciclo/agents/llm"
+	"github.com/nuzantara/ciclo/internal/agenttest"
 	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/modelserver"
 	"github.com/nuzantara/ciclo/internal/plan"
 	"github.com/nuzantara/ciclo/internal/postgres"
 	"github.com/nuzantara/ciclo/internal/testdatabase"
-	"github.com/nuzantara/ciclo/worker"
 )
 
 func TestMain(m *testing.M) {
@@ -34,31 +29,13 @@ func TestMain(m *testing.M) {
 	testdatabase.Main(m, testdatabase.Options{Migrate: postgres.Migrate, Fingerprint: fingerprint})
 }
 
-// firm has a planned schedule of two agents, messages, and a model that is played.
-type firm struct {
-	*postgres.Store
-	t         *testing.T
-	pool      *pgxpool.Pool
-	catalogue agents.Catalogue
-	server    *modelserver.Server
-}
+// firm has a planned schedule of two agents, and messages.
+type firm struct{ *agenttest.Rig }
 
 func newFirm(t *testing.T, answer func(modelserver.Asked) string) *firm {
 	t.Helper()
-	f := &firm{t: t, server: modelserver.Start(answer)}
-	t.Cleanup(f.server.Close)
-	var err error
-	if f.pool, err = postgres.Connect(t.Context(), postgres.PoolConfig{URL: testdatabase.New(t), Name: "firm", MaxConns: 8}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(f.pool.Close)
-	if f.Store, err = postgres.New(f.pool); err != nil {
-		t.Fatal(err)
-	}
-	if f.catalogue, err = agents.Embedded(); err != nil {
-		t.Fatal(err)
-	}
-	f.exec(`
+	f := &firm{agenttest.New(t, cycleplanner.Name, answer)}
+	f.Exec(`
 		INSERT INTO ciclo.schedules (name, cron, zone, agents, planned, parameters, catch_up, catch_up_limit, overlap, cooldown_seconds, max_parallel, deadline_seconds, created_by)
 		VALUES ('nightly', '0 * * * *', 'UTC', '{conversation-trainer,knowledge-graph-builder,gone-agent}', true, '{}', 'none', 1, 'skip', 0, 1, 3600, 'test'),
 		       ('own', '0 * * * *', 'UTC', '{conversation-trainer}', false, '{}', 'none', 1, 'skip', 0, 1, 3600, 'test');
@@ -70,78 +47,19 @@ func newFirm(t *testing.T, answer func(modelserver.Asked) string) *firm {
 	return f
 }
 
-func (f *firm) exec(sql string) {
-	f.t.Helper()
-	if _, err := f.pool.Exec(f.t.Context(), sql); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-func (f *firm) model(budget string) *llm.Model {
-	f.t.Helper()
-	file := filepath.Join(f.t.TempDir(), "models.json")
-	text := fmt.Sprintf(`{
-		"providers": {"played": {"format": "anthropic", "url": %q, "key_variable": "PATH", "stall_seconds": 1, "timeout_seconds": 20}},
-		"agents": {"cycle-planner": {"provider": "played", "model": "small-1", "redact": true%s}},
-		"prices": [{"model": "small-1", "from": "2026-01-01", "input": 3, "output": 15}]}`, f.server.URL, budget)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		f.t.Fatal(err)
-	}
-	models, err := (&llm.Config{ModelsFile: file, Askers: []string{cycleplanner.Name}}).Open()
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	m := models.For(cycleplanner.Name)
-	m.Backoff = 10 * time.Millisecond
-	return m
+// model is the planner's, by more fields of the agent's.
+func (f *firm) model(more string) *llm.Model {
+	return f.Model("anthropic", `, "redact": true`+more, "")
 }
 
 // run runs it once, to its end.
-func (f *firm) run(model *llm.Model, schedule string, dry bool) (execution.Execution, plan.Proposal) {
-	f.t.Helper()
-	w, err := worker.New(worker.Config{
-		Pool: f.pool, BeatPool: f.pool, Catalogue: f.catalogue, Agents: map[string]agents.Agent{cycleplanner.Name: cycleplanner.Agent{Catalogue: f.catalogue, Model: model}},
-		Beat: 100 * time.Millisecond, Drain: time.Second, Version: "test", Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		f.t.Fatal(err)
+func (f *firm) run(t *testing.T, model *llm.Model, schedule string, dry bool) (execution.Execution, plan.Proposal) {
+	t.Helper()
+	e := f.Ends(cycleplanner.Agent{Catalogue: f.Catalogue, Model: model}, `{"schedule": "`+schedule+`"}`, dry)
+	if e.Status != execution.Completed {
+		return e, plan.Proposal{}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			f.t.Errorf("stop the worker: %v", err)
-		}
-	}()
-	m := f.catalogue.Find(cycleplanner.Name)
-	checked, err := m.CheckParameters([]byte(`{"schedule": "` + schedule + `"}`))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	accepted, err := f.Accept(f.t.Context(), postgres.Acceptance{
-		Agent: m.Name, IDPrefix: m.IDPrefix, Parameters: checked, Tries: 1, TimeoutSeconds: m.TimeoutSeconds, Priority: m.Priority, Reason: "test", DryRun: dry,
-	})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	var e execution.Execution
-	for deadline := time.Now().Add(time.Minute); !e.Status.Final(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			f.t.Fatalf("it is %s", e.Status)
-		}
-		if e, _, err = f.Get(f.t.Context(), accepted.ID); err != nil {
-			f.t.Fatal(err)
-		}
-	}
-	var p plan.Proposal
-	if e.Status == execution.Completed {
-		if err := json.Unmarshal(e.Result, &p); err != nil {
-			f.t.Fatal(err)
-		}
-	}
-	return e, p
+	return e, agenttest.Decode[plan.Proposal](t, e)
 }
 
 const sensible = `{"agents": [
@@ -155,7 +73,7 @@ func says(text string) func(modelserver.Asked) string {
 func TestAProposal(t *testing.T) {
 	t.Parallel()
 	f := newFirm(t, says(sensible))
-	e, p := f.run(f.model(""), "nightly", false)
+	e, p := f.run(t, f.model(""), "nightly", false)
 	want := []plan.Proposed{
 		{Agent: "conversation-trainer", Decision: plan.ProposePutOff, Why: "no conversation ended"},
 		{Agent: "knowledge-graph-builder", Decision: plan.ProposeRun, Why: "7 messages are new"},
@@ -170,7 +88,7 @@ func TestAProposal(t *testing.T) {
 		t.Errorf("it cost %v", e.LLMDollars)
 	}
 	// It is told numbers: no client's word, name or address.
-	asked := f.server.Asked()
+	asked := f.Server.Asked()
 	if len(asked) != 1 {
 		t.Fatalf("it was asked %d times", len(asked))
 	}
@@ -203,7 +121,7 @@ func TestWhatCantBeDecidedByIsLeftOut(t *testing.T) {
 		line("conversation-trainer", "rules", "the first that can be shown"), line("conversation-trainer", "run", "the second"),
 	}
 	f := newFirm(t, says(`{"agents": [`+strings.Join(all, ",")+`]}`))
-	_, p := f.run(f.model(""), "nightly", false)
+	_, p := f.run(t, f.model(""), "nightly", false)
 	if len(p.Agents) != 1 || p.Agents[0].Why != "the first that can be shown" || p.LeftOut != 7 {
 		t.Errorf("%+v", p)
 	}
@@ -213,24 +131,24 @@ func TestNobodyIsAsked(t *testing.T) {
 	t.Parallel()
 	f := newFirm(t, says(sensible))
 	for why, run := range map[string]func() (execution.Execution, plan.Proposal){
-		"no model is set up for cycle-planner": func() (execution.Execution, plan.Proposal) { return f.run(nil, "nightly", false) },
+		"no model is set up for cycle-planner": func() (execution.Execution, plan.Proposal) { return f.run(t, nil, "nightly", false) },
 	} {
 		if e, p := run(); e.Status != execution.Completed || p.Engine != plan.NoEngine || p.Reason != why || len(p.Agents) != 0 {
 			t.Errorf("%s: %s %+v %+v", why, e.Status, e.Error, p)
 		}
 	}
 	for schedule, why := range map[string]string{"own": "no planned schedule", "none": "no planned schedule"} {
-		if e, _ := f.run(f.model(""), schedule, false); e.Status != execution.Failed || e.Error.Class != "permanent" || !strings.Contains(e.Error.Text, why) {
+		if e, _ := f.run(t, f.model(""), schedule, false); e.Status != execution.Failed || e.Error.Class != "permanent" || !strings.Contains(e.Error.Text, why) {
 			t.Errorf("%s: %s %+v", schedule, e.Status, e.Error)
 		}
 	}
-	if e, _ := f.run(f.model(`, "budgets": {"execution": {"dollars": 0.001}}`), "nightly", false); e.Status != execution.Failed || !strings.Contains(e.Error.Text, "over budget") {
+	if e, _ := f.run(t, f.model(`, "budgets": {"execution": {"dollars": 0.001}}`), "nightly", false); e.Status != execution.Failed || !strings.Contains(e.Error.Text, "over budget") {
 		t.Errorf("over budget: %s %+v", e.Status, e.Error)
 	}
-	if e, _ := f.run(f.model(""), "nightly", true); e.Status != execution.Completed || !strings.Contains(string(e.Result), "a dry run asks nobody") {
+	if e, _ := f.run(t, f.model(""), "nightly", true); e.Status != execution.Completed || !strings.Contains(string(e.Result), "a dry run asks nobody") {
 		t.Errorf("a dry run: %s %+v %s", e.Status, e.Error, e.Result)
 	}
-	if n := len(f.server.Asked()); n != 0 {
+	if n := len(f.Server.Asked()); n != 0 {
 		t.Errorf("it was asked %d times", n)
 	}
 }
@@ -262,11 +180,11 @@ func TestAModelThatMisbehavesInThePlan(t *testing.T) {
 		t.Run(fmt.Sprintf("%s always %t", c.fault, c.always), func(t *testing.T) {
 			t.Parallel()
 			f := newFirm(t, says(sensible))
-			f.server.Misbehave(c.fault)
+			f.Server.Misbehave(c.fault)
 			if c.always {
-				f.server.Misbehave(c.fault, c.fault)
+				f.Server.Misbehave(c.fault, c.fault)
 			}
-			e, p := f.run(f.model(""), "nightly", false)
+			e, p := f.run(t, f.model(""), "nightly", false)
 			switch {
 			case c.fails != "":
 				if e.Status != execution.Failed || !strings.Contains(e.Error.Text, c.fails) {
@@ -275,13 +193,7 @@ func TestAModelThatMisbehavesInThePlan(t *testing.T) {
 			case e.Status != execution.Completed || p.Reason != c.reason || (p.Engine == plan.NoEngine) != (c.reason != "") || (len(p.Agents) == 0) != (c.reason != ""):
 				t.Errorf("%s %+v: %+v", e.Status, e.Error, p)
 			}
-			seen := map[string]bool{}
-			for _, paid := range f.server.Paid() {
-				if seen[paid.Key] {
-					t.Errorf("%s was paid twice", paid.Key)
-				}
-				seen[paid.Key] = true
-			}
+			f.PaidOnce()
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nuzantara/ciclo/internal/agenttest"
 	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/modelserver"
 )
@@ -74,11 +75,11 @@ func TestAModelFindsWhatElseIsSaid(t *testing.T) {
 	f.exec(`DELETE FROM crm.names WHERE id = 'nowhere'`)
 	f.completes(Builder{}, fortnight)
 	f.same(built, "with the model gone")
-	other := f.asks(`"agents": {"knowledge-graph-builder": {"provider": "played", "model": "other-2"}}`)
+	other := f.rig.ModelNamed("other-2", "anthropic", "", "")
 	if r := f.completes(Builder{Model: other}, fortnight); r.LanguageModel.Calls != 0 || !slices.Equal(f.edges(), edges) {
 		t.Errorf("another model: %+v %v", r.LanguageModel, f.edges())
 	}
-	if n := len(f.server.Asked()); n != 2 {
+	if n := len(f.rig.Server.Asked()); n != 2 {
 		t.Errorf("it was asked %d times", n)
 	}
 
@@ -117,8 +118,8 @@ func TestWhatAModelMustNotSay(t *testing.T) {
 	f.hears("1", "C1", "m1", "client", clara, 30)
 	f.hears("1", "C1", "m2", "client", injected, 29)
 	f.hears("1", "C1", "m3", "client", "Do you work at PT Sinar Laut?", 28)
-	answer := f.server.Answer
-	f.server.Answer = func(a modelserver.Asked) string { // and of messages that there aren't
+	answer := f.rig.Server.Answer
+	f.rig.Server.Answer = func(a modelserver.Asked) string { // and of messages that there aren't
 		return strings.Replace(answer(a), `"names":[`, `"names":[{"message":0,"type":"person","text":"Clara Voss"},{"message":7,"type":"person","text":"Clara Voss"},`, 1)
 	}
 	r := f.completes(Builder{Model: f.model}, fortnight)
@@ -139,7 +140,7 @@ func TestWhatAModelMustNotSay(t *testing.T) {
 		t.Errorf("there are %v", got)
 	}
 	// What clients write is in the JSON string alone.
-	for _, a := range f.server.Asked() {
+	for _, a := range f.rig.Server.Asked() {
 		if a.System != questionSystem || len(a.Messages) != 1 || shown(a)[1] != (askedMessage{2, "client", injected}) {
 			t.Errorf("it is asked %+v", a)
 		}
@@ -182,10 +183,10 @@ func TestAModelThatMisbehaves(t *testing.T) {
 			f := newAskingFirm(t, by(ofClara))
 			f.hears("2", "C2", "m1", "client", "Hello.", 30)
 			f.hears("1", "C1", "m2", "client", clara, 20) // asked about first
-			f.server.Pause = 10 * time.Millisecond
+			f.rig.Server.Pause = 10 * time.Millisecond
 			first := make(chan string, 1)
 			first <- ""
-			f.server.Fault = func(a modelserver.Asked) modelserver.Fault {
+			f.rig.Server.Fault = func(a modelserver.Asked) modelserver.Fault {
 				step := strings.Split(a.Key, "/")[1]
 				was := <-first
 				defer func() { first <- was }()
@@ -198,8 +199,8 @@ func TestAModelThatMisbehaves(t *testing.T) {
 				}
 				return ""
 			}
-			e := f.ends(Builder{Model: f.model}, fortnight)
-			f.paidOnce()
+			e := f.rig.Ends(Builder{Model: f.model}, fortnight, false)
+			f.rig.PaidOnce()
 			if c.fails != "" {
 				if e.Status != execution.Failed || !strings.Contains(e.Error.Text, c.fails) || e.Attempt != 1 {
 					t.Errorf("attempt %d is %s: %+v", e.Attempt, e.Status, e.Error)
@@ -209,7 +210,7 @@ func TestAModelThatMisbehaves(t *testing.T) {
 				}
 				return
 			}
-			r := f.completed(e)
+			r := agenttest.Decode[Result](t, e)
 			want := &Said{Engine: "played/small-1", Calls: c.calls, Messages: 2, Names: 2, Relations: 1, Dropped: []Dropped{}, Fallbacks: []Fallback{}}
 			switch {
 			case c.why == whyDown:
@@ -226,17 +227,17 @@ func TestAModelThatMisbehaves(t *testing.T) {
 				t.Errorf("the edges are %v", f.edges())
 			}
 			// A later run asks again, but not what the engine can't read.
-			f.server.Fault = nil
-			n := len(f.server.Asked())
+			f.rig.Server.Fault = nil
+			n := len(f.rig.Server.Asked())
 			r = f.completes(Builder{Model: f.model}, fortnight)
 			asks := map[string]int{whyDown: 2, whyLost: 1}[c.why]
-			if got := len(f.server.Asked()) - n; got != asks || r.LanguageModel.Calls != asks {
+			if got := len(f.rig.Server.Asked()) - n; got != asks || r.LanguageModel.Calls != asks {
 				t.Errorf("a later run asks %d times: %+v", got, r.LanguageModel)
 			}
 			if slices.Contains(f.edges(), claraWorks) != (want.Relations == 1 || asks > 0) {
 				t.Errorf("after a later run the edges are %v", f.edges())
 			}
-			f.paidOnce()
+			f.rig.PaidOnce()
 		})
 	}
 }
@@ -245,7 +246,7 @@ func TestAModelThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	f := newAskingFirm(t, by(ofClara))
 	f.hears("1", "C1", "m1", "client", clara, 20)
-	f.server.Close()
+	f.rig.Server.Close()
 	r := f.completes(Builder{Model: f.model}, fortnight)
 	if diff := cmp.Diff(&Said{Engine: "played/small-1", Calls: 1, Dropped: []Dropped{}, Fallbacks: []Fallback{{whyDown, 1}}}, r.LanguageModel); diff != "" {
 		t.Error(diff)
@@ -261,7 +262,7 @@ func TestMoreThanTheContext(t *testing.T) {
 	}
 	f.hears("1", "C1", "big", "client", strings.Repeat("Well, well. ", 300), 22)
 	f.hears("2", "C2", "huge", "client", strings.Repeat("Well, well. ", 2000), 22)
-	f.server.Fault = func(a modelserver.Asked) modelserver.Fault {
+	f.rig.Server.Fault = func(a modelserver.Asked) modelserver.Fault {
 		if len(a.Messages[0].Text) > 500 {
 			return modelserver.TooLong
 		}
@@ -280,13 +281,13 @@ func TestMoreThanTheContext(t *testing.T) {
 	if diff := cmp.Diff(steps, f.lines(`SELECT step FROM ciclo.llm_calls ORDER BY 1`)); diff != "" {
 		t.Error(diff)
 	}
-	n := len(f.server.Asked())
-	if r := f.completes(Builder{Model: f.model}, fortnight); r.LanguageModel.Calls != 0 || len(f.server.Asked()) != n {
+	n := len(f.rig.Server.Asked())
+	if r := f.completes(Builder{Model: f.model}, fortnight); r.LanguageModel.Calls != 0 || len(f.rig.Server.Asked()) != n {
 		t.Errorf("what is longer than the context is asked about again: %+v", r.LanguageModel)
 	}
 	// Another model may have a longer one.
-	f.server.Fault = nil
-	other := f.asks(`"agents": {"knowledge-graph-builder": {"provider": "played", "model": "other-2"}}`)
+	f.rig.Server.Fault = nil
+	other := f.rig.ModelNamed("other-2", "anthropic", "", "")
 	if r := f.completes(Builder{Model: other}, fortnight); r.LanguageModel.Calls != 1 || r.LanguageModel.Messages != 1 {
 		t.Errorf("another model: %+v", r.LanguageModel)
 	}
@@ -300,12 +301,12 @@ func TestABudgetLeavesAWholeGraph(t *testing.T) {
 		f.hears(fmt.Sprint("x", i), "C2", fmt.Sprint("x", i), "agent", "For a KITAS you need a passport.", 30+i)
 	}
 	// A call reserves some seven cents, and takes half of one.
-	tight := f.asks(`"agents": {"knowledge-graph-builder": {"provider": "played", "model": "small-1"}}, "budgets": {"execution": {"dollars": 0.076}}`)
-	e := f.ends(Builder{Model: tight}, fortnight)
+	tight := f.rig.Model("anthropic", "", `, "budgets": {"execution": {"dollars": 0.076}}`)
+	e := f.rig.Ends(Builder{Model: tight}, fortnight, false)
 	if e.Status != execution.Failed || e.Attempt != 1 || !strings.Contains(e.Error.Text, "over budget: the budget of execution") {
 		t.Fatalf("attempt %d is %s: %+v", e.Attempt, e.Status, e.Error)
 	}
-	asked := len(f.server.Paid())
+	asked := len(f.rig.Server.Paid())
 	if asked == 0 || asked == 4 {
 		t.Fatalf("%d were paid", asked)
 	}
@@ -317,7 +318,7 @@ func TestABudgetLeavesAWholeGraph(t *testing.T) {
 	if r.LanguageModel.Calls != 4-asked || !slices.Contains(f.edges(), claraWorks) {
 		t.Errorf("%+v %v", r.LanguageModel, f.edges())
 	}
-	if n := len(f.server.Paid()); n != 4 {
+	if n := len(f.rig.Server.Paid()); n != 4 {
 		t.Errorf("%d were paid", n)
 	}
 }
@@ -332,10 +333,10 @@ func TestARunAsksSoOften(t *testing.T) {
 	f.hears("old", "C1", "old", "client", clara, 24*20)
 	var got [][]string
 	for range 4 {
-		before := len(f.server.Asked())
+		before := len(f.rig.Server.Asked())
 		r := f.completes(Builder{Model: f.model}, `{"days_back": 14, "max_calls": 2}`)
 		var texts []string
-		for _, a := range f.server.Asked()[before:] {
+		for _, a := range f.rig.Server.Asked()[before:] {
 			texts = append(texts, strings.Fields(shown(a)[0].Text)[1])
 		}
 		got = append(got, append(texts, fmt.Sprint(r.LanguageModel.Waiting, " wait")))
@@ -343,7 +344,7 @@ func TestARunAsksSoOften(t *testing.T) {
 	if diff := cmp.Diff([][]string{{"4", "3", "3 wait"}, {"2", "1", "1 wait"}, {"0", "0 wait"}, {"0 wait"}}, got); diff != "" {
 		t.Error(diff)
 	}
-	if r := f.completes(Builder{Model: f.model}, `{"days_back": 30, "max_calls": 0}`); r.LanguageModel != nil || len(f.server.Asked()) != 5 {
+	if r := f.completes(Builder{Model: f.model}, `{"days_back": 30, "max_calls": 0}`); r.LanguageModel != nil || len(f.rig.Server.Asked()) != 5 {
 		t.Errorf("with none: %+v", r.LanguageModel)
 	}
 }
@@ -353,8 +354,8 @@ func TestASlowModelCostsNoGraph(t *testing.T) {
 	f := newAskingFirm(t, by(ofClara))
 	f.hears("1", "C1", "m1", "client", clara, 20)
 	r := f.completes(Builder{Model: f.model, Asking: 1}, fortnight)
-	if diff := cmp.Diff([]Fallback{{whyLate, 1}}, r.LanguageModel.Fallbacks); diff != "" || len(f.server.Asked()) != 0 {
-		t.Errorf("asked %d times: %s", len(f.server.Asked()), diff)
+	if diff := cmp.Diff([]Fallback{{whyLate, 1}}, r.LanguageModel.Fallbacks); diff != "" || len(f.rig.Server.Asked()) != 0 {
+		t.Errorf("asked %d times: %s", len(f.rig.Server.Asked()), diff)
 	}
 }
 
@@ -362,15 +363,15 @@ func TestNobodyIsAsked(t *testing.T) {
 	t.Parallel()
 	f := newAskingFirm(t, by(ofClara))
 	f.hears("1", "C1", "m1", "client", clara, 20)
-	f.start(Builder{Model: f.model})
-	e := f.await(f.accept(fortnight, true), final)
-	if r := f.completed(e); r.LanguageModel != nil || strings.Contains(string(e.Result), "language_model") || len(f.server.Asked()) != 0 {
+	f.rig.Start(Builder{Model: f.model})
+	e := f.rig.Await(f.rig.AcceptAs(fortnight, true), agenttest.Final)
+	if r := agenttest.Decode[Result](t, e); r.LanguageModel != nil || strings.Contains(string(e.Result), "language_model") || len(f.rig.Server.Asked()) != 0 {
 		t.Errorf("in a dry run: %s", e.Result)
 	}
 	g := newAskingFirm(t, by(ofClara))
 	g.hears("1", "C1", "m1", "client", clara, 20)
-	e = g.ends(Builder{}, fortnight)
-	if g.completed(e); strings.Contains(string(e.Result), "model played") || strings.Contains(string(e.Result), "language_model") || len(g.server.Asked()) != 0 {
+	e = g.rig.Ends(Builder{}, fortnight, false)
+	if agenttest.Decode[Result](t, e); strings.Contains(string(e.Result), "model played") || strings.Contains(string(e.Result), "language_model") || len(g.rig.Server.Asked()) != 0 {
 		t.Errorf("without a model: %s", e.Result)
 	}
 	steps := g.lines(`SELECT regexp_replace(name, ' [0-9a-f]{16}$', '') FROM ciclo.steps WHERE execution_id = '` + e.ID + `' ORDER BY ended_at`)
@@ -386,17 +387,17 @@ func TestAKilledRunPaysNothingTwice(t *testing.T) {
 	for i := range 8 {
 		f.hears(fmt.Sprint(i), "C1", fmt.Sprint("m", i), "client", fmt.Sprint("talk ", i, " ", clara), 30-i)
 	}
-	f.server.Pause = 40 * time.Millisecond
-	f.server.Fault = func(modelserver.Asked) modelserver.Fault { return modelserver.Slow }
-	stop := f.start(Builder{Model: f.model})
-	id := f.accept(fortnight, false)
-	f.await(id, func(execution.Execution) bool { return len(f.server.Paid()) > 3 })
+	f.rig.Server.Pause = 40 * time.Millisecond
+	f.rig.Server.Fault = func(modelserver.Asked) modelserver.Fault { return modelserver.Slow }
+	stop := f.rig.Start(Builder{Model: f.model})
+	id := f.rig.AcceptAs(fortnight, false)
+	f.rig.Await(id, func(execution.Execution) bool { return len(f.rig.Server.Paid()) > 3 })
 	stop()
 	f.hears("later", "C2", "later", "client", "Hello, "+clara, 1) // not asked about in this execution
 	f.exec(`UPDATE crm.clients SET name = 'Anna Ruiz Lopez' WHERE id = 'C1'`)
-	f.start(Builder{Model: f.model})
-	e := f.await(id, final)
-	r := f.completed(e).LanguageModel
+	f.rig.Start(Builder{Model: f.model})
+	e := f.rig.Await(id, agenttest.Final)
+	r := agenttest.Decode[Result](t, e).LanguageModel
 	lost := 0
 	for _, fallback := range r.Fallbacks {
 		lost += fallback.Messages
@@ -404,7 +405,7 @@ func TestAKilledRunPaysNothingTwice(t *testing.T) {
 	if e.Attempt < 2 || lost > 1 || r.Messages+lost != 8 || r.Calls != 8 || r.Waiting != 0 {
 		t.Errorf("attempt %d: %+v", e.Attempt, r)
 	}
-	f.paidOnce()
+	f.rig.PaidOnce()
 	if got := f.lines(`SELECT count(*) || ' ' || count(DISTINCT step) || ' ' || max(sends) FROM ciclo.llm_calls`); got[0] != "8 8 1" {
 		t.Errorf("calls, steps and most sends: %v", got)
 	}
@@ -431,7 +432,7 @@ func TestTheOrderOfRowsIsOfNoMatter(t *testing.T) {
 			f.hears(r.conversation, r.client, r.id, "client", r.body, r.hours)
 		}
 		f.completes(Builder{Model: f.model}, fortnight)
-		for _, a := range f.server.Asked() {
+		for _, a := range f.rig.Server.Asked() {
 			texts = append(texts, strings.Split(a.Key, "/")[1]+" "+a.Messages[0].Text)
 		}
 		return texts
@@ -464,13 +465,13 @@ func TestNamesAreRedacted(t *testing.T) {
 		}
 		return string(text)
 	})
-	f.model = f.asks(`"agents": {"knowledge-graph-builder": {"provider": "played", "model": "small-1", "redact": true}}`)
+	f.model = f.rig.Model("anthropic", `, "redact": true`, "")
 	f.hears("1", "C1", "m1", "agent", "Dora Maar earns her bread at Zenith Trading, \"she\"\nwrites. Anna Ruiz knows; anna@example.com or +447700900001.", 20)
 	r := f.completes(Builder{Model: f.model}, fortnight)
 	if r.LanguageModel.Relations != 1 || !slices.Contains(f.edges(), "Dora Maar works_for Zenith Trading holds") {
 		t.Errorf("%+v %v", r.LanguageModel, f.edges())
 	}
-	for _, a := range f.server.Asked() {
+	for _, a := range f.rig.Server.Asked() {
 		for _, no := range []string{"Dora", "Maar", "Anna", "Ruiz", "anna@", "7700900001", "m1", "C1", "C4"} {
 			if strings.Contains(a.System+a.Messages[0].Text, no) {
 				t.Errorf("%q is sent in %s", no, a.Messages[0].Text)
@@ -506,8 +507,8 @@ func TestWhatChangesWhileAModelIsAsked(t *testing.T) {
 	}
 	r := f.completes(Builder{Model: f.model}, fortnight)
 	want := &Said{Engine: "played/small-1", Calls: 1, Messages: 1, Names: 2, Relations: 1, Dropped: []Dropped{}, Fallbacks: []Fallback{{whyChanged, 3}}}
-	if diff := cmp.Diff(want, r.LanguageModel); diff != "" || len(f.server.Asked()) != 1 {
-		t.Errorf("asked %d times: %s", len(f.server.Asked()), diff)
+	if diff := cmp.Diff(want, r.LanguageModel); diff != "" || len(f.rig.Server.Asked()) != 1 {
+		t.Errorf("asked %d times: %s", len(f.rig.Server.Asked()), diff)
 	}
 	if r := f.completes(Builder{Model: f.model}, fortnight); r.LanguageModel.Calls != 1 || len(r.LanguageModel.Fallbacks) != 0 {
 		t.Errorf("the next run: %+v", r.LanguageModel)

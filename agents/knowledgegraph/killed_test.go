@@ -13,7 +13,7 @@ import (
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/agents/llm"
-	"github.com/nuzantara/ciclo/internal/modelserver"
+	"github.com/nuzantara/ciclo/internal/agenttest"
 )
 
 // ledger is a firm's journal with calls to models, which it remembers over attempts.
@@ -70,17 +70,16 @@ func TestAnAttemptDiesAtAnyStep(t *testing.T) {
 		f := smallFirm(t)
 		f.say("1", "C1", "One. "+clara)
 		f.say("3", "C3", "Two. "+clara)
-		a := &askingFirm{firm: f, server: modelserver.Start(by(ofClara))}
-		defer a.server.Close()
-		model := a.asks(`"agents": {"knowledge-graph-builder": {"provider": "played", "model": "small-1"}}`)
+		a := agenttest.On(t, f.pool, Name, by(ofClara))
+		model := a.Model("anthropic", "", "")
 		l := newLedger(f)
 		f.begin()
 		r := l.attempt(model, 50, dies(f))
 		if r == nil {
 			r = l.attempt(model, 50, nil)
 		}
-		a.paidOnce()
-		if n := len(a.server.Paid()); n != 4 {
+		a.PaidOnce()
+		if n := len(a.Server.Paid()); n != 4 {
 			t.Errorf("%d calls are paid", n)
 		}
 		f.places()
@@ -113,9 +112,8 @@ func TestAnyOrderOfArrivalWithAModel(t *testing.T) {
 		f := smallFirm(t)
 		f.say("1", "C1", "One. "+clara)
 		f.say("3", "C3", "Two. "+clara)
-		a := &askingFirm{firm: f, server: modelserver.Start(by(ofClara))}
-		defer a.server.Close()
-		model := a.asks(`"agents": {"knowledge-graph-builder": {"provider": "played", "model": "small-1"}}`)
+		a := agenttest.On(t, f.pool, Name, by(ofClara))
+		model := a.Model("anthropic", "", "")
 		f.exec(`CREATE TABLE later AS SELECT * FROM crm.messages`)
 		f.exec(`DELETE FROM crm.messages`)
 		for i, n := range order {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nuzantara/ciclo/agents/knowledgegraph/eval"
 	"github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
+	"github.com/nuzantara/ciclo/internal/agenttest"
 	"github.com/nuzantara/ciclo/internal/demo"
 	"github.com/nuzantara/ciclo/internal/modelserver"
 )
@@ -99,9 +100,8 @@ func TestAPerfectModel(t *testing.T) {
 			}
 			f.run(year)
 			before := f.figures(truth)
-			a := &askingFirm{firm: f, server: modelserver.Start(perfect(f, truth))}
-			t.Cleanup(a.server.Close)
-			model := a.asks(`"agents": {"knowledge-graph-builder": {"provider": "played", "model": "small-1"}}`)
+			a := agenttest.On(t, f.pool, Name, perfect(f, truth))
+			model := a.Model("anthropic", "", "")
 			f.begin()
 			said := newLedger(f).attempt(model, 500, nil).LanguageModel
 			if said.Calls < 400 || len(said.Fallbacks) != 0 || said.Waiting != 0 {

@@ -78,6 +78,7 @@ var laws = map[string]law{
 
 	// Tests, benches and figures: in no shipped binary.
 	"internal/arch":                    {},
+	"internal/agenttest":               {own: []string{"agents", "agents/llm", "internal/execution", "internal/modelserver", "internal/postgres", "internal/testdatabase", "worker"}},
 	"internal/browser":                 {libraries: []string{"github.com/chromedp"}},
 	"internal/browser/shoot":           {own: []string{"internal/browser"}, stdOnly: true},
 	"internal/channel/played":          {libraries: []string{"github.com/emersion/go-sasl", "github.com/emersion/go-smtp"}},
