@@ -120,6 +120,8 @@ func TestAModelThatMisbehaves(t *testing.T) {
 			{name: "says garbage", faults: []modelserver.Fault{modelserver.Garbage}, status: execution.Completed, ledger: "ask 1 unknown 1", asked: 1, says: `"lost": 1`},
 			{name: "is slow", faults: []modelserver.Fault{modelserver.Slow}, status: execution.Completed, ledger: "ask 1 answered 1", asked: 1, paid: 1, says: "an answer", background: true},
 			{name: "begins and fails", faults: []modelserver.Fault{modelserver.Fails}, status: execution.Completed, ledger: "ask 1 answered 2", asked: 2, paid: 1, says: "an answer", background: true},
+			{name: "is late", faults: []modelserver.Fault{modelserver.Late}, status: execution.Completed, ledger: "ask 1 answered 1", asked: 1, paid: 1, says: "an answer", background: true},
+			{name: "begins and is cancelled", faults: []modelserver.Fault{modelserver.Cancelled}, status: execution.Completed, ledger: "ask 1 unknown 1", asked: 1, says: `"lost": 1`, background: true},
 			{name: "begins and forgets", faults: []modelserver.Fault{modelserver.Forgotten}, status: execution.Completed, ledger: "ask 1 unknown 1", asked: 1, says: `"lost": 1`, background: true},
 		} {
 			if c.background && format != "background" {
@@ -128,7 +130,7 @@ func TestAModelThatMisbehaves(t *testing.T) {
 			t.Run(format+" "+c.name, func(t *testing.T) {
 				t.Parallel()
 				server := modelserver.Start(says)
-				server.Token = modelKey
+				server.Token, server.Pause = modelKey, 270*time.Millisecond // the latest are in time, just before the time-out
 				t.Cleanup(server.Close)
 				server.Misbehave(c.faults...)
 				m := model(t, server, format, "")

@@ -60,7 +60,7 @@ func (p *Responses) Begin(ctx context.Context, model, key string, r Request) (id
 // may take.
 const (
 	firstPoll   = 100 * time.Millisecond
-	longestPoll = 5 * time.Second
+	longestPoll = 2 * time.Second
 	pollTime    = 30 * time.Second
 )
 
@@ -71,29 +71,48 @@ func (p *Responses) Await(ctx context.Context, id string) (Answer, error) {
 	late := time.NewTimer(p.settings.Timeout)
 	defer late.Stop()
 	for pause := firstPoll; ; pause = min(2*pause, longestPoll) {
-		now, err := p.get(ctx, id)
-		var said *openai.Error
-		switch {
-		case err == nil && over(now):
-			return ended(now)
-		case errors.As(err, &said) && said.StatusCode == http.StatusNotFound:
-			return Answer{}, &Error{Kind: Gone, Status: said.StatusCode, Text: "the provider has it no more"}
+		if answer, known, err := p.look(ctx, id); known {
+			return answer, err
 		}
 		select {
 		case <-ctx.Done():
 			return Answer{}, context.Cause(ctx)
 		case <-late.C:
-			cancelling, cancel := context.WithTimeout(ctx, pollTime)
-			_, err := p.service.Cancel(cancelling, id)
-			cancel()
-			text := errTooSlow.Error()
-			if err != nil {
-				text += ", and could not be cancelled"
-			}
-			return Answer{}, &Error{Kind: Gone, Text: text}
+			return p.giveUp(ctx, id)
 		case <-time.After(pause):
 		}
 	}
+}
+
+// look asks how a call stands; it is known once nothing changes any more.
+func (p *Responses) look(ctx context.Context, id string) (answer Answer, known bool, err error) {
+	now, err := p.get(ctx, id)
+	var said *openai.Error
+	switch {
+	case err == nil && over(now):
+		answer, err = ended(now)
+		return answer, true, err
+	case errors.As(err, &said) && said.StatusCode == http.StatusNotFound:
+		return answer, true, &Error{Kind: Gone, Status: said.StatusCode, Text: "the provider has it no more"}
+	}
+	return answer, false, nil
+}
+
+// giveUp looks once more and cancels the call, so that no more of it is paid.
+func (p *Responses) giveUp(ctx context.Context, id string) (Answer, error) {
+	if answer, known, err := p.look(ctx, id); known {
+		return answer, err
+	}
+	if ctx.Err() != nil {
+		return Answer{}, context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, pollTime)
+	defer cancel()
+	text := errTooSlow.Error()
+	if _, err := p.service.Cancel(ctx, id); err != nil {
+		text += ", and could not be cancelled"
+	}
+	return Answer{}, &Error{Kind: Gone, Text: text}
 }
 
 func (p *Responses) get(ctx context.Context, id string) (*responses.Response, error) {
@@ -107,10 +126,10 @@ func over(r *responses.Response) bool {
 }
 
 // ended is the answer of a call that is over. What was cut short is an answer that ended
-// too soon; a failed one is not paid.
+// too soon; a failed one is not paid, and of a cancelled one, by whomever, nobody knows.
 func ended(r *responses.Response) (Answer, error) {
 	switch r.Status {
-	case responses.ResponseStatusCompleted, responses.ResponseStatusIncomplete, responses.ResponseStatusCancelled:
+	case responses.ResponseStatusCompleted, responses.ResponseStatusIncomplete:
 		return Answer{
 			Text: unfenced(r.OutputText()), Truncated: r.Status != responses.ResponseStatusCompleted, ID: r.ID, Model: r.Model,
 			Usage: Usage{Input: r.Usage.InputTokens, Output: r.Usage.OutputTokens},

@@ -77,7 +77,7 @@ func startCluster(ctx context.Context, p plan, models string) (_ *cluster, err e
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // as root the server runs as another user, who must get through
 		return nil, err
 	}
-	file, err := modelsFile(dir, models)
+	file, err := modelsFile(dir, models, p.seed)
 	if err != nil {
 		return nil, err
 	}

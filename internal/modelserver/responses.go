@@ -55,7 +55,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 	}
 	j := s.newJob(a, f)
 	switch f {
-	case Stall, Fails, Forgotten: // there is nothing to do
+	case Stall, Fails, Cancelled, Forgotten: // there is nothing to do
 	case Slow, Late:
 		go s.work(j, a, f)
 	default:
@@ -72,6 +72,8 @@ func (s *Server) newJob(a Asked, f Fault) *job {
 	switch f {
 	case Fails:
 		j.status = "failed"
+	case Cancelled:
+		j.status = "cancelled"
 	case Forgotten:
 		j.status = "forgotten"
 	}

@@ -35,6 +35,7 @@ const (
 	Slow       Fault = "slow"       // a whole answer, after Server.Pause
 	Late       Fault = "late"       // the same after ten pauses, whoever still listens
 	Fails      Fault = "fails"      // in the background alone: it was begun, and failed
+	Cancelled  Fault = "cancelled"  // in the background alone: it was begun, and cancelled by somebody
 	Forgotten  Fault = "forgotten"  // in the background alone: it was begun, and is there no more
 )
 
