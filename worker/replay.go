@@ -76,6 +76,12 @@ func Replay(ctx context.Context, store *postgres.Store, registry map[string]agen
 		return Replayed{}, err
 	}
 	defer run.End()
+	if of, writes := agent.(agents.Unwriter); writes {
+		err := run.Write(ctx, func(ctx context.Context, tx pgx.Tx) (json.RawMessage, error) { return nil, of.Unwrite(ctx, tx, id) })
+		if err != nil {
+			return Replayed{}, fmt.Errorf("take away what %s wrote: %w", id, err)
+		}
+	}
 	j := &replayJournal{run: run, old: old, live: live, steps: map[string]json.RawMessage{}, asked: map[string]bool{}}
 	result, err := runAgent(ctx, agent, agents.NewTask(agents.Task{
 		ExecutionID: fresh, Attempt: 1, StartedAt: old.Execution.StartedAt, Parameters: old.Execution.Parameters, Log: log,

@@ -429,3 +429,21 @@ func TestWhatIsAskedIsAFunctionOfTheChoice(t *testing.T) {
 		t.Errorf("it asks %s about %v, %v", first.Messages[0].Text, first.About, first.Names)
 	}
 }
+
+// A run can be replayed by the answers that were kept: it finds what it found then.
+func TestAReplayOfMails(t *testing.T) {
+	t.Parallel()
+	f := newFirm(t, 5, well)
+	model := f.Model("anthropic", `, "redact": true`, `, "keep_days": 1`)
+	e := f.Ends(Agent{Model: model}, `{"as_of": "2026-01-31", "slipping_risk": 0}`, false)
+	drafts := f.text(`SELECT string_agg(id || body, ',' ORDER BY id) FROM ciclo.messages`)
+	if r := f.Replay(Agent{Model: model}, e.ID); r.Is != "completed" || len(r.Result)+len(r.StepsNew)+len(r.StepsGone)+len(r.StepsChanged)+r.CallsUnused != 0 || r.CallsRecorded != 5 {
+		t.Errorf("%+v", r)
+	}
+	if after := f.text(`SELECT string_agg(id || body, ',' ORDER BY id) FROM ciclo.messages`); after != drafts {
+		t.Error("the replay has changed the drafts")
+	}
+	if n := len(f.Server.Paid()); n != 5 {
+		t.Errorf("%d calls were paid", n)
+	}
+}

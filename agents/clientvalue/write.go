@@ -82,8 +82,8 @@ func stand(ctx context.Context, task *agents.Task, s *scorer) (standing, error) 
 	}
 	return agents.StepTx(ctx, task, "segments", func(ctx context.Context, tx pgx.Tx) (standing, error) {
 		err := tx.QueryRow(ctx, `
-			SELECT id FROM ciclo.executions
-			WHERE agent = $1 AND status = 'completed' AND NOT dry_run
+			SELECT id FROM ciclo.executions e
+			WHERE agent = $1 AND status = 'completed' AND NOT dry_run AND EXISTS (SELECT FROM ciclo.value_models m WHERE m.execution_id = e.id)
 			ORDER BY ended_at DESC, id DESC LIMIT 1`, Name).Scan(&here.Previous)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return here, fmt.Errorf("look for the run before: %w", err)
@@ -217,4 +217,18 @@ func money(v float64) float64 {
 		return math.Round(v)
 	}
 	return math.Round(v*1e6) / 1e6
+}
+
+// Unwrite takes away a run's models, by which the next one knows it, and its drafts, unless
+// they were sent.
+func (Agent) Unwrite(ctx context.Context, tx pgx.Tx, executionID string) error {
+	for _, sql := range []string{
+		`DELETE FROM ciclo.value_models WHERE execution_id = $1`,
+		`DELETE FROM ciclo.messages m WHERE drafted_by = $1 AND NOT EXISTS (SELECT FROM ciclo.contacts c WHERE c.message_id = m.id)`,
+	} {
+		if _, err := tx.Exec(ctx, sql, executionID); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -459,3 +459,9 @@ func (m *mining) files(ctx context.Context, id, commit string) (pullrequest.Prop
 	p.Files = map[string][]byte{file: []byte(body), path.Join(reports, id+".md"): []byte(report), path.Join(reports, id+".svg"): []byte(plot)}
 	return p, nil
 }
+
+// Unwrite takes away what an execution proposed: what was proposed before is not again.
+func (Trainer) Unwrite(ctx context.Context, tx pgx.Tx, executionID string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM ciclo.prompt_proposals WHERE execution_id = $1`, executionID)
+	return err
+}

@@ -410,3 +410,18 @@ func TestABudgetEndsTheTrial(t *testing.T) {
 		t.Errorf("it was asked %d times", n)
 	}
 }
+
+// A trial can be replayed by the answers that were kept: it finds what it found then.
+func TestAReplayOfATrial(t *testing.T) {
+	t.Parallel()
+	f := newFirm(t, played{candidates: candidates(candidate(advice)), judge: prefers("begin")})
+	f.model = f.Model("openai", `, "redact": true`, `, "keep_days": 1`)
+	e, p := f.run(f.model)
+	paid := len(f.Server.Paid())
+	if r := f.Replay(conversation.Trainer{Model: f.model}, e.ID); r.Is != "completed" || len(r.Result)+len(r.StepsNew)+len(r.StepsGone)+len(r.StepsChanged)+r.CallsUnused != 0 || r.CallsRecorded != paid {
+		t.Errorf("of %d calls: %+v", paid, r)
+	}
+	if all := f.proposals(); len(all) != 1 || all[0][0] != p.ID || len(f.Server.Paid()) != paid {
+		t.Error("the replay has changed or paid something")
+	}
+}

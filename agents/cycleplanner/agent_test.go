@@ -197,3 +197,13 @@ func TestAModelThatMisbehavesInThePlan(t *testing.T) {
 		})
 	}
 }
+
+func TestAReplayOfAPlan(t *testing.T) {
+	t.Parallel()
+	f := newFirm(t, says(sensible))
+	model := f.Model("anthropic", "", `, "keep_days": 1`)
+	e, _ := f.run(t, model, "nightly", false)
+	if r := f.Replay(cycleplanner.Agent{Catalogue: f.Catalogue, Model: model}, e.ID); r.Is != "completed" || len(r.Result)+len(r.StepsNew)+len(r.StepsGone)+len(r.StepsChanged)+r.CallsUnused != 0 || r.CallsRecorded != 1 {
+		t.Errorf("%+v", r)
+	}
+}

@@ -514,3 +514,27 @@ func TestWhatChangesWhileAModelIsAsked(t *testing.T) {
 		t.Errorf("the next run: %+v", r.LanguageModel)
 	}
 }
+
+// A run can be replayed by the answers that were kept: it reads and asks what it did then.
+// Who is who stays as it was settled, but for records that nothing mentions meanwhile.
+func TestAReplayOfARunThatAsks(t *testing.T) {
+	t.Parallel()
+	f := newAskingFirm(t, by(ofClara))
+	f.hears("c1", "C1", "m1", "client", clara, 5)
+	f.hears("c2", "C2", "m2", "client", "Hello. "+clara, 4)
+	model := f.rig.Model("anthropic", `, "redact": true`, `, "keep_days": 1`)
+	e := f.rig.Ends(Builder{Model: model}, fortnight, false)
+	before := f.graph()
+	r := f.rig.Replay(Builder{Model: model}, e.ID)
+	for _, d := range r.Result {
+		if d.At != "/resolution/records_removed" {
+			t.Errorf("%s was %s and is %s", d.At, d.Was, d.Is)
+		}
+	}
+	if r.Is != "completed" || r.CallsUnused != 0 || r.CallsRecorded != 2 || len(r.StepsNew) != 0 {
+		t.Errorf("%+v", r)
+	}
+	if !slices.Equal(f.graph(), before) || len(f.rig.Server.Paid()) != 2 {
+		t.Error("the replay has changed or paid something")
+	}
+}

@@ -180,3 +180,18 @@ func named(ids []string) string {
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
+
+// Unwrite takes away what an execution read: what was read before is not again. Who is who
+// stays as it was settled.
+func (Builder) Unwrite(ctx context.Context, tx pgx.Tx, executionID string) error {
+	rows, err := tx.Query(ctx, `SELECT id FROM ciclo.graph_messages WHERE execution_id = $1`, executionID)
+	if err != nil {
+		return err
+	}
+	read, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	_, err = graph.Forget(ctx, tx, read)
+	return err
+}

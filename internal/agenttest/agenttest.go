@@ -197,6 +197,17 @@ func Decode[T any](t *testing.T, e execution.Execution) (result T) {
 	return result
 }
 
+// Replay runs the agent of an execution that has ended once more, by the answers that were
+// kept (keep_days of the models' file).
+func (r *Rig) Replay(agent agents.Agent, id string) worker.Replayed {
+	r.t.Helper()
+	replayed, err := worker.Replay(context.Background(), r.Store, map[string]agents.Agent{r.name: agent}, id, false, slog.New(slog.DiscardHandler))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return replayed
+}
+
 // PaidOnce reports calls that the provider is paid for twice.
 func (r *Rig) PaidOnce() {
 	r.t.Helper()
