@@ -73,6 +73,8 @@ type CallState struct {
 	// ProviderID is the provider's, where it works in the background.
 	ProviderID string
 	Answer     []byte
+	// Error is why it was not done, in a replay.
+	Error string
 }
 
 // CallOutcome is how a call ended.

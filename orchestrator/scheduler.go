@@ -475,7 +475,7 @@ func (s *scheduler) situation(ctx context.Context, o *postgres.Opening, names []
 	for _, one := range seen {
 		c := plan.Candidate{
 			Agent: one.Agent, Pause: one.Pause, Alive: one.Alive, LastStartedAt: one.LastStartedAt, LastCompletedAt: one.LastCompletedAt, LastStatus: one.LastStatus,
-			QueueAgeSeconds: one.QueueAgeSeconds, FailuresOfTheDay: one.FailuresOfTheDay, LastSlotAt: one.LastSlotAt, Needs: []plan.Need{},
+			QueueAgeSeconds: one.QueueAgeSeconds, FailuresOfTheDay: one.FailuresOfTheDay, LastSlotAt: one.LastSlotAt, BehindSince: one.BehindSince, Needs: []plan.Need{},
 		}
 		if m := s.catalogue.Find(one.Agent); m != nil {
 			c.Known, c.Priority, c.Heavy = true, m.Priority, m.Heavy

@@ -21,10 +21,16 @@ func (j *journal) Reserve(ctx context.Context, c agents.Call) (agents.CallState,
 		RequestsPerMinute: c.RequestsPerMinute, TokensPerMinute: c.TokensPerMinute, Request: c.Request, ClientIDs: c.About, Keep: c.Keep,
 	}
 	var state postgres.CallState
+	// What this attempt was told of before, it may have sent: only what this very question
+	// reserved is fresh when it is asked again.
+	known := j.knows(c.Step + " " + c.Hash)
 	err := j.intend(ctx, func(again bool) (err error) {
-		state, err = j.store.ReserveCall(ctx, j.a, asked, again)
+		state, err = j.store.ReserveCall(ctx, j.a, asked, again && !known)
 		return err
 	})
+	if err == nil {
+		j.tell(c.Step+" "+c.Hash, true)
+	}
 	var over *postgres.OverBudgetError
 	var later *postgres.CallLaterError
 	switch {
@@ -53,6 +59,7 @@ func (j *journal) Finish(ctx context.Context, step, hash string, o agents.CallOu
 	err := insist(ctx, keptFor, func(bool) error { return j.finish(ctx, step, hash, o) })
 	j.refusedBy(err, call)
 	if err == nil {
+		j.tell(step+" "+hash, o.State != agents.CallNotDone)
 		j.meters.calls.WithLabelValues(j.a.Execution.Agent, o.State).Inc()
 		j.meters.tokens.WithLabelValues(j.a.Execution.Agent, "input").Add(float64(o.Input))
 		j.meters.tokens.WithLabelValues(j.a.Execution.Agent, "output").Add(float64(o.Output))

@@ -1,13 +1,19 @@
 package worker_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/agents/llm"
@@ -319,5 +325,135 @@ func TestACallInTheBackgroundOutlivesItsAttempt(t *testing.T) {
 	}
 	if asked, paid := len(server.Asked()), len(server.Paid()); asked != 6 || paid != 6 {
 		t.Errorf("it was asked %d times and is paid %d times", asked, paid)
+	}
+}
+
+// Where an answer doesn't say what it took, what was reserved counts: a budget bites.
+func TestAProviderThatCountsNothing(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"openai", "background"} {
+		server := modelserver.Start(says)
+		server.Uncounted = true
+		t.Cleanup(server.Close)
+		r := asking(t, model(t, server, format, ""))
+		id := r.accept(testagents.AsksName, `{}`)
+		if e := r.await(id, final); e.Status != execution.Completed {
+			t.Fatalf("%s: it is %s: %+v", format, e.Status, e.Error)
+		}
+		var reserved, took int64
+		err := r.pool.QueryRow(t.Context(), `SELECT reserved_tokens, input_tokens + output_tokens FROM ciclo.llm_calls WHERE state = 'answered' AND cost = reserved_cost`).Scan(&reserved, &took)
+		if err != nil || reserved == 0 || reserved != took {
+			t.Errorf("%s: %d are reserved and %d are booked: %v", format, reserved, took, err)
+		}
+	}
+}
+
+// A call that was cut off is looked for, and the database breaks just then: what the
+// attempt knows to be sent is not fresh to it because it asks again.
+func TestACutOffCallAndABrokenDatabase(t *testing.T) {
+	t.Parallel()
+	server := modelserver.Start(says)
+	server.Pause = 900 * time.Millisecond
+	server.Misbehave(modelserver.Late)
+	t.Cleanup(server.Close)
+	r := newRig(t)
+	var broken atomic.Int64
+	var once sync.Once
+	inner := server.Config.Handler
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.Method == http.MethodGet { // it is looked for: from now on who waits for its row is ended
+			once.Do(func() { go r.endWhoWaits(8*time.Second, &broken) })
+		}
+		inner.ServeHTTP(w, q)
+	})
+	m := model(t, server, "stored", "")
+	var err error
+	if r.catalogue, err = testagents.WithAsks(r.catalogue); err != nil {
+		t.Fatal(err)
+	}
+	pool := r.connect(r.pool.Config().ConnString())
+	r.start(func(cfg *worker.Config) {
+		cfg.Pool = pool
+		cfg.Agents = map[string]agents.Agent{testagents.AsksName: testagents.Asks{Model: m}}
+	})
+	id := r.accept(testagents.AsksName, `{}`)
+	e := r.await(id, final)
+	if paid := len(server.Paid()); e.Status != execution.Completed || paid != 1 || broken.Load() == 0 {
+		t.Errorf("it is %s, %d are paid, %d sessions were broken: %+v", e.Status, paid, broken.Load(), e.Error)
+	}
+}
+
+// endWhoWaits holds the executions' rows for a while, and ends the sessions that wait for
+// one.
+func (r *rig) endWhoWaits(d time.Duration, ended *atomic.Int64) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT FROM ciclo.executions FOR UPDATE`); err != nil {
+			return err
+		}
+		for ctx.Err() == nil {
+			var n int64 // not by the transaction, which would see one state of sessions
+			err := r.pool.QueryRow(ctx, `
+				SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+				WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%progress_at = now()%'`).Scan(&n)
+			if err != nil {
+				return err
+			}
+			ended.Add(n)
+			if _, err := tx.Exec(ctx, `SELECT`); err != nil { // not silent for so long that it is ended
+				return err
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		r.t.Errorf("hold the executions: %v", err)
+	}
+}
+
+// Calls that a killed worker left say nothing of their provider's health.
+func TestAKilledWorkerMakesNoProviderIll(t *testing.T) {
+	t.Parallel()
+	server := modelserver.Start(says)
+	server.Pause = time.Second
+	for range 8 {
+		server.Misbehave(modelserver.Slow)
+	}
+	t.Cleanup(server.Close)
+	m := model(t, server, "anthropic", "")
+	r := newRig(t)
+	var err error
+	if r.catalogue, err = testagents.WithAsks(r.catalogue); err != nil {
+		t.Fatal(err)
+	}
+	start := func() func() error {
+		_, stop := r.start(func(cfg *worker.Config) {
+			cfg.Drain = time.Millisecond
+			cfg.Agents = map[string]agents.Agent{testagents.AsksName: testagents.Asks{Model: m}}
+		})
+		return stop
+	}
+	stop := start()
+	var ids []string
+	for range 8 {
+		ids = append(ids, r.accept(testagents.AsksName, `{}`))
+	}
+	r.await(ids[0], func(execution.Execution) bool { return len(server.Asked()) == 8 })
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	// As kill -9 leaves them.
+	r.exec(`SET session_replication_role = replica; UPDATE ciclo.llm_calls SET state = 'reserved', settled_at = NULL, error_text = NULL; RESET session_replication_role`)
+	start()
+	for _, id := range ids {
+		if e := r.await(id, final); e.Status != execution.Completed || !strings.Contains(string(e.Result), `"lost": 1`) {
+			t.Errorf("it is %s %s: %+v", e.Status, e.Result, e.Error)
+		}
+	}
+	var failures int
+	if err := r.pool.QueryRow(t.Context(), `SELECT failures FROM ciclo.llm_providers WHERE probe_after IS NULL`).Scan(&failures); err != nil || failures != 0 {
+		t.Errorf("the provider has failed %d times: %v", failures, err)
 	}
 }

@@ -29,10 +29,12 @@ type journal struct {
 	saving  *sync.WaitGroup
 	active  bool // a goroutine is writing progress
 	closing chan struct{}
+	// told are the calls that the attempt knows to be reserved, by step and hash.
+	told map[string]bool
 }
 
 func newJournal(store *postgres.Store, a *postgres.Attempt, cancel context.CancelCauseFunc, meters *meters, log *slog.Logger) *journal {
-	return &journal{store: store, a: a, cancel: cancel, meters: meters, log: log, saving: new(sync.WaitGroup), closing: make(chan struct{})}
+	return &journal{store: store, a: a, cancel: cancel, meters: meters, log: log, saving: new(sync.WaitGroup), closing: make(chan struct{}), told: map[string]bool{}}
 }
 
 // refusedBy ends the attempt where the fence refused one of its writes.
@@ -126,6 +128,20 @@ func (j *journal) Record(ctx context.Context, name string, startedAt time.Time, 
 // intendWithin is how old the knowledge may be that the attempt is still its own
 // when an effect is about to happen; well below any lease.
 const intendWithin = 500 * time.Millisecond
+
+// knows says that the attempt was told that a call is reserved.
+func (j *journal) knows(call string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.told[call]
+}
+
+// tell notes whether a call is known to be reserved.
+func (j *journal) tell(call string, reserved bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.told[call] = reserved
+}
 
 // intend asks for leave to do something outside. Where the answer took long it looks again,
 // as for a process that was frozen meanwhile: another attempt may have come, asked, and

@@ -34,8 +34,8 @@ type Replayed struct {
 	StepsGone    []string `json:"steps_gone"`
 	StepsNew     []string `json:"steps_new"`
 	StepsChanged []string `json:"steps_changed"`
-	// Calls to models: those whose recorded answer was taken, those that were asked live,
-	// and how many recorded ones nobody asked for.
+	// Calls to models: those whose recorded answer, or failure, was taken, those that were
+	// asked live, and how many recorded ones nobody asked for.
 	CallsRecorded int `json:"calls_recorded"`
 	CallsLive     int `json:"calls_live"`
 	CallsUnused   int `json:"calls_unused"`
@@ -82,7 +82,7 @@ func Replay(ctx context.Context, store *postgres.Store, registry map[string]agen
 			return Replayed{}, fmt.Errorf("take away what %s wrote: %w", id, err)
 		}
 	}
-	j := &replayJournal{run: run, old: old, live: live, steps: map[string]json.RawMessage{}, asked: map[string]bool{}}
+	j := &replayJournal{run: run, old: old, live: live, steps: map[string]json.RawMessage{}, asked: map[string]bool{}, sent: map[string]bool{}}
 	result, err := runAgent(ctx, agent, agents.NewTask(agents.Task{
 		ExecutionID: fresh, Attempt: 1, StartedAt: old.Execution.StartedAt, Parameters: old.Execution.Parameters, Log: log,
 	}, j))
@@ -102,6 +102,7 @@ type replayJournal struct {
 	mu      sync.Mutex
 	steps   map[string]json.RawMessage
 	asked   map[string]bool // recorded calls, by their keys
+	sent    map[string]bool // live ones
 	liveDid int
 	paid    agents.Nanodollars
 	skipped []string
@@ -137,27 +138,33 @@ func (*replayJournal) Settle(_ context.Context, name, _ string, _ json.RawMessag
 
 func (*replayJournal) Progress(int64, int64, string) {}
 
-// Reserve gives the recorded answer.
+// Reserve gives the recorded answer, or how the call ended without one.
 func (j *replayJournal) Reserve(_ context.Context, c agents.Call) (agents.CallState, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	key := c.Step + " " + c.Hash
 	for _, recorded := range j.old.Calls {
-		if recorded.Step == c.Step && recorded.Hash == c.Hash && recorded.Answer != nil {
-			j.asked[c.Step+" "+c.Hash] = true
-			return agents.CallState{State: agents.CallAnswered, Answer: recorded.Answer}, nil
+		if recorded.Step == c.Step && recorded.Hash == c.Hash && (recorded.Answer != nil || recorded.State != agents.CallAnswered) {
+			j.asked[key] = true
+			return agents.CallState{State: recorded.State, Answer: recorded.Answer, Error: recorded.Error}, nil
 		}
 	}
 	if !j.live {
 		return agents.CallState{}, agents.Permanent(fmt.Errorf("step %q: %w", c.Step, errNotRecorded))
 	}
-	return agents.CallState{State: agents.CallReserved, Fresh: true}, nil
+	sent := j.sent[key] // and looked for, where it was cut off
+	j.sent[key] = true
+	return agents.CallState{State: agents.CallReserved, Fresh: !sent}, nil
 }
 
 func (*replayJournal) Attach(context.Context, string, string, string) error { return nil }
 
-func (j *replayJournal) Finish(_ context.Context, _, _ string, o agents.CallOutcome) error {
+func (j *replayJournal) Finish(_ context.Context, step, hash string, o agents.CallOutcome) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if o.State == agents.CallNotDone {
+		delete(j.sent, step+" "+hash)
+	}
 	if o.State == agents.CallAnswered {
 		j.liveDid++
 		j.paid += o.Cost

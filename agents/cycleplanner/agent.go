@@ -37,15 +37,16 @@ type parameters struct {
 	ValidHours int    `json:"valid_hours"`
 }
 
-// Run asks once, and keeps of the answer what can be decided by. That there is no answer,
-// for whatever reason but a budget's, is a proposal of nothing.
+// Run asks once, and keeps of the answer what can be decided by. An answer that is lost or
+// unfit is a proposal of nothing; a budget or a provider that refuses fails the execution,
+// and the rules decide.
 func (a Agent) Run(ctx context.Context, task *agents.Task) (agents.Result, error) {
 	var p parameters
 	if err := task.Decode(&p); err != nil {
 		return nil, err
 	}
 	made := plan.Proposal{
-		Schedule: p.Schedule, Engine: plan.NoEngine, Agents: []plan.Proposed{},
+		Schedule: p.Schedule, Engine: plan.NoEngine, Agents: []plan.Proposed{}, MadeAt: task.StartedAt.UTC(),
 		ValidUntil: task.StartedAt.UTC().Add(time.Duration(p.ValidHours) * time.Hour),
 	}
 	task.Progress(0, 2, "looking at what ran and what is new")

@@ -81,7 +81,7 @@ func TestAProposal(t *testing.T) {
 	if diff := cmp.Diff(want, p.Agents); e.Status != execution.Completed || diff != "" {
 		t.Fatalf("%s %+v: %s", e.Status, e.Error, diff)
 	}
-	if p.Engine != "played/small-1" || p.Schedule != "nightly" || p.Reason != "" || p.LeftOut != 0 || !p.ValidUntil.Equal(e.StartedAt.Add(24*time.Hour)) {
+	if p.Engine != "played/small-1" || p.Schedule != "nightly" || p.Reason != "" || p.LeftOut != 0 || !p.MadeAt.Equal(e.StartedAt) || !p.ValidUntil.Equal(e.StartedAt.Add(24*time.Hour)) {
 		t.Errorf("%+v", p)
 	}
 	if e.LLMDollars == nil || *e.LLMDollars <= 0 {

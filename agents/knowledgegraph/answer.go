@@ -9,33 +9,39 @@ import (
 	"unicode/utf8"
 
 	"github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
+	"github.com/nuzantara/ciclo/agents/knowledgegraph/extraction/relations"
 )
 
 // answer is what a model says of the messages of a question.
 type answer struct {
-	Names []struct {
-		Message int             `json:"message"`
-		Type    extraction.Type `json:"type"`
-		Text    string          `json:"text"`
-	} `json:"names"`
-	Relations []struct {
-		Message   int                  `json:"message"`
-		Predicate extraction.Predicate `json:"relation"`
-		Subject   string               `json:"subject"`
-		Object    string               `json:"object"`
-		Quote     string               `json:"quote"`
-	} `json:"relations"`
+	Names     []answeredName     `json:"names"`
+	Relations []answeredRelation `json:"relations"`
+}
+
+type answeredName struct {
+	Message int             `json:"message"`
+	Type    extraction.Type `json:"type"`
+	Text    string          `json:"text"`
+}
+
+type answeredRelation struct {
+	Message   int                  `json:"message"`
+	Predicate extraction.Predicate `json:"relation"`
+	Subject   string               `json:"subject"`
+	Object    string               `json:"object"`
+	Quote     string               `json:"quote"`
 }
 
 // Why something that a model says is dropped.
 const (
-	dropMessage  = "of a message that it was not shown"
-	dropKind     = "of a kind that there isn't"
-	dropWords    = "its words are not in the message"
-	dropName     = "no name"
-	dropEnds     = "of what its words don't name"
-	dropQuestion = "a question"
-	dropUnfit    = "of what was found to be something else, or can't be so related"
+	dropMessage = "of a message that it was not shown"
+	dropKind    = "of a kind that there isn't"
+	dropWords   = "its words are not in the message"
+	dropName    = "no name"
+	dropEnds    = "of what its words don't name"
+	dropDoubt   = "asked, denied or doubted by the sentence, or of more than one"
+	dropMany    = "more than a message can bear"
+	dropUnfit   = "of what was found to be something else, or can't be so related"
 )
 
 // saidTypes are what a model may name. Money and dates are read by their forms alone.
@@ -53,6 +59,8 @@ const (
 	// maxSaidName and maxSaidQuote bound names and the words of relations, in bytes.
 	maxSaidName  = 200
 	maxSaidQuote = 400
+	// maxSaid bounds the places of names, and the relations, of one message.
+	maxSaid = 200
 )
 
 // check is what an answer says of each message, as far as the message's own words bear
@@ -73,7 +81,11 @@ func (a answer) check(engine string, messages []message) (said map[string]saying
 			dropped[why]++
 		}
 		for _, at := range places {
-			all[n.Message-1].Names = append(all[n.Message-1].Names, saidName{at, n.Type})
+			if of := &all[n.Message-1]; len(of.Names) < maxSaid {
+				of.Names = append(of.Names, saidName{at, n.Type})
+			} else {
+				dropped[dropMany]++
+			}
 		}
 	}
 	for _, r := range a.Relations {
@@ -86,7 +98,14 @@ func (a answer) check(engine string, messages []message) (said map[string]saying
 			dropped[why]++
 			continue
 		}
-		all[r.Message-1].Relations = append(all[r.Message-1].Relations, relation)
+		of := &all[r.Message-1]
+		switch {
+		case slices.ContainsFunc(of.Relations, relation.same): // said already
+		case len(of.Relations) == maxSaid:
+			dropped[dropMany]++
+		default:
+			of.Relations = append(of.Relations, relation)
+		}
 	}
 	said = make(map[string]saying, len(messages))
 	for i, m := range messages {
@@ -128,8 +147,8 @@ func relationPlaces(m message, predicate extraction.Predicate, subject, object, 
 		return r, dropKind
 	case strings.TrimSpace(quote) == "" || len(quote) > maxSaidQuote || start < 0:
 		return r, dropWords
-	case strings.ContainsAny(quote, "?？"):
-		return r, dropQuestion
+	case strings.ContainsAny(quote, "?？") || relations.Doubted(m.Body, extraction.Span{Start: start, End: start + len(quote)}, predicate):
+		return r, dropDoubt
 	}
 	r = saidRelation{Predicate: predicate, Words: place{start, start + len(quote)}}
 	within := func(name string) (place, bool) {

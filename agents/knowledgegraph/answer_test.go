@@ -47,6 +47,45 @@ func TestWhereNamesAre(t *testing.T) {
 	}
 }
 
+// A quote is a part of what is said: what takes it back stands around it.
+func TestACroppedQuoteSaysNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ body, subject, quote string }{
+		"a question":          {"Do I work for Zenith Trading?", "", "I work for Zenith Trading"},
+		"a question, no mark": {"do I work for Zenith Trading", "", "I work for Zenith Trading"},
+		"denied before":       {"I never did work for Zenith Trading.", "", "work for Zenith Trading"},
+		"denied after":        {"I work for Zenith Trading not.", "", "I work for Zenith Trading"},
+		"supposed":            {"If Clara Voss works for Zenith Trading, fine.", "Clara Voss", "Clara Voss works for Zenith Trading"},
+		"doubted":             {"I think Clara Voss works for Zenith Trading.", "Clara Voss", "Clara Voss works for Zenith Trading"},
+		"two sentences":       {"I saw Clara Voss. Zenith Trading is closed.", "Clara Voss", "Clara Voss. Zenith Trading"},
+		"denied within":       {"Clara Voss does not work for Zenith Trading.", "Clara Voss", "Clara Voss does not work for Zenith Trading"},
+	} {
+		m := message{Message: extraction.Message{Role: "client", ClientID: "C1", Body: c.body}}
+		if r, why := relationPlaces(m, extraction.WorksFor, c.subject, "Zenith Trading", c.quote); why != dropDoubt {
+			t.Errorf("%s: %q, %+v", name, why, r)
+		}
+	}
+	said := message{Message: extraction.Message{Role: "client", ClientID: "C1", Body: "Hello? No idea. I work for Zenith Trading, do you know it?"}}
+	if _, why := relationPlaces(said, extraction.WorksFor, "", "Zenith Trading", "I work for Zenith Trading"); why != "" {
+		t.Errorf("what is said beside a question: %q", why)
+	}
+}
+
+// However much a model says of a message, what is kept of it is bounded.
+func TestAFloodOfAnswers(t *testing.T) {
+	t.Parallel()
+	m := message{Message: extraction.Message{ID: "m1", Role: "client", ClientID: "C1", Body: strings.Repeat("Clara Voss works for Zenith Trading. ", 400)}}
+	var a answer
+	for range 10_000 {
+		a.Names = append(a.Names, answeredName{1, extraction.Person, "Clara Voss"})
+		a.Relations = append(a.Relations, answeredRelation{1, extraction.WorksFor, "Clara Voss", "Zenith Trading", "Clara Voss works for Zenith Trading"})
+	}
+	said, dropped := a.check("firm/m", []message{m})
+	if got := said["m1"]; len(got.Names) != maxSaid || len(got.Relations) != 1 || dropped[dropMany] == 0 {
+		t.Errorf("%d names, %d relations, %v", len(got.Names), len(got.Relations), dropped)
+	}
+}
+
 func TestWhereRelationsAreSaid(t *testing.T) {
 	t.Parallel()
 	body := "Zenith! Clara Voss, of Zenith. I am at Zenith. Clara Voss is nowhere."

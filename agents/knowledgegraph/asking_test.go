@@ -126,7 +126,7 @@ func TestWhatAModelMustNotSay(t *testing.T) {
 	want := &Said{
 		Engine: "played/small-1", Calls: 1, Messages: 3, Names: 2, Relations: 1, Fallbacks: []Fallback{},
 		Dropped: []Dropped{
-			{dropQuestion, 1}, {dropWords, 7}, {dropName, 3}, {dropKind, 3}, {dropMessage, 2}, {dropUnfit, 2}, {dropEnds, 5},
+			{dropDoubt, 2}, {dropWords, 7}, {dropName, 3}, {dropKind, 3}, {dropMessage, 2}, {dropUnfit, 1}, {dropEnds, 5},
 		},
 	}
 	slices.SortFunc(want.Dropped, func(a, b Dropped) int { return strings.Compare(a.Reason, b.Reason) })
@@ -536,5 +536,27 @@ func TestAReplayOfARunThatAsks(t *testing.T) {
 	}
 	if !slices.Equal(f.graph(), before) || len(f.rig.Server.Paid()) != 2 {
 		t.Error("the replay has changed or paid something")
+	}
+}
+
+// So can one whose calls were lost or too long: they are again.
+func TestAReplayOfWhatFailed(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []modelserver.Fault{modelserver.Cut, modelserver.TooLong} {
+		f := newAskingFirm(t, by(ofClara))
+		f.hears("c1", "C1", "m1", "client", clara, 5)
+		f.hears("c1", "C1", "m2", "client", "Hello. "+clara, 4)
+		model := f.rig.Model("anthropic", "", `, "keep_days": 1`)
+		f.rig.Server.Misbehave(fault)
+		e := f.rig.Ends(Builder{Model: model}, fortnight, false)
+		r := f.rig.Replay(Builder{Model: model}, e.ID)
+		for _, d := range r.Result {
+			if d.At != "/resolution/records_removed" {
+				t.Errorf("%s: %s was %s and is %s", fault, d.At, d.Was, d.Is)
+			}
+		}
+		if r.Was != "completed" || r.Is != "completed" || r.CallsUnused != 0 || r.CallsRecorded == 0 {
+			t.Errorf("%s: %+v", fault, r)
+		}
 	}
 }

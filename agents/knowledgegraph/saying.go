@@ -47,6 +47,11 @@ type saidRelation struct {
 	Words     place                `json:"words"`
 }
 
+// same says that both are the same, but for the words.
+func (r saidRelation) same(o saidRelation) bool {
+	return r.Predicate == o.Predicate && r.Object == o.Object && (r.Subject == nil) == (o.Subject == nil) && (r.Subject == nil || *r.Subject == *o.Subject)
+}
+
 // sayingVersion is another where something else is asked, or made of what was said.
 const sayingVersion = "1"
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nuzantara/ciclo/agents"
@@ -198,6 +199,8 @@ func (c *call) answer(ctx context.Context, state agents.CallState) (answer Answe
 		return answer, nil
 	case state.State == agents.CallUnknown:
 		return answer, ErrLost
+	case state.State == agents.CallNotDone: // of a replay alone: else it is made again
+		return answer, recorded(state.Error)
 	case works && state.ProviderID != "":
 		answer, err = background.Await(ctx, state.ProviderID)
 	case works && state.Fresh:
@@ -221,6 +224,14 @@ func (c *call) answer(ctx context.Context, state agents.CallState) (answer Answe
 	}
 	answer.Engine = c.Engine()
 	return answer, c.settle(ctx, state, answer, err)
+}
+
+// recorded is the failure whose text the ledger has; whatever it was, it is not tried again.
+func recorded(text string) *Error {
+	if strings.HasPrefix(text, string(TooLong)) {
+		return &Error{Kind: TooLong, Text: text}
+	}
+	return &Error{Kind: Refused, Text: text}
 }
 
 // underWay is for how long after its time-out a call may still be answered.
@@ -262,6 +273,9 @@ func (c *call) settle(ctx context.Context, state agents.CallState, answer Answer
 		}
 		return &agents.LaterError{In: time.Second, Reason: failure.Error()}
 	}
+	if answer.Usage == (Usage{}) { // it doesn't say: then what was reserved counts
+		answer.Usage = c.r.most()
+	}
 	o := agents.CallOutcome{State: agents.CallAnswered, ProviderID: answer.ID, Input: answer.Usage.Input, Output: answer.Usage.Output}
 	switch {
 	case failure == nil:
@@ -274,7 +288,7 @@ func (c *call) settle(ctx context.Context, state agents.CallState, answer Answer
 			return fmt.Errorf("keep the answer: %w", encoded)
 		}
 	case failure.Kind == Lost || failure.Kind == Gone:
-		o = agents.CallOutcome{State: agents.CallUnknown, Error: failure.Error(), Ill: ctx.Err() == nil}
+		o = agents.CallOutcome{State: agents.CallUnknown, Error: failure.Error(), Ill: state.Fresh && ctx.Err() == nil}
 	default:
 		o = agents.CallOutcome{State: agents.CallNotDone, Error: failure.Error(), Ill: failure.Kind == Ill || failure.Kind == Unsent}
 	}

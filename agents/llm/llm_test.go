@@ -164,6 +164,15 @@ func TestRedaction(t *testing.T) {
 	if got, want := r.Messages[0].Text, `{"said": "hello\n[name 1], \u003c[e-mail 1]\u003e,\t[name 1]\n[e-mail 2] and nAnna"}`; got != want || !json.Valid([]byte(d.restore(got))) {
 		t.Errorf("inside of JSON it is %s, want %s", got, want)
 	}
+	for text, want := range map[string]string{
+		`my number:\n081234567890`: `my number:\n[phone 1]`, `\t(0812) 345 678`: `\t[phone 1]`, `\u20280812345678`: `\u2028[phone 1]`, "0812\u00a0345\u2011678 90": "[phone 1]", "٠٨١٢٣٤٥٦٧٨": "[phone 1]",
+		"INV0012345678": "INV0012345678", "12345678901234567890": "12345678901234567890", "2026-11-27": "2026-11-27",
+	} {
+		r := Request{Messages: []Message{{User, text}}}
+		if redact(&r); r.Messages[0].Text != want {
+			t.Errorf("%s becomes %s, want %s", text, r.Messages[0].Text, want)
+		}
+	}
 	r = Request{Messages: []Message{{User, `"Anna" Weber`}}, Names: []string{`"Anna" Weber`}, Schema: json.RawMessage(`{}`)}
 	d = redact(&r)
 	if got := d.restore(`{"to": "` + r.Messages[0].Text + `"}`); !json.Valid([]byte(got)) || !strings.Contains(got, "Anna") {

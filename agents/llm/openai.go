@@ -52,13 +52,12 @@ func (o *OpenAI) Ask(ctx context.Context, model, key string, r Request) (answer 
 	stream := o.chat.NewStreaming(ctx, params, option.WithHeader("Idempotency-Key", key))
 	defer func() { _ = stream.Close() }() // what matters was read, or is lost
 	var text strings.Builder
-	whole, counted := false, false
+	whole := false
 	for stream.Next() {
 		moved()
 		chunk := stream.Current()
 		answer.ID, answer.Model = chunk.ID, chunk.Model
 		if chunk.Usage.TotalTokens > 0 {
-			counted = true
 			answer.Usage = Usage{Input: chunk.Usage.PromptTokens, Output: chunk.Usage.CompletionTokens}
 		}
 		for _, choice := range chunk.Choices {
@@ -77,9 +76,6 @@ func (o *OpenAI) Ask(ctx context.Context, model, key string, r Request) (answer 
 		return Answer{}, failed(ctx, err, refused)
 	}
 	answer.Text = text.String()
-	if !counted { // some servers don't say: then what was reserved counts
-		answer.Usage = r.most()
-	}
 	return o.object(r, answer), nil
 }
 

@@ -22,7 +22,7 @@ var (
 	mailAddress = regexp.MustCompile(`[\pL\pN._%+'-]+@[\pL\pN.-]*[\pL\pN]`)
 	// phoneNumber is an international number, or a national one: with a nought before
 	// it, or ten digits and more. Dates and amounts are shorter, or have other signs.
-	phoneNumber = regexp.MustCompile(`\+\d[\d ().\-]{5,18}\d|\(?\b0\d[\d ().\-]{6,16}\d|\b\d{10,15}\b`)
+	phoneNumber = regexp.MustCompile(`\+\p{Nd}[\p{Nd}\p{Zs}().\x{2010}-\x{2013}\-]{5,18}\p{Nd}|\(?0\p{Nd}[\p{Nd}\p{Zs}().\x{2010}-\x{2013}\-]{6,16}\p{Nd}|\p{Nd}{10,15}`)
 )
 
 // minName is the shortest word of a name that is replaced alone, in letters.
@@ -46,8 +46,8 @@ func redact(r *Request) redaction {
 	}
 	names := nameWords(r.Names)
 	of := func(text string) string {
-		text = replaceAll(text, mailAddress, replace("e-mail"))
-		text = replaceAll(text, phoneNumber, replace("phone"))
+		text = replaceAll(text, mailAddress, nil, replace("e-mail"))
+		text = replaceAll(text, phoneNumber, apart, replace("phone"))
 		return replaceNames(text, names, replace("name"))
 	}
 	r.System = of(r.System)
@@ -59,13 +59,14 @@ func redact(r *Request) redaction {
 }
 
 // replaceAll replaces what a pattern finds, without the escape of JSON that it may begin
-// in: texts are often inside of a JSON string, where a line's end is \n.
-func replaceAll(text string, pattern *regexp.Regexp, replace func(string) string) string {
+// in: texts are often inside of a JSON string, where a line's end is \n. It leaves what is
+// not whole.
+func replaceAll(text string, pattern *regexp.Regexp, whole func(text string, from, to int) bool, replace func(string) string) string {
 	var out strings.Builder
 	last := 0
 	for _, at := range pattern.FindAllStringIndex(text, -1) {
 		from := afterEscape(text, at[0])
-		if from >= at[1] || from < last {
+		if from >= at[1] || from < last || whole != nil && !whole(text, from, at[1]) {
 			continue
 		}
 		out.WriteString(text[last:from])
@@ -74,6 +75,14 @@ func replaceAll(text string, pattern *regexp.Regexp, replace func(string) string
 	}
 	out.WriteString(text[last:])
 	return out.String()
+}
+
+// apart says that no letter or digit touches a place, but for those of an escape of JSON.
+func apart(text string, from, to int) bool {
+	before, _ := utf8.DecodeLastRuneInString(text[:from])
+	after, _ := utf8.DecodeRuneInString(text[to:])
+	part := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+	return (!part(before) || escaped(text, from)) && !part(after)
 }
 
 // afterEscape is the place, or the end of the escape of JSON whose letters it is in.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,14 +66,22 @@ const (
 )
 
 // Await asks until the call is over, and no longer than the provider's time-out: then it
-// is cancelled there, and Gone. That the provider can't be asked ends nothing meanwhile:
-// the call may be paid.
+// is cancelled there, and Gone. Where the provider can't be asked, by then, the error is
+// none of the call's: it stays open, for a later attempt.
 func (p *Responses) Await(ctx context.Context, id string) (Answer, error) {
 	late := time.NewTimer(p.settings.Timeout)
 	defer late.Stop()
+	missing := 0
 	for pause := firstPoll; ; pause = min(2*pause, longestPoll) {
-		if answer, known, err := p.look(ctx, id); known {
-			return answer, err
+		now, err := p.get(ctx, id)
+		if err == nil && over(now) {
+			return ended(now)
+		}
+		if missing++; !absent(err) {
+			missing = 0
+		}
+		if missing == absences {
+			return Answer{}, &Error{Kind: Gone, Status: http.StatusNotFound, Text: "the provider has it no more"}
 		}
 		select {
 		case <-ctx.Done():
@@ -84,35 +93,37 @@ func (p *Responses) Await(ctx context.Context, id string) (Answer, error) {
 	}
 }
 
-// look asks how a call stands; it is known once nothing changes any more.
-func (p *Responses) look(ctx context.Context, id string) (answer Answer, known bool, err error) {
-	now, err := p.get(ctx, id)
-	var said *openai.Error
-	switch {
-	case err == nil && over(now):
-		answer, err = ended(now)
-		return answer, true, err
-	case errors.As(err, &said) && said.StatusCode == http.StatusNotFound:
-		return answer, true, &Error{Kind: Gone, Status: said.StatusCode, Text: "the provider has it no more"}
-	}
-	return answer, false, nil
-}
-
 // giveUp looks once more and cancels the call, so that no more of it is paid.
 func (p *Responses) giveUp(ctx context.Context, id string) (Answer, error) {
-	if answer, known, err := p.look(ctx, id); known {
-		return answer, err
+	now, err := p.get(ctx, id)
+	if err == nil && under(now) {
+		now, err = p.cancel(ctx, id)
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return Answer{}, context.Cause(ctx)
+	case err == nil && now.Status == responses.ResponseStatusCancelled:
+		return Answer{}, &Error{Kind: Gone, Text: errTooSlow.Error()}
+	case err == nil && over(now): // it ended just now
+		return ended(now)
 	}
+	return Answer{}, fmt.Errorf("the provider can't be asked about %s: it stays open", id)
+}
+
+// absences is how often in a row the API must say that it has no such call: a proxy may say
+// so too.
+const absences = 3
+
+// absent says that it is the API that doesn't know the call.
+func absent(err error) bool {
+	var said *openai.Error
+	return errors.As(err, &said) && said.StatusCode == http.StatusNotFound && said.Type != ""
+}
+
+func (p *Responses) cancel(ctx context.Context, id string) (*responses.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, pollTime)
 	defer cancel()
-	text := errTooSlow.Error()
-	if _, err := p.service.Cancel(ctx, id); err != nil {
-		text += ", and could not be cancelled"
-	}
-	return Answer{}, &Error{Kind: Gone, Text: text}
+	return p.service.Cancel(ctx, id)
 }
 
 func (p *Responses) get(ctx context.Context, id string) (*responses.Response, error) {
@@ -121,8 +132,16 @@ func (p *Responses) get(ctx context.Context, id string) (*responses.Response, er
 	return p.service.Get(ctx, id, responses.ResponseGetParams{})
 }
 
+// under says that a call is under way.
+func under(r *responses.Response) bool {
+	return r.Status == responses.ResponseStatusQueued || r.Status == responses.ResponseStatusInProgress
+}
+
+// over says that it isn't, by a word that is known: anything else is no answer of the API.
 func over(r *responses.Response) bool {
-	return r.Status != responses.ResponseStatusQueued && r.Status != responses.ResponseStatusInProgress
+	return slices.Contains([]responses.ResponseStatus{
+		responses.ResponseStatusCompleted, responses.ResponseStatusIncomplete, responses.ResponseStatusFailed, responses.ResponseStatusCancelled,
+	}, r.Status)
 }
 
 // ended is the answer of a call that is over. What was cut short is an answer that ended
@@ -143,7 +162,7 @@ func ended(r *responses.Response) (Answer, error) {
 		}
 		return Answer{}, (&refusal{status: status, kinds: kinds(string(r.Error.Code)), text: r.Error.Message}).failure()
 	}
-	return Answer{}, &Error{Kind: Gone, Text: fmt.Sprintf("it ended as %q", r.Status)}
+	return Answer{}, &Error{Kind: Gone, Text: "it was cancelled"}
 }
 
 func (p *Responses) params(model, key string, r Request) (responses.ResponseNewParams, error) {

@@ -96,7 +96,7 @@ func (s *Server) openAIStream(w http.ResponseWriter, r *http.Request, a Asked, f
 		return
 	}
 	fmt.Fprint(w, chunk(choice(map[string]any{}, openAIStop(c.Truncated)), nil))
-	if withUsage {
+	if withUsage && !s.Uncounted {
 		fmt.Fprint(w, chunk([]any{}, usage(c)))
 	}
 	fmt.Fprint(w, "data: [DONE]\n\n")

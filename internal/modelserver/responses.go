@@ -147,14 +147,16 @@ func (s *Server) show(w http.ResponseWriter, j *job) {
 	case "forgotten":
 		shown["status"] = "in_progress"
 	}
-	if j.call.ID != "" {
-		shown["output"] = []any{map[string]any{"type": "message", "id": "msg_" + j.id, "role": "assistant", "status": "completed", "content": []any{
-			map[string]any{"type": "output_text", "text": j.call.Text, "annotations": []any{}},
-		}}}
+	if j.call.ID != "" && !s.Uncounted {
 		shown["usage"] = map[string]any{
 			"input_tokens": j.call.Input, "output_tokens": j.call.Output, "total_tokens": j.call.Input + j.call.Output,
 			"input_tokens_details": map[string]any{"cached_tokens": 0}, "output_tokens_details": map[string]any{"reasoning_tokens": 0},
 		}
+	}
+	if j.call.ID != "" {
+		shown["output"] = []any{map[string]any{"type": "message", "id": "msg_" + j.id, "role": "assistant", "status": "completed", "content": []any{
+			map[string]any{"type": "output_text", "text": j.call.Text, "annotations": []any{}},
+		}}}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	write(w, shown)

@@ -78,6 +78,8 @@ type Server struct {
 	Answer func(Asked) string
 	// Fault may misbehave with a request that no queued fault was for.
 	Fault func(Asked) Fault
+	// Uncounted says that answers don't tell what they took.
+	Uncounted bool
 	// Pause is before a Slow answer, and RetryAfter what a Busy one says, in seconds.
 	Pause      time.Duration
 	RetryAfter int

@@ -87,6 +87,8 @@ type Candidate struct {
 	QueueAgeSeconds  *float64   `json:"queue_age_seconds"`
 	FailuresOfTheDay int        `json:"failures_of_the_day"`
 	LastSlotAt       *time.Time `json:"last_slot_at"` // of a schedule that names it; of planned cycles alone
+	// BehindSince is the first such slot since it completed; nil where there is none.
+	BehindSince *time.Time `json:"behind_since"`
 }
 
 // Decision is what becomes of an agent in a cycle, and why.

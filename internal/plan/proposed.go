@@ -23,7 +23,8 @@ type Proposal struct {
 	// was asked, and then Reason says why.
 	Engine string `json:"engine"`
 	Reason string `json:"reason,omitempty"`
-	// Until then cycles go by it.
+	// From its making until then cycles go by it.
+	MadeAt     time.Time  `json:"made_at"`
 	ValidUntil time.Time  `json:"valid_until"`
 	Agents     []Proposed `json:"agents"`
 	// LeftOut is how many lines of the answer were about no agent of the schedule, about
@@ -41,8 +42,8 @@ type Proposed struct {
 // NoEngine is the engine of a proposal that nobody made.
 const NoEngine = "none"
 
-// MaxPutOff is how long after its slot an agent may be put off: a proposal delays, and
-// forbids nothing.
+// MaxPutOff is how long after the first slot that it missed an agent may be put off: a
+// proposal delays, and forbids nothing, however many there are.
 const MaxPutOff = 24 * time.Hour
 
 // For is the planner of a situation: the rules, or a proposal within them where one holds
@@ -61,8 +62,9 @@ type proposed struct{ engine string }
 func (p proposed) Name() string { return p.engine }
 
 // Plan begins with what the rules decide and changes two kinds of decisions: one that is
-// not behind runs, if it has a slot of its own, nothing of it is under way and its hours
-// allow it; one that is behind waits, for MaxPutOff at most.
+// not behind runs, if it has a slot of its own, nothing of it is under way, its hours allow
+// it and it has not run since the proposal was made; one that is behind waits, for
+// MaxPutOff at most.
 func (p proposed) Plan(ctx context.Context, s Situation) ([]Decision, error) {
 	decisions, err := Rules{}.Plan(ctx, s)
 	if err != nil {
@@ -77,9 +79,9 @@ func (p proposed) Plan(ctx context.Context, s Situation) ([]Decision, error) {
 		want := s.Proposal.Agents[at]
 		c := s.Agents[slices.IndexFunc(s.Agents, func(c Candidate) bool { return c.Agent == d.Agent })]
 		switch {
-		case want.Decision == ProposeRun && !d.Run && d.Reason == ReasonNotDue && c.Alive == 0 && c.LastSlotAt != nil && !s.busy(c):
+		case want.Decision == ProposeRun && !d.Run && d.Reason == ReasonNotDue && c.Alive == 0 && c.LastSlotAt != nil && !s.busy(c) && (c.LastStartedAt == nil || c.LastStartedAt.Before(s.Proposal.MadeAt)):
 			d.Run, d.Needs = true, needsOf(c, s.Agents)
-		case want.Decision == ProposePutOff && d.Run && s.Now.Sub(*c.LastSlotAt) < MaxPutOff:
+		case want.Decision == ProposePutOff && d.Run && c.BehindSince != nil && s.Now.Sub(*c.BehindSince) < MaxPutOff:
 			d.Run, d.Needs = false, []Need{}
 		default:
 			continue

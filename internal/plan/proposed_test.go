@@ -7,7 +7,7 @@ import (
 
 func TestProposed(t *testing.T) {
 	t.Parallel()
-	behind := Candidate{Agent: "a", Known: true, LastSlotAt: ago(time.Hour), LastStartedAt: ago(48 * time.Hour), LastCompletedAt: ago(48 * time.Hour)}
+	behind := Candidate{Agent: "a", Known: true, LastSlotAt: ago(time.Hour), BehindSince: ago(time.Hour), LastStartedAt: ago(48 * time.Hour), LastCompletedAt: ago(48 * time.Hour)}
 	done := behind
 	done.LastCompletedAt = ago(time.Minute)
 	with := func(c Candidate, change func(*Candidate)) Candidate {
@@ -15,7 +15,7 @@ func TestProposed(t *testing.T) {
 		return c
 	}
 	proposal := func(decision string) *Proposal {
-		return &Proposal{Engine: "firm/m", ValidUntil: now.Add(time.Hour), Agents: []Proposed{{"b", ProposeRun, "another"}, {"a", decision, "the model's words"}}}
+		return &Proposal{Engine: "firm/m", MadeAt: now.Add(-2 * time.Hour), ValidUntil: now.Add(time.Hour), Agents: []Proposed{{"b", ProposeRun, "another"}, {"a", decision, "the model's words"}}}
 	}
 	situation := Situation{Now: now, LocalHour: 10, OpenedBy: "slot", Planned: true, CooldownSeconds: 3600}
 	for name, c := range map[string]struct {
@@ -36,7 +36,8 @@ func TestProposed(t *testing.T) {
 		"run heavy work while people work":   {decision: ProposeRun, candidate: with(done, func(c *Candidate) { c.Heavy = true }), reason: ReasonNotDue},
 		"run what isn't known":               {decision: ProposeRun, candidate: with(done, func(c *Candidate) { c.Known = false }), reason: ReasonUnknownAgent},
 		"put off what is behind":             {decision: ProposePutOff, candidate: behind, reason: ReasonProposed},
-		"put off what has waited for a day":  {decision: ProposePutOff, candidate: with(behind, func(c *Candidate) { c.LastSlotAt = ago(MaxPutOff) }), run: true, reason: ReasonBehind},
+		"put off what has waited for a day":  {decision: ProposePutOff, candidate: with(behind, func(c *Candidate) { c.BehindSince = ago(MaxPutOff) }), run: true, reason: ReasonBehind},
+		"run what ran since":                 {decision: ProposeRun, candidate: with(done, func(c *Candidate) { c.LastStartedAt = ago(90 * time.Minute) }), reason: ReasonNotDue},
 		"put off what isn't behind":          {decision: ProposePutOff, candidate: done, reason: ReasonNotDue},
 		"no opinion":                         {decision: ProposeNothing, candidate: behind, run: true, reason: ReasonBehind},
 		"a decision that there isn't":        {decision: "never", candidate: behind, run: true, reason: ReasonBehind},
@@ -75,8 +76,8 @@ func TestProposedNeeds(t *testing.T) {
 	t.Parallel()
 	s := Situation{
 		Now: now, LocalHour: 3, OpenedBy: "slot", Planned: true,
-		Agents:   []Candidate{{Agent: "a", Known: true, LastSlotAt: ago(time.Hour), LastCompletedAt: ago(time.Minute), Needs: []Need{{"b", ""}, {"z", ""}}}, {Agent: "b", Known: true, LastSlotAt: ago(time.Hour)}},
-		Proposal: &Proposal{Engine: "firm/m", ValidUntil: now.Add(time.Hour), Agents: []Proposed{{"a", ProposeRun, "why"}}},
+		Agents:   []Candidate{{Agent: "a", Known: true, LastSlotAt: ago(time.Hour), LastCompletedAt: ago(time.Minute), LastStartedAt: ago(time.Hour), Needs: []Need{{"b", ""}, {"z", ""}}}, {Agent: "b", Known: true, LastSlotAt: ago(time.Hour)}},
+		Proposal: &Proposal{Engine: "firm/m", MadeAt: now, ValidUntil: now.Add(time.Hour), Agents: []Proposed{{"a", ProposeRun, "why"}}},
 	}
 	got, err := For(s).Plan(t.Context(), s)
 	if err != nil || len(got) != 2 || got[0].Agent != "b" || !got[1].Run || len(got[1].Needs) != 1 || got[1].Needs[0] != (Need{"b", IfFailedSkip}) {

@@ -169,10 +169,12 @@ func admit(ctx context.Context, tx pgx.Tx, a *Attempt, c Call) error {
 	if wait := max(waitRequests, waitTokens); wait > 0 {
 		return &CallLaterError{wait, "provider " + c.Provider + " allows no more this minute"}
 	}
+	// It may have waited for the row: it is reserved from now on, which tells a probe.
 	_, err = tx.Exec(ctx, `
+		WITH stamped AS (UPDATE ciclo.llm_calls SET reserved_at = clock_timestamp() WHERE execution_id = $5 AND step = $7 AND hash = $8)
 		UPDATE ciclo.llm_providers SET requests_left = $2, tokens_left = $3, refilled_at = clock_timestamp(),
 		       probing_until = CASE WHEN probe_after IS NOT NULL THEN clock_timestamp() + $4::interval END, probing_execution = $5, probing_attempt = $6
-		WHERE name = $1`, c.Provider, requests, tokens, probeTakes, a.Execution.ID, a.Execution.Attempt)
+		WHERE name = $1`, c.Provider, requests, tokens, probeTakes, a.Execution.ID, a.Execution.Attempt, c.Step, c.Hash)
 	return err
 }
 

@@ -336,6 +336,30 @@ func TestARestGrowsByProbesAlone(t *testing.T) {
 	}
 }
 
+// A probe that had to wait for its turn is one: it is reserved from then on.
+func TestAProbeThatWaitedForItsTurn(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	a := b.run(b.accept().ID, b.worker())
+	for i := range 5 {
+		b.reserve(a, aCall(fmt.Sprint("ill ", i)))
+		b.settle(a, aCall(fmt.Sprint("ill ", i)), postgres.CallOutcome{State: "not_done", Error: "500", Ill: true})
+	}
+	tx, err := b.pool.Begin(b.ctx)
+	b.must(err)
+	_, err = tx.Exec(b.ctx, `SELECT FROM ciclo.executions FOR UPDATE`)
+	b.must(err)
+	b.exec(`UPDATE ciclo.llm_providers SET probe_after = clock_timestamp() + interval '300 ms'`)
+	freed := make(chan error, 1)
+	time.AfterFunc(700*time.Millisecond, func() { freed <- tx.Rollback(b.ctx) })
+	b.reserve(a, aCall("probe")) // its transaction begins while the provider rests
+	b.must(<-freed)
+	b.settle(a, aCall("probe"), postgres.CallOutcome{State: "not_done", Error: "500", Ill: true})
+	if n := b.count(`SELECT failures FROM ciclo.llm_providers WHERE probing_until IS NULL AND probe_after > now() + interval '15 s'`); n != 6 {
+		t.Errorf("after the probe it has failed %d times in a row", n)
+	}
+}
+
 // The ledger is no draft.
 func TestWhatTheLedgerOfCallsRefuses(t *testing.T) {
 	t.Parallel()

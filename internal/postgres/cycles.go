@@ -104,6 +104,8 @@ type Seen struct {
 	// LastSlotAt is the last slot of a schedule that names it, unless that was skipped
 	// on purpose: paused, late, or too soon after another.
 	LastSlotAt *time.Time
+	// BehindSince is the first such slot since it completed; nil where there is none.
+	BehindSince *time.Time
 }
 
 // See looks at agents, in the order of the names; at dry runs it doesn't. What it counts is bounded, so that
@@ -120,6 +122,11 @@ func (o *Opening) See(ctx context.Context, agents []string, planned bool) ([]See
 		       CASE WHEN $2 THEN (SELECT max(own.due_at) FROM ciclo.schedules n CROSS JOIN LATERAL (
 		            SELECT due_at FROM ciclo.slots s WHERE s.schedule = n.name AND (s.reason IS NULL AND s.outcome <> 'queued' OR s.reason IN ('breaker', 'dependency', 'budget', 'business_hours'))
 		            ORDER BY due_at DESC LIMIT 1) own
+		        WHERE a.name = ANY (n.agents) AND NOT n.planned) END,
+		       CASE WHEN $2 THEN (SELECT min(own.due_at) FROM ciclo.schedules n CROSS JOIN LATERAL (
+		            SELECT due_at FROM ciclo.slots s WHERE s.schedule = n.name AND (s.reason IS NULL AND s.outcome <> 'queued' OR s.reason IN ('breaker', 'dependency', 'budget', 'business_hours'))
+		              AND s.due_at > coalesce(done.ended_at, '-infinity')
+		            ORDER BY due_at LIMIT 1) own
 		        WHERE a.name = ANY (n.agents) AND NOT n.planned) END
 		FROM unnest($1::text[]) WITH ORDINALITY AS a (name, n)
 		LEFT JOIN LATERAL (

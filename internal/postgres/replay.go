@@ -22,10 +22,11 @@ type Recorded struct {
 	Calls     []RecordedCall
 }
 
-// RecordedCall is an answered call to a language model. Answer is as it was kept; nil
-// where it is kept no longer.
+// RecordedCall is a call to a language model that was settled. Answer is as it was kept;
+// nil where it is kept no longer, or there was none. Error is why.
 type RecordedCall struct {
 	Step, Hash    string
+	State, Error  string
 	Answer        []byte
 	Input, Output int64
 	Dollars       float64
@@ -50,8 +51,8 @@ func (s *Store) Recorded(ctx context.Context, id string) (r Recorded, err error)
 		return r, fmt.Errorf("read the steps of %s: %w", id, err)
 	}
 	rows, err = s.pool.Query(ctx, `
-		SELECT step, hash, answer, input_tokens, output_tokens, cost::float8 FROM ciclo.llm_calls
-		WHERE execution_id = $1 AND state = 'answered' ORDER BY step, hash`, id)
+		SELECT step, hash, state, coalesce(error_text, ''), answer, coalesce(input_tokens, 0), coalesce(output_tokens, 0), cost::float8 FROM ciclo.llm_calls
+		WHERE execution_id = $1 AND state <> 'reserved' ORDER BY step, hash`, id)
 	if err != nil {
 		return r, fmt.Errorf("read the calls of %s: %w", id, err)
 	}

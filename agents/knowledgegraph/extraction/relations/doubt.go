@@ -1,6 +1,10 @@
 package relations
 
-import "github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
+import (
+	"slices"
+
+	"github.com/nuzantara/ciclo/agents/knowledgegraph/extraction"
+)
 
 // What takes back what a pattern finds, in all languages at once: chats mix them.
 var (
@@ -101,4 +105,34 @@ func (t *text) opening(i int) string {
 		i++
 	}
 	return t.word(i)
+}
+
+// Doubted tells whether a message does not say what some of its words seem to: the
+// sentence around them denies it, asks it, supposes it, or hands on what it doubts; or they
+// are of more than one sentence. The words are whole ones, in bytes of the body.
+func Doubted(body string, words extraction.Span, p extraction.Predicate) bool {
+	items, err := itemise(body, nil)
+	if err != nil {
+		return true
+	}
+	t := &text{body: body, items: items}
+	from := slices.IndexFunc(items, func(i item) bool { return i.End > words.Start })
+	if from < 0 {
+		return true
+	}
+	to := from
+	for to < len(items) && items[to].Start < words.End {
+		to++
+	}
+	for to > from && items[to-1].stop { // their own point
+		to--
+	}
+	s := sentence{from, to}
+	for s.from > 0 && !items[s.from-1].stop {
+		s.from--
+	}
+	for s.to < len(items) && !items[s.to].stop {
+		s.to++
+	}
+	return slices.ContainsFunc(items[from:to], func(i item) bool { return i.stop }) || t.deniedWithin(from, to) || t.doubted(s, p, from, to)
 }
