@@ -445,7 +445,8 @@ func TestAKilledWorkerMakesNoProviderIll(t *testing.T) {
 		t.Fatal(err)
 	}
 	// As kill -9 leaves them.
-	r.exec(`SET session_replication_role = replica; UPDATE ciclo.llm_calls SET state = 'reserved', settled_at = NULL, error_text = NULL; RESET session_replication_role`)
+	r.exec(`SET session_replication_role = replica; UPDATE ciclo.llm_calls SET state = 'reserved', settled_at = NULL, error_text = NULL; RESET session_replication_role;
+		UPDATE ciclo.llm_providers SET failures = 0, probe_after = NULL`)
 	start()
 	for _, id := range ids {
 		if e := r.await(id, final); e.Status != execution.Completed || !strings.Contains(string(e.Result), `"lost": 1`) {
