@@ -458,3 +458,22 @@ func TestAKilledWorkerMakesNoProviderIll(t *testing.T) {
 		t.Errorf("the provider has failed %d times: %v", failures, err)
 	}
 }
+
+// The connection breaks when the provider has worked and said nothing yet: nobody, and no
+// HTTP client, sends the request once more by itself.
+func TestAnAnswerOfWhichNothingArrives(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"anthropic", "openai", "background"} {
+		server := modelserver.Start(says)
+		t.Cleanup(server.Close)
+		server.Misbehave("", modelserver.Vanish, "", modelserver.Vanish) // on connections that were used before
+		r := asking(t, model(t, server, format, ""))
+		e := r.await(r.accept(testagents.AsksName, `{"calls": 5}`), final)
+		if e.Status != execution.Completed || !strings.Contains(string(e.Result), `"lost": 2`) {
+			t.Errorf("%s: it is %s %s: %+v", format, e.Status, e.Result, e.Error)
+		}
+		if asked, paid := len(server.Asked()), len(server.Paid()); asked != 5 || paid != 5 {
+			t.Errorf("%s: it was asked %d times and is paid %d times", format, asked, paid)
+		}
+	}
+}

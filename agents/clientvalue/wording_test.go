@@ -447,3 +447,58 @@ func TestAReplayOfMails(t *testing.T) {
 		t.Errorf("%d calls were paid", n)
 	}
 }
+
+// Each fault at the first call, and where that is wanted at those that repeat it: the first
+// client's text is the model's or the template's, and says why, or the run fails by what
+// can't be mended; nothing is paid twice.
+func TestAModelThatMisbehavesInAMail(t *testing.T) {
+	t.Parallel()
+	for n, c := range []struct {
+		fault  modelserver.Fault
+		always bool
+		// fails is the execution's error, why the reason of the fallback.
+		fails, why string
+	}{
+		{fault: modelserver.Busy},
+		{fault: modelserver.Overloaded},
+		{fault: modelserver.Broken},
+		{fault: modelserver.Slow},
+		{fault: modelserver.Late},
+		{fault: modelserver.Malformed},
+		{fault: modelserver.Misfit},
+		{fault: modelserver.Truncated},
+		{fault: modelserver.Unknown, fails: "not_found_error"},
+		{fault: modelserver.TooLong, fails: "too_long"},
+		{fault: modelserver.Stall, why: whyLost},
+		{fault: modelserver.Cut, why: whyLost},
+		{fault: modelserver.Garbage, why: whyLost},
+		{fault: modelserver.Malformed, always: true, why: whyMisfit},
+		{fault: modelserver.Misfit, always: true, why: whyMisfit},
+		{fault: modelserver.Truncated, always: true, why: whyMisfit},
+	} {
+		t.Run(fmt.Sprintf("%s %t", c.fault, c.always), func(t *testing.T) {
+			t.Parallel()
+			f := newFirm(t, 5, well)
+			f.Server.Pause = 10 * time.Millisecond
+			f.Server.Misbehave(c.fault)
+			if c.always {
+				f.Server.Misbehave(c.fault)
+			}
+			e := f.Ends(Agent{Model: f.Model(agenttest.Format(n, c.fault), `, "redact": true`, "")}, `{"as_of": "2026-01-31", "slipping_risk": 0}`, false)
+			f.PaidOnce()
+			if c.fails != "" {
+				if e.Status != execution.Failed || !strings.Contains(e.Error.Text, c.fails) || e.Attempt != 1 {
+					t.Errorf("attempt %d is %s: %+v", e.Attempt, e.Status, e.Error)
+				}
+				return
+			}
+			want := Drafts{Slipping: 5, Drafted: 5, Written: 5, Skipped: []SkippedClients{}, Engine: "played/small-1"}
+			if c.why != "" {
+				want.Written, want.Approved, want.Fallbacks = 4, 1, []SkippedClients{{c.why, 1}}
+			}
+			if diff := cmp.Diff(want, f.drafted(e)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nuzantara/ciclo/agents"
 	"github.com/nuzantara/ciclo/agents/conversation"
+	"github.com/nuzantara/ciclo/internal/agenttest"
 	"github.com/nuzantara/ciclo/internal/execution"
 	"github.com/nuzantara/ciclo/internal/modelserver"
 )
@@ -176,8 +177,8 @@ func TestTheModelsLinesAreLinted(t *testing.T) {
 // Every fault at each kind of request.
 func TestAModelThatMisbehavesInTheTrial(t *testing.T) {
 	t.Parallel()
-	for _, at := range []string{"propose", "reply", "judge"} {
-		for _, c := range []struct {
+	for k, at := range []string{"propose", "reply", "judge"} {
+		for n, c := range []struct {
 			fault  modelserver.Fault
 			always bool
 			// fails is the execution's error; lost, that the answer is done without.
@@ -224,6 +225,7 @@ func TestAModelThatMisbehavesInTheTrial(t *testing.T) {
 						return ""
 					},
 				})
+				f.model = f.Model(agenttest.Format(n+k, c.fault), `, "redact": true`, "")
 				f.Exec(`DELETE FROM crm.messages WHERE role = 'client' AND substr(id, 2)::int <= 284`)
 				e, p := f.run(f.model)
 				if c.fails != "" {

@@ -157,7 +157,7 @@ func TestNobodyIsAsked(t *testing.T) {
 // proposal or without one and says why, or fails and says why; nothing is paid twice.
 func TestAModelThatMisbehavesInThePlan(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
+	for n, c := range []struct {
 		fault  modelserver.Fault
 		always bool
 		// fails is the execution's error, reason that of a proposal of nothing.
@@ -171,6 +171,7 @@ func TestAModelThatMisbehavesInThePlan(t *testing.T) {
 		{fault: modelserver.Stall, reason: "the answer was lost"},
 		{fault: modelserver.Cut, reason: "the answer was lost"},
 		{fault: modelserver.Garbage, reason: "the answer was lost"},
+		{fault: modelserver.Slow},
 		{fault: modelserver.Malformed},
 		{fault: modelserver.Misfit},
 		{fault: modelserver.Malformed, always: true, reason: "the answer doesn't fit"},
@@ -184,7 +185,7 @@ func TestAModelThatMisbehavesInThePlan(t *testing.T) {
 			if c.always {
 				f.Server.Misbehave(c.fault, c.fault)
 			}
-			e, p := f.run(t, f.model(""), "nightly", false)
+			e, p := f.run(t, f.Model(agenttest.Format(n, c.fault), "", ""), "nightly", false)
 			switch {
 			case c.fails != "":
 				if e.Status != execution.Failed || !strings.Contains(e.Error.Text, c.fails) {

@@ -151,7 +151,7 @@ func TestWhatAModelMustNotSay(t *testing.T) {
 // Each fault at the first call, and where that is wanted at those that repeat it.
 func TestAModelThatMisbehaves(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
+	for n, c := range []struct {
 		fault  modelserver.Fault
 		always bool
 		// fails is the execution's error, why the reason of the fallback.
@@ -181,6 +181,7 @@ func TestAModelThatMisbehaves(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %t", c.fault, c.always), func(t *testing.T) {
 			t.Parallel()
 			f := newAskingFirm(t, by(ofClara))
+			f.model = f.rig.Model(agenttest.Format(n, c.fault), "", "")
 			f.hears("2", "C2", "m1", "client", "Hello.", 30)
 			f.hears("1", "C1", "m2", "client", clara, 20) // asked about first
 			f.rig.Server.Pause = 10 * time.Millisecond

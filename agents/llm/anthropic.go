@@ -38,7 +38,7 @@ func (a *Anthropic) Ask(ctx context.Context, model, key string, r Request) (answ
 	}
 	ctx, moved, done := a.settings.watch(ctx)
 	defer done()
-	stream := a.messages.NewStreaming(ctx, params, option.WithHeader("Idempotency-Key", key))
+	stream := a.messages.NewStreaming(ctx, params, option.WithHeader(callHeader, key))
 	defer func() { _ = stream.Close() }() // what matters was read, or is lost
 	var text strings.Builder
 	whole := false

@@ -49,7 +49,7 @@ func (o *OpenAI) Ask(ctx context.Context, model, key string, r Request) (answer 
 	}
 	ctx, moved, done := o.settings.watch(ctx)
 	defer done()
-	stream := o.chat.NewStreaming(ctx, params, option.WithHeader("Idempotency-Key", key))
+	stream := o.chat.NewStreaming(ctx, params, option.WithHeader(callHeader, key))
 	defer func() { _ = stream.Close() }() // what matters was read, or is lost
 	var text strings.Builder
 	whole := false

@@ -14,6 +14,11 @@ type Provider interface {
 	Ask(ctx context.Context, model, key string, r Request) (Answer, error)
 }
 
+// callHeader names a call to whoever stands between us and the model. It is not
+// Idempotency-Key: neither API tells repetitions by that, and net/http would send a request
+// that has it once more by itself where its connection breaks.
+const callHeader = "Ciclo-Call"
+
 // Finder is a Provider that can be asked whether a call was made: it stores what it
 // answered, under the call's key.
 type Finder interface {

@@ -45,7 +45,7 @@ func (p *Responses) Begin(ctx context.Context, model, key string, r Request) (id
 	}
 	ctx, _, done := p.settings.watch(ctx)
 	defer done()
-	begun, err := p.service.New(ctx, params, option.WithHeader("Idempotency-Key", key))
+	begun, err := p.service.New(ctx, params, option.WithHeader(callHeader, key))
 	if err != nil || begun.ID == "" {
 		var said *openai.Error
 		var refused *refusal

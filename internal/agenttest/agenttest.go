@@ -74,6 +74,15 @@ func (r *Rig) Exec(sql string, args ...any) {
 	}
 }
 
+// Format is one in which a provider is asked, another for each n. What stalls, stalls a
+// stream.
+func Format(n int, fault modelserver.Fault) string {
+	if formats := []string{"anthropic", "openai", "background"}; fault != modelserver.Stall {
+		return formats[n%len(formats)]
+	}
+	return []string{"anthropic", "openai"}[n%2]
+}
+
 // Model is the agent's, small-1 of the provider "played" which speaks a format, by more
 // fields of the agent's and of the file, each beginning with a comma; either may be empty.
 func (r *Rig) Model(format, ofAgent, ofFile string) *llm.Model {
@@ -84,15 +93,18 @@ func (r *Rig) Model(format, ofAgent, ofFile string) *llm.Model {
 // ModelNamed is the same by another name.
 func (r *Rig) ModelNamed(model, format, ofAgent, ofFile string) *llm.Model {
 	r.t.Helper()
-	address, key := r.Server.URL+"/v1", ""
-	if format == "anthropic" {
-		address, key = r.Server.URL, `, "key_variable": "PATH"` // some key is set, and none is asked for
+	address, more := r.Server.URL+"/v1", ""
+	switch format {
+	case "anthropic":
+		address, more = r.Server.URL, `, "key_variable": "PATH"` // some key is set, and none is asked for
+	case "background":
+		format, more = "openai", `, "background": true`
 	}
 	file := filepath.Join(r.t.TempDir(), "models.json")
 	text := fmt.Sprintf(`{
 		"providers": {"played": {"format": %q, "url": %q, "stall_seconds": 2, "timeout_seconds": 20%s}},
 		"agents": {%q: {"provider": "played", "model": %q%s}},
-		"prices": [{"model": %[5]q, "from": "2026-01-01", "input": 3, "output": 15}]%[7]s}`, format, address, key, r.name, model, ofAgent, ofFile)
+		"prices": [{"model": %[5]q, "from": "2026-01-01", "input": 3, "output": 15}]%[7]s}`, format, address, more, r.name, model, ofAgent, ofFile)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func (s *Server) anthropic(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"type":"error","error":{"type":"invalid_request_error","message":"what is that?"}}`, http.StatusBadRequest)
 		return
 	}
-	a := Asked{Format: "anthropic", Model: q.Model, Key: r.Header.Get("Idempotency-Key"), Token: r.Header.Get("X-Api-Key"), MaxTokens: q.MaxTokens, Stream: q.Stream}
+	a := Asked{Format: "anthropic", Model: q.Model, Key: r.Header.Get("Ciclo-Call"), Token: r.Header.Get("X-Api-Key"), MaxTokens: q.MaxTokens, Stream: q.Stream}
 	for _, part := range q.System {
 		a.System += part.Text
 	}
@@ -56,6 +56,7 @@ func (s *Server) anthropic(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := s.compose(a, f)
+	vanish(f)
 	if a.Stream {
 		s.anthropicStream(w, r, a, f, c)
 		return

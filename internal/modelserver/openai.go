@@ -38,7 +38,7 @@ func (s *Server) openAI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := Asked{
-		Format: "openai", Model: q.Model, Key: r.Header.Get("Idempotency-Key"), Token: strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "),
+		Format: "openai", Model: q.Model, Key: r.Header.Get("Ciclo-Call"), Token: strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "),
 		Schema: q.ResponseFormat.JSONSchema.Schema, MaxTokens: max(q.MaxTokens, q.MaxCompletionTokens), Stream: q.Stream, Store: q.Store, Metadata: q.Metadata,
 	}
 	for _, m := range q.Messages {
@@ -57,6 +57,7 @@ func (s *Server) openAI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := s.compose(a, f)
+	vanish(f)
 	if a.Stream {
 		s.openAIStream(w, r, a, f, c, q.StreamOptions.IncludeUsage)
 		return

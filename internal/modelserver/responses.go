@@ -40,7 +40,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := Asked{
-		Format: "responses", Model: q.Model, Key: r.Header.Get("Idempotency-Key"), Token: strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "),
+		Format: "responses", Model: q.Model, Key: r.Header.Get("Ciclo-Call"), Token: strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "),
 		System: q.Instructions, Schema: q.Text.Format.Schema, MaxTokens: q.MaxOutputTokens, Metadata: q.Metadata,
 	}
 	for _, m := range q.Input {
@@ -61,6 +61,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.work(j, a, f)
 	}
+	vanish(f)
 	s.show(w, j)
 }
 

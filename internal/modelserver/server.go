@@ -33,6 +33,7 @@ const (
 	Truncated  Fault = "truncated"  // a whole answer, ended at its most tokens
 	Garbage    Fault = "garbage"    // 200 and a page of HTML
 	Slow       Fault = "slow"       // a whole answer, after Server.Pause
+	Vanish     Fault = "vanish"     // a whole answer, of which nothing arrives: the connection breaks before
 	Late       Fault = "late"       // the same after ten pauses, whoever still listens
 	Fails      Fault = "fails"      // in the background alone: it was begun, and failed
 	Cancelled  Fault = "cancelled"  // in the background alone: it was begun, and cancelled by somebody
@@ -44,7 +45,7 @@ type Asked struct {
 	// Format is anthropic, openai, or responses.
 	Format string
 	Model  string
-	// Key is the Idempotency-Key, Token what opens the API.
+	// Key is the header Ciclo-Call, Token what opens the API.
 	Key, Token string
 	System     string
 	Messages   []Message
@@ -229,6 +230,13 @@ func (s *Server) refuse(w http.ResponseWriter, a Asked, f Fault) bool {
 		write(w, map[string]any{"type": "error", "error": map[string]any{"type": kind, "message": text}})
 	}
 	return true
+}
+
+// vanish breaks the connection before anything was said.
+func vanish(f Fault) {
+	if f == Vanish {
+		panic(http.ErrAbortHandler) //nolint:forbidigo // how a handler breaks its connection
+	}
 }
 
 func write(w http.ResponseWriter, v any) {
