@@ -53,15 +53,17 @@ const retryEvery = 300 * time.Millisecond
 const keptFor = 30 * time.Second
 
 // insist asks the database until it answers, for as long as the attempt runs: that it is
-// away costs nobody a try. Ask is told whether it is called again. An error that may pass
-// is tried again for keep, beyond the attempt's end too.
+// away, or hangs, costs nobody a try. Ask is told whether it is called again. An error that
+// may pass is tried again for keep, beyond the attempt's end too; whoever asks so bounds
+// each time that it asks.
 func insist(ctx context.Context, keep time.Duration, ask func(again bool) error) error {
 	began := time.Now()
 	for again := false; ; again = true {
 		err := ask(again)
 		late := time.Since(began) >= keep
+		away := postgres.Away(err) || keep > 0 && errors.Is(err, context.DeadlineExceeded)
 		switch {
-		case err == nil, errors.Is(err, execution.ErrStale), postgres.Refused(err), late && ctx.Err() != nil, late && !postgres.Away(err):
+		case err == nil, errors.Is(err, execution.ErrStale), postgres.Refused(err), late && ctx.Err() != nil, late && !away:
 			return err
 		}
 		over := ctx.Done()
@@ -111,7 +113,9 @@ func (j *journal) Record(ctx context.Context, name string, startedAt time.Time, 
 	tries := 0
 	err := insist(ctx, 0, func(again bool) error {
 		err := j.store.RecordStep(ctx, j.a, name, startedAt, writes, again, func(tx pgx.Tx) (json.RawMessage, error) {
-			tries++
+			if writes { // what a plain step gives breaks nothing
+				tries++
+			}
 			return fn(ctx, tx)
 		})
 		if tries >= recordTries {

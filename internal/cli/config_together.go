@@ -15,10 +15,10 @@ import (
 // replicaTime is how long a replica that follows may take to have what the primary has.
 const replicaTime = 2 * time.Second
 
-// judgeTogether looks at what services look at of several databases at their start: the
-// settings behind a pooler, whether the direct URL leads past it to the same database, and
-// whether the replica is one of the primary, with the same past. Those that didn't
-// answer have said so. Lease is the services'.
+// judgeTogether looks at what services look at of their databases at their start: whether
+// it is the one that they knew, the settings behind a pooler, whether the direct URL leads
+// past it to the same database, and whether the replica is one of the primary, with the
+// same past. Those that didn't answer have said so. Lease is the services'.
 func judgeTogether(ctx context.Context, urls map[string]string, reports []databaseReport, lease time.Duration) {
 	report := func(name string) *databaseReport {
 		i := slices.IndexFunc(reports, func(d databaseReport) bool { return d.Variable == name && d.Version != "" })
@@ -39,6 +39,13 @@ func judgeTogether(ctx context.Context, urls map[string]string, reports []databa
 		}
 		defer pool.Close()
 		pools[name] = pool
+	}
+	var timeline *postgres.TimelineError
+	switch err := postgres.CheckIncarnation(ctx, pools["DATABASE_URL"], false); {
+	case errors.As(err, &timeline):
+		primary.odd("%s", err)
+	case err != nil && !postgres.Forbidden(err):
+		primary.wrong("%s", why(err))
 	}
 	pooled := os.Getenv("DATABASE_POOLER") == "transaction"
 	if pooled && lease > 0 {

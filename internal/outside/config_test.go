@@ -268,6 +268,9 @@ func TestConfigCheckOfADatabase(t *testing.T) {
 		t.Errorf("past a pooler %d of %d connections", found.DirectConnections, found.Connections)
 	}
 	check("too many past a pooler", 1, "up to 60000 connections", pooled, "--workers", "10000")
+	copied := testdatabase.New(t)
+	statement(t, copied, `UPDATE ciclo.incarnation SET system_identifier = 1, database_oid = 1, timeline = 1, noted_at = now()`)
+	check("a copy", 1, "is a copy of the one", env(copied))
 	check("no schema", 1, "ciclo migrate", env(testdatabase.Empty(t)))
 	check("a wrong database", 1, "does not exist", env(strings.Replace(owner, "/ciclo_", "/nobody_", 1)))
 	check("nobody there", 1, "connect", env("postgres://nobody:"+rolePassword+"@127.0.0.1:1/x"))

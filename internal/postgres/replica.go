@@ -37,7 +37,7 @@ var ErrNotReplica = errors.New("DATABASE_READ_URL does not lead to a streaming r
 
 // ErrOtherHistory says that the replica has what the primary never had, or has forgotten:
 // the primary was restored to an earlier point, or a replica that lagged was promoted.
-var ErrOtherHistory = errors.New("the replica of DATABASE_READ_URL has another history than the primary, which was restored or promoted: make it anew from the primary (docs/poolers-and-replicas.md)")
+var ErrOtherHistory = errors.New("the replica of DATABASE_READ_URL has another history than the primary, which was restored or promoted: make it anew from the primary, unless it has just followed a promotion and this ends with its next restartpoint (docs/poolers-and-replicas.md)")
 
 // CheckReplica looks whether the replica is one of this database, by what every
 // cluster is given when it is made. ErrNotReplica where it isn't, or was promoted.
@@ -66,6 +66,19 @@ func (e *BehindError) Error() string {
 
 // replicaPoll is how soon a replica that is behind is asked again.
 const replicaPoll = 2 * time.Millisecond
+
+// ahead is ErrOtherHistory where a replica's position is one that the primary has not come
+// to yet.
+func (s *Store) ahead(ctx context.Context, have int64) error {
+	var flushed int64
+	if err := s.pool.QueryRow(ctx, `SELECT (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint`).Scan(&flushed); err != nil {
+		return fmt.Errorf("ask the primary for its position: %w", err)
+	}
+	if have > flushed {
+		return ErrOtherHistory
+	}
+	return nil
+}
 
 // history is by what two servers are told apart whose past is not the same: the timeline,
 // and what services and ciclo restored have noted of the database.
@@ -104,8 +117,10 @@ func (s *Store) AwaitReplica(ctx context.Context) error {
 			return fmt.Errorf("ask the replica for its position: %w", err)
 		case err == nil && have >= want && replica != primary:
 			return ErrOtherHistory
-		case err == nil && have >= want:
+		case err == nil && have == want:
 			return nil
+		case err == nil && have > want:
+			return s.ahead(ctx, have)
 		}
 		select {
 		case <-ctx.Done():
