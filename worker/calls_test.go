@@ -64,15 +64,26 @@ func model(t *testing.T, server *modelserver.Server, format, more string) *llm.M
 // asking is a rig with a worker whose agent asks the model.
 func asking(t *testing.T, m *llm.Model) *rig {
 	t.Helper()
-	r := newRig(t)
+	r, start := askers(t, m)
+	start()
+	return r
+}
+
+// askers is a rig that starts such workers; each may be stopped, and soon.
+func askers(t *testing.T, m *llm.Model) (r *rig, start func() (stop func() error)) {
+	t.Helper()
+	r = newRig(t)
 	var err error
 	if r.catalogue, err = testagents.WithAsks(r.catalogue); err != nil {
 		t.Fatal(err)
 	}
-	r.start(func(cfg *worker.Config) {
-		cfg.Agents = map[string]agents.Agent{testagents.AsksName: testagents.Asks{Model: m}}
-	})
-	return r
+	return r, func() func() error {
+		_, stop := r.start(func(cfg *worker.Config) {
+			cfg.Drain = time.Millisecond
+			cfg.Agents = map[string]agents.Agent{testagents.AsksName: testagents.Asks{Model: m}}
+		})
+		return stop
+	}
 }
 
 func says(a modelserver.Asked) string {
@@ -246,17 +257,7 @@ func TestTheNextAttemptKnowsTheAnswers(t *testing.T) {
 	server := modelserver.Start(says)
 	t.Cleanup(server.Close)
 	m := model(t, server, "openai", "")
-	r := newRig(t)
-	var err error
-	if r.catalogue, err = testagents.WithAsks(r.catalogue); err != nil {
-		t.Fatal(err)
-	}
-	start := func() func() error {
-		_, stop := r.start(func(cfg *worker.Config) {
-			cfg.Agents = map[string]agents.Agent{testagents.AsksName: testagents.Asks{Model: m}}
-		})
-		return stop
-	}
+	r, start := askers(t, m)
 	stop := start()
 	id := r.accept(testagents.AsksName, `{"calls": 40, "millis": 30}`)
 	r.await(id, func(execution.Execution) bool { return len(server.Paid()) > 5 })
@@ -290,18 +291,7 @@ func TestACallInTheBackgroundOutlivesItsAttempt(t *testing.T) {
 	server.Fault = func(modelserver.Asked) modelserver.Fault { return modelserver.Slow }
 	t.Cleanup(server.Close)
 	m := model(t, server, "background", "")
-	r := newRig(t)
-	var err error
-	if r.catalogue, err = testagents.WithAsks(r.catalogue); err != nil {
-		t.Fatal(err)
-	}
-	start := func() func() error {
-		_, stop := r.start(func(cfg *worker.Config) {
-			cfg.Drain = time.Millisecond
-			cfg.Agents = map[string]agents.Agent{testagents.AsksName: testagents.Asks{Model: m}}
-		})
-		return stop
-	}
+	r, start := askers(t, m)
 	id := r.accept(testagents.AsksName, `{"calls": 6}`)
 	for attempt := range 3 {
 		stop := start()
@@ -423,18 +413,7 @@ func TestAKilledWorkerMakesNoProviderIll(t *testing.T) {
 	}
 	t.Cleanup(server.Close)
 	m := model(t, server, "anthropic", "")
-	r := newRig(t)
-	var err error
-	if r.catalogue, err = testagents.WithAsks(r.catalogue); err != nil {
-		t.Fatal(err)
-	}
-	start := func() func() error {
-		_, stop := r.start(func(cfg *worker.Config) {
-			cfg.Drain = time.Millisecond
-			cfg.Agents = map[string]agents.Agent{testagents.AsksName: testagents.Asks{Model: m}}
-		})
-		return stop
-	}
+	r, start := askers(t, m)
 	stop := start()
 	var ids []string
 	for range 8 {
