@@ -407,12 +407,12 @@ func (r *rig) endWhoWaits(d time.Duration, ended *atomic.Int64) {
 func TestAKilledWorkerMakesNoProviderIll(t *testing.T) {
 	t.Parallel()
 	server := modelserver.Start(says)
-	server.Pause = time.Second
+	server.Pause = 2 * time.Second
 	for range 8 {
 		server.Misbehave(modelserver.Slow)
 	}
 	t.Cleanup(server.Close)
-	m := model(t, server, "anthropic", "")
+	m := model(t, server, "anthropic", `, "stall_seconds": 10, "timeout_seconds": 20`) // none of them is slow to it
 	r, start := askers(t, m)
 	stop := start()
 	var ids []string

@@ -133,7 +133,7 @@ func TestTwoVersionsOnOneSchema(t *testing.T) {
 	youngWorker.signal(syscall.SIGKILL)
 	young.worker()
 	for _, id := range accepted {
-		if e := young.await(id, 60*time.Second, "it is completed", client.Execution.Final); e.Status != "completed" {
+		if e := young.await(id, 150*time.Second, "it is completed", client.Execution.Final); e.Status != "completed" {
 			t.Errorf("ended as %s: %v", e.Status, e.Error)
 		}
 	}
